@@ -1,0 +1,1 @@
+"""ERP profiles: one TOML per ERP, read by store.domain.profile."""

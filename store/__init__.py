@@ -1,0 +1,1 @@
+"""The books: rules, tables, transactions. Knows no screen and no ERP."""

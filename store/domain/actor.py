@@ -1,0 +1,81 @@
+"""Who acts, and what the Directory lets them do (PRODUCT.md, "Who may do what")."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from store.domain.errors import NotPermitted
+
+
+class Level(StrEnum):
+    """Permission levels of a tool."""
+
+    NONE = "none"
+    READ_ONLY = "read_only"
+    STANDARD = "standard"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A user as the Directory has them, and where they act from ("desk", "command line", a worker's id)."""
+
+    id: int
+    login: str
+    name: str
+    email: str
+    erp_level: Level
+    commitments_level: Level
+    directory_level: Level
+    can_push: bool
+    limit_invoice: int | None
+    origin: str = "desk"
+
+    @property
+    def is_approver(self) -> bool:
+        """Standard or Admin on ERP Integrations, and Can Push to Accounting."""
+        return self.can_push and self.erp_level in {Level.STANDARD, Level.ADMIN}
+
+    @property
+    def may_send(self) -> bool:
+        """Admin on Commitments."""
+        return self.commitments_level is Level.ADMIN
+
+    @property
+    def sees_erp(self) -> bool:
+        """Read Only or more on ERP Integrations."""
+        return self.erp_level is not Level.NONE
+
+    def require_approver(self) -> None:
+        """Raise NotPermitted for who may not accept or reject."""
+        if self.erp_level not in {Level.STANDARD, Level.ADMIN}:
+            raise NotPermitted(
+                f"{self.login} may not accept or reject",
+                why=f"that needs Standard or Admin on ERP Integrations, and the level is {self.erp_level}",
+                fix="Ask a Directory Admin",
+            )
+        if not self.can_push:
+            raise NotPermitted(
+                f"{self.login} may not accept or reject",
+                why="the privilege Can Push to Accounting is missing",
+                fix="Ask a Directory Admin to grant it",
+            )
+
+    def require_sender(self) -> None:
+        """Raise NotPermitted for who may not send, retrieve or edit in Commitments."""
+        if not self.may_send:
+            raise NotPermitted(
+                f"{self.login} may not send, retrieve or edit invoices",
+                why=f"that needs Admin on Commitments, and the level is {self.commitments_level}",
+                fix="Ask a Directory Admin",
+            )
+
+    def require_directory_admin(self) -> None:
+        """Raise NotPermitted for who may not change the Directory or load masters."""
+        if self.directory_level is not Level.ADMIN:
+            raise NotPermitted(
+                f"{self.login} may not change the Directory",
+                why=f"that needs Admin on the Directory, and the level is {self.directory_level}",
+                fix="Ask a Directory Admin",
+            )

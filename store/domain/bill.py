@@ -1,0 +1,75 @@
+"""What leaves for the ERP: a bill, frozen with its hash when the invoice is accepted.
+
+One key always carries the same bytes (ARCHITECTURE.md, "Keys").
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from datetime import date
+
+import msgspec
+
+# The namespace of invoice uuids: uuid5 of source and source id, so that a re-import after a restore gives the same.
+_NAMESPACE = uuid.UUID("6f1c6b0e-3d0a-5a38-9a53-0f6f3b0a7d11")
+
+
+class BillLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One line of the bill; amounts are plain decimal strings such as "-1200.00"."""
+
+    position: int
+    item_type: str
+    cost_code: str
+    description: str
+    amount: str
+    retainage: str
+
+
+class Bill(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One bill as every connector receives it. ``number`` is the ERP invoice number; dates are ISO days."""
+
+    key: str
+    erp: str
+    company: str
+    currency: str
+    vendor: str
+    vendor_name: str
+    job: str
+    commitment: str
+    application: int
+    number: str
+    period_start: date
+    period_end: date
+    invoice_date: date
+    accounting_date: date
+    description: str
+    gross: str
+    retainage: str
+    net: str
+    tax: str
+    lines: tuple[BillLine, ...]
+
+
+def invoice_uuid(source: str, source_id: str) -> str:
+    """The invoice's uuid, the same for the same source record, always."""
+    return str(uuid.uuid5(_NAMESPACE, f"{source}:{source_id}"))
+
+
+def idempotency_key(invoice: str, revision: int) -> str:
+    """The key under which this revision of the invoice goes to the ERP."""
+    return f"{invoice}:{revision}"
+
+
+def encode(bill: Bill) -> tuple[str, str]:
+    """The payload and its SHA-256 in hex."""
+    payload = msgspec.json.encode(bill, order="deterministic")
+    return payload.decode(), hashlib.sha256(payload).hexdigest()
+
+
+def decode(payload: str, sha256: str) -> Bill:
+    """The bill of a frozen payload. Raises ValueError when the bytes are not those that were accepted."""
+    raw = payload.encode()
+    if hashlib.sha256(raw).hexdigest() != sha256:
+        raise ValueError("the payload is not the one that was accepted")
+    return msgspec.json.decode(raw, type=Bill)

@@ -1,0 +1,200 @@
+"""The states of an invoice and the one table of transitions between them (PRODUCT.md, "The process")."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from store.domain.errors import Disallowed
+
+
+class Status(StrEnum):
+    """Project side: where the invoice stands in the project's own approval."""
+
+    DRAFT = "draft"
+    UNDER_REVIEW = "under_review"
+    REVISE_AND_RESUBMIT = "revise_and_resubmit"
+    APPROVED = "approved"
+    APPROVED_AS_NOTED = "approved_as_noted"
+    PENDING_OWNER_APPROVAL = "pending_owner_approval"
+
+
+# Sending needs one of these.
+SENDABLE = frozenset({Status.APPROVED, Status.APPROVED_AS_NOTED, Status.PENDING_OWNER_APPROVAL})
+
+
+class ErpStatus(StrEnum):
+    """Accounting side: where the invoice stands on its way into the ERP."""
+
+    NOT_SENT = "not_sent"
+    READY = "ready_to_export"
+    QUEUED = "queued"
+    EXPORTING = "exporting"
+    UNCERTAIN = "uncertain"
+    PARKED = "parked"
+    FAILED = "failed_to_export"
+    SYNCED = "synced"
+
+
+class Outcome(StrEnum):
+    """Why an invoice that is not sent came back."""
+
+    REJECTED = "rejected"
+    RETRIEVED = "retrieved"
+
+
+class View(StrEnum):
+    """The views of the Subcontractor Invoices tab, in their order on screen."""
+
+    READY = "ready"
+    EXPORTING = "exporting"
+    FAILED = "failed"
+    SYNCED = "synced"
+    ALL = "all"
+
+
+VIEW_TITLES = {
+    View.READY: "Ready to Export",
+    View.EXPORTING: "Exporting",
+    View.FAILED: "Failed to Export",
+    View.SYNCED: "Synced",
+    View.ALL: "All",
+}
+VIEW_STATES: dict[View, tuple[ErpStatus, ...]] = {
+    View.READY: (ErpStatus.READY,),
+    View.EXPORTING: (ErpStatus.QUEUED, ErpStatus.EXPORTING, ErpStatus.UNCERTAIN, ErpStatus.PARKED),
+    View.FAILED: (ErpStatus.FAILED,),
+    View.SYNCED: (ErpStatus.SYNCED,),
+    View.ALL: tuple(s for s in ErpStatus if s is not ErpStatus.NOT_SENT),
+}
+
+
+class JobState(StrEnum):
+    """States of an export job (ARCHITECTURE.md, "The export")."""
+
+    HELD = "held"
+    PENDING = "pending"
+    CLAIMED = "claimed"
+    SENT = "sent"
+    DONE = "done"
+    FAILED = "failed"
+    UNCERTAIN = "uncertain"
+    PARKED = "parked"
+    CANCELLED = "cancelled"
+
+
+OPEN_JOBS = (
+    JobState.HELD,
+    JobState.PENDING,
+    JobState.CLAIMED,
+    JobState.SENT,
+    JobState.UNCERTAIN,
+    JobState.PARKED,
+)
+
+
+class Action(StrEnum):
+    """What moves an invoice. The first six are people's decisions, the others the queue's."""
+
+    SEND = "send"
+    RETRIEVE = "retrieve"
+    ACCEPT = "accept"
+    REJECT = "reject"
+    RETRY = "retry"
+    RECALL = "recall"
+    BEGIN = "begin"
+    BOOK = "book"
+    REFUSE = "refuse"
+    LOSE = "lose"
+    DEFER = "defer"
+    RESEND = "resend"
+    PARK = "park"
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """From any of ``sources`` to ``target``; ``outcome`` is remembered on the way back to Commitments."""
+
+    sources: tuple[ErpStatus, ...]
+    target: ErpStatus
+    outcome: Outcome | None = None
+    fix: str = ""
+
+
+_E = ErpStatus
+TRANSITIONS: dict[Action, Transition] = {
+    Action.SEND: Transition(
+        (_E.NOT_SENT,), _E.READY, fix="Only an invoice that is not in ERP Integrations can be sent"
+    ),
+    Action.RETRIEVE: Transition(
+        (_E.READY,),
+        _E.NOT_SENT,
+        Outcome.RETRIEVED,
+        fix="Only Ready to Export invoices can be retrieved; ask the accounting approver to reject it (r)",
+    ),
+    Action.ACCEPT: Transition(
+        (_E.READY,), _E.QUEUED, fix="Only Ready to Export invoices can be exported (view 1)"
+    ),
+    Action.REJECT: Transition(
+        (_E.READY, _E.FAILED, _E.QUEUED),
+        _E.NOT_SENT,
+        Outcome.REJECTED,
+        fix="Wait until its export has ended; what failed can be rejected then (view 3, r)",
+    ),
+    Action.RETRY: Transition(
+        (_E.FAILED,), _E.QUEUED, fix="Only Failed to Export invoices can be retried (view 3, x)"
+    ),
+    Action.RECALL: Transition(
+        (_E.QUEUED,), _E.READY, fix="Only queued invoices can be recalled, before they are sent (Z)"
+    ),
+    # The export has begun: from here on the ERP may have it.
+    Action.BEGIN: Transition((_E.QUEUED,), _E.EXPORTING),
+    Action.BOOK: Transition((_E.EXPORTING, _E.UNCERTAIN), _E.SYNCED),
+    Action.REFUSE: Transition((_E.EXPORTING, _E.UNCERTAIN), _E.FAILED),
+    Action.LOSE: Transition((_E.EXPORTING,), _E.UNCERTAIN),
+    # The ERP certainly has not booked it, and later may: back to the queue.
+    Action.DEFER: Transition((_E.EXPORTING,), _E.QUEUED),
+    Action.RESEND: Transition((_E.UNCERTAIN,), _E.QUEUED),
+    Action.PARK: Transition((_E.UNCERTAIN,), _E.PARKED),
+}
+
+TITLES = {
+    ErpStatus.NOT_SENT: "Not sent",
+    ErpStatus.READY: "Ready to Export",
+    ErpStatus.QUEUED: "Queued",
+    ErpStatus.EXPORTING: "Exporting",
+    ErpStatus.UNCERTAIN: "Uncertain",
+    ErpStatus.PARKED: "Parked",
+    ErpStatus.FAILED: "Failed to Export",
+    ErpStatus.SYNCED: "Synced",
+}
+
+
+def allowed(action: Action, state: ErpStatus) -> bool:
+    """Whether the table has a way for this action from this state."""
+    return state in TRANSITIONS[action].sources
+
+
+def check(action: Action, state: ErpStatus, name: str) -> Transition:
+    """The transition, or Disallowed with the sentence for the invoice called ``name``."""
+    transition = TRANSITIONS[action]
+    if state not in transition.sources:
+        raise Disallowed(f"{name} cannot be {PAST[action]}", why=f"it is {TITLES[state]}", fix=transition.fix)
+    return transition
+
+
+PAST = {
+    Action.SEND: "sent",
+    Action.RETRIEVE: "retrieved",
+    Action.ACCEPT: "exported",
+    Action.REJECT: "rejected",
+    Action.RETRY: "retried",
+    Action.RECALL: "recalled",
+    Action.BEGIN: "sent to the ERP",
+    Action.BOOK: "booked",
+    Action.REFUSE: "refused",
+    Action.LOSE: "marked uncertain",
+    Action.DEFER: "put back in the queue",
+    Action.RESEND: "sent again",
+    Action.PARK: "parked",
+}

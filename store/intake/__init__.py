@@ -1,0 +1,1 @@
+"""Intake: files of invoices and masters become records of the store."""

@@ -1,0 +1,437 @@
+"""The tables, for Peewee. The migrations make them; a test holds the two together.
+
+Amounts are integer minor units, moments milliseconds since 1970 in UTC, days ISO text.
+"""
+
+from __future__ import annotations
+
+from peewee import (
+    BigIntegerField,
+    BooleanField,
+    CompositeKey,
+    ForeignKeyField,
+    IntegerField,
+    Model,
+    TextField,
+)
+
+
+class Company(Model):
+    """The one company whose books these are, and its policies."""
+
+    id = IntegerField(primary_key=True)
+    name = TextField()
+    currency = TextField()
+    erp = TextField()
+    demo = BooleanField(default=False)
+    hold_ms = BigIntegerField(default=10000)
+    confirm_count = IntegerField(default=500)
+    epoch = IntegerField(default=1)
+
+    class Meta:
+        table_name = "company"
+
+
+class User(Model):
+    """The Directory: people, their permission levels and privilege."""
+
+    login = TextField(unique=True)
+    name = TextField()
+    email = TextField(default="")
+    erp_level = TextField(default="none")
+    commitments_level = TextField(default="none")
+    directory_level = TextField(default="none")
+    can_push = BooleanField(default=False)
+    active = BooleanField(default=True)
+    limit_invoice = BigIntegerField(null=True)
+
+    class Meta:
+        table_name = "users"
+
+
+class Vendor(Model):
+    """Subcontractors and suppliers."""
+
+    source_id = TextField(unique=True)
+    name = TextField()
+    erp_ref = TextField(default="")
+
+    class Meta:
+        table_name = "vendors"
+
+
+class Project(Model):
+    """Projects (jobs)."""
+
+    source_id = TextField(unique=True)
+    number = TextField(unique=True)
+    name = TextField()
+    erp_ref = TextField(default="")
+
+    class Meta:
+        table_name = "projects"
+
+
+class CostCode(Model):
+    """A project's cost codes."""
+
+    project = ForeignKeyField(Project, backref="+")
+    source_id = TextField(unique=True)
+    code = TextField()
+    name = TextField()
+    erp_ref = TextField(default="")
+
+    class Meta:
+        table_name = "cost_codes"
+
+
+class BillingPeriod(Model):
+    """A project's billing periods."""
+
+    project = ForeignKeyField(Project, backref="+")
+    source_id = TextField(unique=True)
+    start_date = TextField()
+    end_date = TextField()
+
+    class Meta:
+        table_name = "billing_periods"
+
+
+class Commitment(Model):
+    """Subcontracts and purchase orders."""
+
+    source_id = TextField(unique=True)
+    project = ForeignKeyField(Project, backref="+")
+    vendor = ForeignKeyField(Vendor, backref="+")
+    number = TextField()
+    title = TextField()
+    kind = TextField()
+    currency = TextField()
+    retainage_bp = IntegerField(default=0)
+    erp_ref = TextField(default="")
+    opening_application = IntegerField(default=0)
+
+    class Meta:
+        table_name = "commitments"
+
+
+class CommitmentLine(Model):
+    """A commitment's schedule of values, with opening balances."""
+
+    commitment = ForeignKeyField(Commitment, backref="+")
+    position = IntegerField()
+    item = TextField()
+    item_type = TextField()
+    cost_code = TextField()
+    description = TextField()
+    scheduled = BigIntegerField()
+    opening_work = BigIntegerField(default=0)
+    opening_stored = BigIntegerField(default=0)
+    opening_retainage = BigIntegerField(default=0)
+
+    class Meta:
+        table_name = "commitment_lines"
+
+
+class Batch(Model):
+    """What one press of Export accepted together."""
+
+    operator = ForeignKeyField(User, backref="+")
+    created_at = BigIntegerField()
+    erp = TextField()
+    currency = TextField()
+    accounting_date = TextField(null=True)
+    description = TextField(default="")
+    count = IntegerField()
+    gross = BigIntegerField()
+    retainage = BigIntegerField()
+    net = BigIntegerField()
+    hash_total = BigIntegerField()
+    hold_until = BigIntegerField()
+
+    class Meta:
+        table_name = "batches"
+
+
+class Invoice(Model):
+    """Subcontractor invoices."""
+
+    uuid = TextField(unique=True)
+    source = TextField()
+    source_id = TextField()
+    commitment = ForeignKeyField(Commitment, backref="+")
+    project = ForeignKeyField(Project, backref="+")
+    vendor = ForeignKeyField(Vendor, backref="+")
+    application = IntegerField()
+    number = TextField()
+    period_start = TextField()
+    period_end = TextField()
+    billing_date = TextField()
+    status = TextField()
+    erp_status = TextField(default="not_sent")
+    outcome = TextField(null=True)
+    outcome_reason = TextField(default="")
+    outcome_at = BigIntegerField(null=True)
+    currency = TextField()
+    gross = BigIntegerField()
+    retainage = BigIntegerField()
+    net = BigIntegerField()
+    tax = BigIntegerField(default=0)
+    completed = BigIntegerField()
+    retainage_to_date = BigIntegerField()
+    overbilled = BooleanField(default=False)
+    final = BooleanField(default=False)
+    changed_since = BooleanField(default=False)
+    version = IntegerField(default=1)
+    revision = IntegerField(default=0)
+    creator_login = TextField(default="")
+    creator_name = TextField(default="")
+    creator_email = TextField(default="")
+    sender = ForeignKeyField(User, backref="+", null=True)
+    sent_at = BigIntegerField(null=True)
+    erp_number = TextField(default="")
+    number_hash = BigIntegerField(default=0)
+    accounting_date = TextField(null=True)
+    description = TextField(default="")
+    batch = ForeignKeyField(Batch, backref="+", null=True)
+    origin_id = TextField(null=True)
+    error_code = TextField(default="")
+    error_cause = TextField(default="")
+    error_fix = TextField(default="")
+    created_at = BigIntegerField()
+    updated_at = BigIntegerField()
+
+    class Meta:
+        table_name = "invoices"
+
+
+class InvoiceLine(Model):
+    """G703 lines."""
+
+    invoice = ForeignKeyField(Invoice, backref="+")
+    position = IntegerField()
+    item = TextField()
+    item_type = TextField()
+    cost_code = TextField()
+    description = TextField()
+    scheduled = BigIntegerField()
+    work_before = BigIntegerField()
+    work_now = BigIntegerField()
+    stored_now = BigIntegerField()
+    stored_before = BigIntegerField()
+    moved = BigIntegerField()
+    total_before = BigIntegerField(null=True)
+    held = BigIntegerField()
+    released = BigIntegerField()
+    retainage_before = BigIntegerField(null=True)
+
+    class Meta:
+        table_name = "invoice_lines"
+        primary_key = CompositeKey("invoice", "position")
+
+
+class Attachment(Model):
+    """Files that belong to an invoice, by address."""
+
+    invoice = ForeignKeyField(Invoice, backref="+")
+    filename = TextField()
+    url = TextField()
+
+    class Meta:
+        table_name = "attachments"
+
+
+class ExportJob(Model):
+    """The export queue: one row per invoice and revision."""
+
+    invoice = ForeignKeyField(Invoice, backref="+")
+    revision = IntegerField()
+    batch = ForeignKeyField(Batch, backref="+")
+    parcel = BigIntegerField(null=True)
+    alone = BooleanField(default=False)
+    idem_key = TextField(unique=True)
+    erp = TextField()
+    payload = TextField()
+    payload_sha256 = TextField()
+    state = TextField()
+    attempt = IntegerField(default=0)
+    sends = IntegerField(default=0)
+    misses = IntegerField(default=0)
+    deferrals = IntegerField(default=0)
+    run_at = BigIntegerField()
+    lease_until = BigIntegerField(null=True)
+    worker = TextField(null=True)
+    send_begun = BigIntegerField(null=True)
+    erp_ref = TextField(default="")
+    error_code = TextField(default="")
+    error_text = TextField(default="")
+    updated_at = BigIntegerField()
+
+    class Meta:
+        table_name = "export_jobs"
+
+
+class Parcel(Model):
+    """What goes to the ERP in one request or file."""
+
+    erp = TextField()
+    worker = TextField()
+    created_at = BigIntegerField()
+    members = IntegerField()
+
+    class Meta:
+        table_name = "parcels"
+
+
+class ExportAttempt(Model):
+    """Append-only: two rows an attempt, begun and ended, and late replies."""
+
+    job = ForeignKeyField(ExportJob, backref="+")
+    attempt = IntegerField()
+    parcel = BigIntegerField(null=True)
+    worker = TextField()
+    kind = TextField()
+    outcome = TextField(default="")
+    evidence = TextField(default="")
+    at = BigIntegerField()
+
+    class Meta:
+        table_name = "export_attempts"
+
+
+class ErpState(Model):
+    """One row per ERP: its circuit breaker."""
+
+    erp = TextField(primary_key=True)
+    open_until = BigIntegerField(default=0)
+    failures = IntegerField(default=0)
+    probe = TextField(null=True)
+    error_text = TextField(default="")
+
+    class Meta:
+        table_name = "erp_state"
+
+
+class ErpPeriod(Model):
+    """The ERP's accounting periods, as last fetched."""
+
+    erp = TextField()
+    start_date = TextField()
+    end_date = TextField()
+    is_open = BooleanField()
+    fetched_at = BigIntegerField()
+
+    class Meta:
+        table_name = "erp_periods"
+        primary_key = CompositeKey("erp", "start_date")
+
+
+class Worker(Model):
+    """Worker processes and their heartbeats."""
+
+    id = TextField(primary_key=True)
+    host = TextField()
+    pid = IntegerField()
+    started_at = BigIntegerField()
+    heartbeat_at = BigIntegerField()
+    stopped_at = BigIntegerField(null=True)
+
+    class Meta:
+        table_name = "workers"
+
+
+class Notice(Model):
+    """Mails to be sent, being sent, and sent."""
+
+    kind = TextField()
+    invoice = ForeignKeyField(Invoice, backref="+", null=True)
+    role = TextField()
+    recipient = TextField()
+    address = TextField()
+    reply_to = TextField(default="")
+    subject = TextField()
+    body = TextField()
+    message_id = TextField(unique=True)
+    thread_id = TextField(default="")
+    state = TextField()
+    attempts = IntegerField(default=0)
+    run_at = BigIntegerField()
+    lease_until = BigIntegerField(null=True)
+    worker = TextField(null=True)
+    error_text = TextField(default="")
+    created_at = BigIntegerField()
+    sent_at = BigIntegerField(null=True)
+
+    class Meta:
+        table_name = "notices"
+
+
+class AuditEvent(Model):
+    """Append-only: one chained event per decision."""
+
+    at = BigIntegerField()
+    actor_id = BigIntegerField(null=True)
+    actor = TextField()
+    origin = TextField()
+    action = TextField()
+    detail = TextField()
+    row_count = IntegerField()
+    rows_digest = TextField()
+    prev_hash = TextField()
+    hash = TextField()
+
+    class Meta:
+        table_name = "audit_events"
+
+
+class AuditRow(Model):
+    """Before and after values of one subject of an event."""
+
+    event = ForeignKeyField(AuditEvent, backref="+")
+    position = IntegerField()
+    subject = TextField()
+    subject_id = BigIntegerField()
+    before = TextField()
+    after = TextField()
+    rule = TextField()
+
+    class Meta:
+        table_name = "audit_rows"
+        primary_key = CompositeKey("event", "position")
+
+
+class AuditHead(Model):
+    """The newest event and its hash, locked by every decision."""
+
+    id = IntegerField(primary_key=True)
+    event_id = BigIntegerField()
+    hash = TextField()
+
+    class Meta:
+        table_name = "audit_head"
+
+
+TABLES: tuple[type[Model], ...] = (
+    Company,
+    User,
+    Vendor,
+    Project,
+    CostCode,
+    BillingPeriod,
+    Commitment,
+    CommitmentLine,
+    Batch,
+    Invoice,
+    InvoiceLine,
+    Attachment,
+    ExportJob,
+    Parcel,
+    ExportAttempt,
+    ErpState,
+    ErpPeriod,
+    Worker,
+    Notice,
+    AuditEvent,
+    AuditRow,
+    AuditHead,
+)
