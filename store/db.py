@@ -196,7 +196,7 @@ class PostgresFeed(ChangeFeed):
     def changed(self) -> bool:  # noqa: D102 - as declared above
         if not select.select([self._connection.fileno()], [], [], 0)[0]:
             return False
-        return any([True for _ in self._connection.notifies(timeout=0)])
+        return len(list(self._connection.notifies(timeout=0))) > 0
 
     def close(self) -> None:  # noqa: D102 - as declared above
         self._connection.close()
@@ -274,11 +274,11 @@ def _sqlite(url: str, path: Path, *, create: bool) -> Database:
 
 def _steps() -> list[tuple[int, str]]:
     """The migrations in order: number and SQL."""
-    found = []
-    for entry in resources.files("store.migrations").iterdir():
-        if match := re.fullmatch(r"(\d{4})_\w+\.sql", entry.name):
-            found.append((int(match[1]), entry.read_text(encoding="utf-8")))
-    return sorted(found)
+    entries = (
+        (re.fullmatch(r"(\d{4})_\w+\.sql", entry.name), entry)
+        for entry in resources.files("store.migrations").iterdir()
+    )
+    return sorted((int(match[1]), entry.read_text(encoding="utf-8")) for match, entry in entries if match)
 
 
 def _version(db: Database) -> int:

@@ -1,0 +1,58 @@
+"""The Protocol that each ERP's connector implements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from store.domain.bill import Bill
+from store.domain.outcome import Answer, Booked, Later, Period, Refused, Unknown
+from store.domain.profile import Finding, Profile
+
+
+class ParcelRefusedError(Exception):
+    """The ERP refused the request as a whole and booked nothing of it: each bill may go again, alone."""
+
+
+class UnavailableError(Exception):
+    """The ERP was not reached or said that it did nothing (503, connection refused): worth a retry later."""
+
+
+class Connector(Protocol):
+    """One ERP. Every method is called from one event loop and may be cancelled by a time-out.
+
+    A connector never retries on its own and never swallows doubt: whatever is neither proven booked nor proven
+    refused leaves as Unknown or as any other exception, and the queue asks before it sends again.
+    """
+
+    @property
+    def profile(self) -> Profile:
+        """What this ERP can do, its limits and rules."""
+        ...
+
+    async def post(self, bills: Sequence[Bill]) -> Sequence[Booked | Refused | Later | Unknown]:
+        """Send one parcel; one outcome per bill, by key. A key the ERP has already answers with the first bill.
+
+        Raises ParcelRefusedError, UnavailableError; anything else means that the outcome is unknown.
+        """
+        ...
+
+    async def find(self, bills: Sequence[Bill]) -> Sequence[Answer]:
+        """Ask the ERP for each bill by its key (or what stands for it there); never sends anything."""
+        ...
+
+    async def check(self, bills: Sequence[Bill]) -> dict[str, list[Finding]]:
+        """Ask the ERP what would stop each bill, by key: unknown vendor or cost code, closed period, used number."""
+        ...
+
+    async def periods(self) -> Sequence[Period]:
+        """The ERP's accounting periods, in order; empty where it has none to tell."""
+        ...
+
+    async def exists(self, ref: str) -> bool:
+        """Whether the bill of that reference is still in the ERP."""
+        ...
+
+    async def close(self) -> None:
+        """Give back connections and files."""
+        ...

@@ -1,0 +1,62 @@
+"""What became of one bill at the ERP: the words between a connector and the queue."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import msgspec
+
+
+class Booked(msgspec.Struct, frozen=True):
+    """The ERP has the bill; ``ref`` is its id there. Also the answer to a replay and to a look-up."""
+
+    key: str
+    ref: str
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """The ERP has proven not to have it and says why: a stable code, the plain cause, the fix with its key."""
+
+    key: str
+    code: str
+    cause: str
+    fix: str
+
+
+class Later(msgspec.Struct, frozen=True):
+    """The ERP certainly has not booked it and may do so later (503, connection refused): worth a retry."""
+
+    key: str
+    cause: str
+
+
+class Unknown(msgspec.Struct, frozen=True):
+    """The request may have been booked or not: a lost reply, a time-out, garbage. Or a look-up without an answer."""
+
+    key: str
+    cause: str
+
+
+class Missing(msgspec.Struct, frozen=True):
+    """The ERP was asked for the key and says that it has no such bill."""
+
+    key: str
+
+
+class Split(msgspec.Struct, frozen=True):
+    """The parcel was refused as a whole and nothing of it booked: this bill goes again, alone."""
+
+    key: str
+    cause: str
+
+
+PostOutcome = Booked | Refused | Later | Unknown | Split
+Answer = Booked | Missing | Unknown
+
+
+class Period(msgspec.Struct, frozen=True):
+    """One accounting period of the ERP."""
+
+    start: date
+    end: date
+    is_open: bool

@@ -1,0 +1,361 @@
+"""The export queue's rows: claim, fence, acknowledge, look up, expire (ARCHITECTURE.md, "The export").
+
+The invoice's state is the queue: every step here moves the job and its invoice in one transaction. A worker calls
+them in the order claim, fence, (send), acknowledge; whatever it is late for is fenced off by worker, attempt and
+lease. Times are milliseconds of the database's clock.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from store.db import Database
+from store.domain.outcome import Booked, Later, PostOutcome, Refused, Split, Unknown
+from store.domain.status import TRANSITIONS, Action, JobState
+from store.domain.text import safe
+
+BACKOFF_FIRST_MS = 1_000
+BACKOFF_MOST_MS = 300_000
+BREAKER_AFTER = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One claimed job; ``attempt`` is its fencing token. ``worker`` of a look-up is the look-up's own."""
+
+    id: int
+    invoice_id: int
+    attempt: int
+    key: str
+    payload: str
+    payload_sha256: str
+    parcel: int | None
+    alone: bool
+    sends: int
+
+
+JOB_COLUMNS = "id, invoice_id, attempt, idem_key, payload, payload_sha256, parcel, alone, sends"
+
+
+def job_of(row: Sequence[Any]) -> Job:
+    """The job of a row of JOB_COLUMNS."""
+    return Job(row[0], row[1], row[2], row[3], row[4], row[5], row[6], bool(row[7]), row[8])
+
+
+def backoff_ms(tries: int) -> int:
+    """How long to wait after so many tries: doubling, with jitter of half, at most five minutes."""
+    whole = min(BACKOFF_FIRST_MS << min(tries, 20), BACKOFF_MOST_MS)
+    return whole // 2 + random.randrange(whole // 2 + 1)  # noqa: S311 - jitter guards a server, not a secret
+
+
+def enqueue(db: Database, rows: Sequence[tuple[int, int, int, str, str, str, str, int]]) -> None:
+    """Add held jobs: (invoice, revision, batch, key, erp, payload, sha256, due at), in the deciding transaction."""
+    now = db.now()
+    db.executemany(
+        "INSERT INTO export_jobs (invoice_id, revision, batch_id, idem_key, erp, payload, payload_sha256, state,"
+        f" run_at, alone, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, '{JobState.HELD}', ?, ?, ?)",
+        [(*row, False, now) for row in rows],
+    )
+
+
+def cancel(db: Database, invoice_ids: Sequence[int]) -> set[int]:
+    """Cancel the open jobs of these invoices that nothing was sent of; returns the invoices whose job was cancelled.
+
+    A worker that has claimed such a job finds at its fence that it no longer holds.
+    """
+    done: set[int] = set()
+    for chunk in _chunks(invoice_ids):
+        found = db.execute(
+            f"UPDATE export_jobs SET state = '{JobState.CANCELLED}', worker = NULL, lease_until = NULL, updated_at = ?"
+            f" WHERE invoice_id IN ({_marks(chunk)}) AND send_begun IS NULL"
+            f" AND state IN ('{JobState.HELD}', '{JobState.PENDING}', '{JobState.CLAIMED}') RETURNING invoice_id",
+            (db.now(), *chunk),
+        ).fetchall()
+        done.update(row[0] for row in found)
+    return done
+
+
+# -- what a worker does ----------------------------------------------------------------------------------------
+
+
+def claim(db: Database, erp: str, worker: str, *, limit: int, lease_ms: int, concurrency: int) -> list[Job]:
+    """Claim due jobs of one ERP, oldest first, as one parcel (or one job that must go alone).
+
+    Returns nothing while the ERP's breaker is open or as many parcels are under way as it bears, on all hosts.
+    """
+    with db.transaction():
+        now = db.now()
+        row = _erp_row(db, erp)
+        if row[0] > now:
+            return []
+        busy = db.execute(
+            f"SELECT count(DISTINCT parcel) FROM export_jobs WHERE erp = ? AND state = '{JobState.CLAIMED}'",
+            (erp,),
+        ).fetchone()[0]
+        if busy >= concurrency:
+            return []
+        probing = row[1] >= BREAKER_AFTER
+        due = f"state IN ('{JobState.HELD}', '{JobState.PENDING}') AND run_at <= ? AND erp = ?"
+        first = db.execute(
+            f"SELECT alone FROM export_jobs WHERE {due} ORDER BY run_at, id LIMIT 1", (now, erp)
+        ).fetchone()
+        if first is None:
+            return []
+        alone = bool(first[0])
+        parcel = db.execute(
+            "INSERT INTO parcels (erp, worker, created_at, members) VALUES (?, ?, ?, 0) RETURNING id",
+            (erp, worker, now),
+        ).fetchone()[0]
+        picked = f"SELECT id FROM export_jobs WHERE {due} AND alone = ? ORDER BY run_at, id LIMIT ?"
+        if db.postgres:
+            picked += " FOR UPDATE SKIP LOCKED"
+            picked = f"WITH due AS MATERIALIZED ({picked}) "
+        update = (
+            f"UPDATE export_jobs SET state = '{JobState.CLAIMED}', attempt = attempt + 1, worker = ?, lease_until = ?,"
+            " parcel = ?, updated_at = ? WHERE id IN "
+        )
+        chosen = (now, erp, alone, 1 if alone or probing else limit)
+        given = (worker, now + lease_ms, parcel, now)
+        if db.postgres:
+            found = db.execute(
+                f"{picked}{update}(SELECT id FROM due) RETURNING {JOB_COLUMNS}", (*chosen, *given)
+            ).fetchall()
+        else:
+            found = db.execute(f"{update}({picked}) RETURNING {JOB_COLUMNS}", (*given, *chosen)).fetchall()
+        db.execute("UPDATE parcels SET members = ? WHERE id = ?", (len(found), parcel))
+        return sorted((job_of(row) for row in found), key=lambda job: job.id)
+
+
+def _erp_row(db: Database, erp: str) -> tuple[int, int]:
+    """The ERP's breaker (open until, failures in a row), locked until the transaction's end."""
+    db.execute("INSERT INTO erp_state (erp) VALUES (?) ON CONFLICT (erp) DO NOTHING", (erp,))
+    lock = " FOR UPDATE" if db.postgres else ""
+    row = db.execute(f"SELECT open_until, failures FROM erp_state WHERE erp = ?{lock}", (erp,)).fetchone()
+    return int(row[0]), int(row[1])
+
+
+def fence(db: Database, worker: str, jobs: Sequence[Job]) -> list[Job]:
+    """Mark that the sending begins. Send only what comes back: for the others the claim no longer holds."""
+    held = []
+    with db.transaction():
+        now = db.now()
+        for job in jobs:
+            found = db.execute(
+                "UPDATE export_jobs SET send_begun = ?, sends = sends + 1, updated_at = ? WHERE id = ? AND worker = ?"
+                f" AND state = '{JobState.CLAIMED}' AND attempt = ? AND lease_until > ? AND send_begun IS NULL"
+                " RETURNING id",
+                (now, now, job.id, worker, job.attempt, now),
+            ).fetchone()
+            if found:
+                held.append(job)
+        move(db, Action.BEGIN, [job.invoice_id for job in held], now)
+        log_attempts(db, worker, [(job, "begun", "", "") for job in held], now)
+    return held
+
+
+def acknowledge(
+    db: Database, worker: str, erp: str, results: Sequence[tuple[Job, PostOutcome]], *, settle_ms: int
+) -> list[Job]:
+    """Write down what became of fenced jobs, and move their invoices, in one transaction.
+
+    Returns the jobs whose claim no longer held: their outcome is kept as late evidence for the next look-up.
+    """
+    late = []
+    with db.transaction():
+        now = db.now()
+        for job, outcome in results:
+            held = db.execute(
+                f"SELECT send_begun, deferrals FROM export_jobs WHERE id = ? AND worker = ? AND attempt = ?"
+                f" AND state = '{JobState.CLAIMED}' AND send_begun IS NOT NULL{' FOR UPDATE' if db.postgres else ''}",
+                (job.id, worker, job.attempt),
+            ).fetchone()
+            if held is None:
+                late.append(job)
+                log_attempts(db, worker, [(job, "late", *_evidence(outcome))], now)
+                continue
+            log_attempts(db, worker, [(job, "ended", *_evidence(outcome))], now)
+            _settle_outcome(db, job, outcome, now, begun=held[0], deferrals=held[1], settle_ms=settle_ms)
+        _breaker(db, erp, [outcome for _, outcome in results], now)
+    return late
+
+
+def _evidence(outcome: PostOutcome) -> tuple[str, str]:
+    """The outcome's word, and the ERP's reference or the cause, as kept with the attempt."""
+    match outcome:
+        case Booked():
+            return "booked", outcome.ref
+        case Refused():
+            return "refused", safe(f"{outcome.code}: {outcome.cause}")
+        case Later():
+            return "later", safe(outcome.cause)
+        case Split():
+            return "split", safe(outcome.cause)
+        case Unknown():
+            return "unknown", safe(outcome.cause)
+
+
+def _settle_outcome(
+    db: Database, job: Job, outcome: PostOutcome, now: int, *, begun: int, deferrals: int, settle_ms: int
+) -> None:
+    match outcome:
+        case Booked():
+            book(db, job, outcome.ref, now)
+        case Refused():
+            refuse(db, job, outcome, now)
+        case Later() | Split():
+            wait = backoff_ms(deferrals) if isinstance(outcome, Later) else 0
+            end_claim(
+                db,
+                job,
+                JobState.PENDING,
+                now,
+                run_at=now + wait,
+                send_begun=None,
+                error_text=safe(outcome.cause),
+                deferrals=deferrals + isinstance(outcome, Later),
+                alone=job.alone or isinstance(outcome, Split),
+            )
+            move(db, Action.DEFER, [job.invoice_id], now)
+        case Unknown():
+            end_claim(
+                db,
+                job,
+                JobState.UNCERTAIN,
+                now,
+                run_at=begun + settle_ms,
+                error_text=safe(outcome.cause),
+                misses=0,
+            )
+            move(db, Action.LOSE, [job.invoice_id], now)
+
+
+def book(db: Database, job: Job, ref: str, now: int) -> None:
+    """The ERP has it: the job is done and its invoice synced, with the reference."""
+    end_claim(db, job, JobState.DONE, now, erp_ref=ref, error_code="", error_text="")
+    move(db, Action.BOOK, [job.invoice_id], now, origin_id=ref, error_code="", error_cause="", error_fix="")
+
+
+def refuse(db: Database, job: Job, refusal: Refused, now: int) -> None:
+    """The ERP has proven not to have it: the job failed and its invoice says why and what helps."""
+    end_claim(db, job, JobState.FAILED, now, error_code=refusal.code, error_text=safe(refusal.cause))
+    move(
+        db,
+        Action.REFUSE,
+        [job.invoice_id],
+        now,
+        error_code=safe(refusal.code),
+        error_cause=safe(refusal.cause),
+        error_fix=safe(refusal.fix),
+    )
+
+
+def release(db: Database, worker: str) -> int:
+    """Give back what this worker claimed and has not begun to send; returns how many."""
+    with db.transaction():
+        return len(_give_back(db, "worker = ?", (worker,), db.now()))
+
+
+def expire(db: Database, *, settle_ms: int, sole_worker: str | None = None) -> tuple[int, int]:
+    """End the claims whose lease ran out: (given back to the queue, now uncertain).
+
+    ``sole_worker``: the worker that holds this SQLite database's lock. No other can live, so no other's claim holds.
+    """
+    with db.transaction():
+        now = db.now()
+        which, given = ("worker <> ?", sole_worker) if sole_worker else ("lease_until < ?", now)
+        back = _give_back(db, which, (given,), now)
+        lost = db.execute(
+            f"UPDATE export_jobs SET state = '{JobState.UNCERTAIN}', run_at = send_begun + ?, worker = NULL,"
+            f" lease_until = NULL, misses = 0, updated_at = ?, error_text = 'the worker was lost while sending'"
+            f" WHERE state = '{JobState.CLAIMED}' AND send_begun IS NOT NULL AND {which} RETURNING invoice_id",
+            (settle_ms, now, given),
+        ).fetchall()
+        move(db, Action.LOSE, [row[0] for row in lost], now)
+        return len(back), len(lost)
+
+
+def extend(db: Database, worker: str, lease_ms: int) -> None:
+    """Keep alive what this worker holds; a lease that ran out stays out."""
+    with db.transaction():
+        now = db.now()
+        db.execute(
+            "UPDATE export_jobs SET lease_until = ? WHERE worker = ? AND lease_until > ?"
+            f" AND state IN ('{JobState.CLAIMED}', '{JobState.UNCERTAIN}')",
+            (now + lease_ms, worker, now),
+        )
+
+
+# -- shared steps ----------------------------------------------------------------------------------------------
+
+
+def _give_back(db: Database, which: str, given: tuple[Any, ...], now: int) -> list[Any]:
+    return list(
+        db.execute(
+            f"UPDATE export_jobs SET state = '{JobState.PENDING}', worker = NULL, lease_until = NULL, parcel = NULL,"
+            f" updated_at = ? WHERE state = '{JobState.CLAIMED}' AND send_begun IS NULL AND {which} RETURNING id",
+            (now, *given),
+        ).fetchall()
+    )
+
+
+def end_claim(db: Database, job: Job, state: JobState, now: int, **values: Any) -> None:
+    """Close the claim on a job with its new state and values."""
+    columns = ", ".join(f"{name} = ?" for name in values)
+    db.execute(
+        f"UPDATE export_jobs SET state = ?, worker = NULL, lease_until = NULL, updated_at = ?, {columns} WHERE id = ?",
+        (state.value, now, *values.values(), job.id),
+    )
+
+
+def move(db: Database, action: Action, invoice_ids: Sequence[int], now: int, **values: Any) -> None:
+    """Move invoices by the table of transitions. An invoice in another state is a defect, and nothing is written."""
+    transition = TRANSITIONS[action]
+    sources = ", ".join(f"'{source}'" for source in transition.sources)
+    columns = "".join(f", {name} = ?" for name in values)
+    for chunk in _chunks(invoice_ids):
+        found = db.execute(
+            f"UPDATE invoices SET erp_status = ?, version = version + 1, updated_at = ?{columns}"
+            f" WHERE id IN ({_marks(chunk)}) AND erp_status IN ({sources}) RETURNING id",
+            (transition.target.value, now, *values.values(), *chunk),
+        ).fetchall()
+        if len(found) != len(chunk):
+            strays = sorted(set(chunk) - {row[0] for row in found})
+            raise RuntimeError(f"{action}: invoices {strays} are not in the state of their job")
+
+
+def log_attempts(db: Database, worker: str, rows: Sequence[tuple[Job, str, str, str]], now: int) -> None:
+    """Append (job, kind, outcome, evidence) to the attempts; nothing of them is ever changed."""
+    db.executemany(
+        "INSERT INTO export_attempts (job_id, attempt, parcel, worker, kind, outcome, evidence, at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (job.id, job.attempt, job.parcel, worker, kind, outcome, evidence, now)
+            for job, kind, outcome, evidence in rows
+        ],
+    )
+
+
+def _breaker(db: Database, erp: str, outcomes: Sequence[PostOutcome], now: int) -> None:
+    """Pause an ERP that does not answer instead of failing what it was not asked about."""
+    _, failures = _erp_row(db, erp)
+    failed = [o for o in outcomes if isinstance(o, Later | Unknown)]
+    if len(failed) < len(outcomes):
+        db.execute("UPDATE erp_state SET failures = 0, open_until = 0, error_text = '' WHERE erp = ?", (erp,))
+    elif failed:
+        failures += 1
+        wait = backoff_ms(failures) if failures >= BREAKER_AFTER else 0
+        db.execute(
+            "UPDATE erp_state SET failures = ?, open_until = ?, error_text = ? WHERE erp = ?",
+            (failures, now + wait if wait else 0, safe(failed[0].cause), erp),
+        )
+
+
+def _marks(chunk: Sequence[Any]) -> str:
+    return ", ".join("?" * len(chunk))
+
+
+def _chunks(ids: Sequence[int], size: int = 500) -> list[Sequence[int]]:
+    return [ids[n : n + size] for n in range(0, len(ids), size)]

@@ -1,0 +1,58 @@
+"""Workers: who is alive, for the desk that starts one when nobody is, and for status."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from store.db import Database
+
+# A worker whose last heartbeat is older is taken for dead by the desk (never by the export protocol).
+ALIVE_MS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSeen:
+    """One worker; moments in milliseconds UTC of the database's clock."""
+
+    id: str
+    host: str
+    pid: int
+    started_at: int
+    heartbeat_at: int
+    alive: bool
+
+
+def register(db: Database, worker: str, host: str, pid: int) -> None:
+    """A worker starts; its id is a fresh uuid per process."""
+    with db.transaction():
+        now = db.now()
+        db.execute(
+            "INSERT INTO workers (id, host, pid, started_at, heartbeat_at) VALUES (?, ?, ?, ?, ?)",
+            (worker, host, pid, now, now),
+        )
+
+
+def beat(db: Database, worker: str) -> None:
+    """The worker is alive."""
+    with db.transaction():
+        db.execute("UPDATE workers SET heartbeat_at = ? WHERE id = ?", (db.now(), worker))
+
+
+def stopped(db: Database, worker: str) -> None:
+    """The worker has given back what it held, and ends."""
+    with db.transaction():
+        db.execute("UPDATE workers SET stopped_at = ? WHERE id = ?", (db.now(), worker))
+
+
+def seen(db: Database) -> list[WorkerSeen]:
+    """Workers that have not said that they stopped, newest first."""
+    now = db.now()
+    found = db.execute(
+        "SELECT id, host, pid, started_at, heartbeat_at FROM workers WHERE stopped_at IS NULL ORDER BY started_at DESC"
+    ).fetchall()
+    return [WorkerSeen(row[0], row[1], row[2], row[3], row[4], now - row[4] <= ALIVE_MS) for row in found]
+
+
+def any_alive(db: Database) -> bool:
+    """Whether a worker has given a sign of life in the last five seconds."""
+    return any(worker.alive for worker in seen(db))

