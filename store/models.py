@@ -6,6 +6,7 @@ Amounts are integer minor units, moments milliseconds since 1970 in UTC, days IS
 from __future__ import annotations
 
 from peewee import (
+    BigAutoField,
     BigIntegerField,
     BooleanField,
     CompositeKey,
@@ -35,6 +36,7 @@ class Company(Model):
 class User(Model):
     """The Directory: people, their permission levels and privilege."""
 
+    id = BigAutoField()
     login = TextField(unique=True)
     name = TextField()
     email = TextField(default="")
@@ -52,6 +54,7 @@ class User(Model):
 class Vendor(Model):
     """Subcontractors and suppliers."""
 
+    id = BigAutoField()
     source_id = TextField(unique=True)
     name = TextField()
     erp_ref = TextField(default="")
@@ -63,6 +66,7 @@ class Vendor(Model):
 class Project(Model):
     """Projects (jobs)."""
 
+    id = BigAutoField()
     source_id = TextField(unique=True)
     number = TextField(unique=True)
     name = TextField()
@@ -75,6 +79,7 @@ class Project(Model):
 class CostCode(Model):
     """A project's cost codes."""
 
+    id = BigAutoField()
     project = ForeignKeyField(Project, backref="+")
     source_id = TextField(unique=True)
     code = TextField()
@@ -88,6 +93,7 @@ class CostCode(Model):
 class BillingPeriod(Model):
     """A project's billing periods."""
 
+    id = BigAutoField()
     project = ForeignKeyField(Project, backref="+")
     source_id = TextField(unique=True)
     start_date = TextField()
@@ -100,6 +106,7 @@ class BillingPeriod(Model):
 class Commitment(Model):
     """Subcontracts and purchase orders."""
 
+    id = BigAutoField()
     source_id = TextField(unique=True)
     project = ForeignKeyField(Project, backref="+")
     vendor = ForeignKeyField(Vendor, backref="+")
@@ -118,6 +125,7 @@ class Commitment(Model):
 class CommitmentLine(Model):
     """A commitment's schedule of values, with opening balances."""
 
+    id = BigAutoField()
     commitment = ForeignKeyField(Commitment, backref="+")
     position = IntegerField()
     item = TextField()
@@ -136,6 +144,7 @@ class CommitmentLine(Model):
 class Batch(Model):
     """What one press of Export accepted together."""
 
+    id = BigAutoField()
     operator = ForeignKeyField(User, backref="+")
     created_at = BigIntegerField()
     erp = TextField()
@@ -156,6 +165,7 @@ class Batch(Model):
 class Invoice(Model):
     """Subcontractor invoices."""
 
+    id = BigAutoField()
     uuid = TextField(unique=True)
     source = TextField()
     source_id = TextField()
@@ -233,6 +243,7 @@ class InvoiceLine(Model):
 class Attachment(Model):
     """Files that belong to an invoice, by address."""
 
+    id = BigAutoField()
     invoice = ForeignKeyField(Invoice, backref="+")
     filename = TextField()
     url = TextField()
@@ -244,6 +255,7 @@ class Attachment(Model):
 class ExportJob(Model):
     """The export queue: one row per invoice and revision."""
 
+    id = BigAutoField()
     invoice = ForeignKeyField(Invoice, backref="+")
     revision = IntegerField()
     batch = ForeignKeyField(Batch, backref="+")
@@ -274,6 +286,7 @@ class ExportJob(Model):
 class Parcel(Model):
     """What goes to the ERP in one request or file."""
 
+    id = BigAutoField()
     erp = TextField()
     worker = TextField()
     created_at = BigIntegerField()
@@ -286,6 +299,7 @@ class Parcel(Model):
 class ExportAttempt(Model):
     """Append-only: two rows an attempt, begun and ended, and late replies."""
 
+    id = BigAutoField()
     job = ForeignKeyField(ExportJob, backref="+")
     attempt = IntegerField()
     parcel = BigIntegerField(null=True)
@@ -343,6 +357,7 @@ class Worker(Model):
 class Notice(Model):
     """Mails to be sent, being sent, and sent."""
 
+    id = BigAutoField()
     kind = TextField()
     invoice = ForeignKeyField(Invoice, backref="+", null=True)
     role = TextField()
@@ -369,6 +384,7 @@ class Notice(Model):
 class AuditEvent(Model):
     """Append-only: one chained event per decision."""
 
+    id = BigAutoField()
     at = BigIntegerField()
     actor_id = BigIntegerField(null=True)
     actor = TextField()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from store.domain.status import View
+from store.domain.status import ProjectView, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Matching:
     selection was never shown (a command), and is taken as it stands.
     """
 
-    view: View
+    view: View | ProjectView
     query: str = ""
     exceptions: frozenset[int] = field(default_factory=frozenset)
     digest: str | None = None

@@ -53,6 +53,21 @@ class View(StrEnum):
     ALL = "all"
 
 
+class ProjectView(StrEnum):
+    """The views of the Commitments tool over invoices."""
+
+    RETURNED = "returned"
+    NOT_SENT = "not_sent"
+    SENT = "sent"
+    ALL = "all_invoices"
+
+
+PROJECT_VIEW_TITLES = {
+    ProjectView.RETURNED: "Returned",
+    ProjectView.NOT_SENT: "Not Sent",
+    ProjectView.SENT: "Sent",
+    ProjectView.ALL: "All",
+}
 VIEW_TITLES = {
     View.READY: "Ready to Export",
     View.EXPORTING: "Exporting",

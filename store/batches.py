@@ -1,0 +1,150 @@
+"""Reading batches: what one press of Export accepted together, and how far it has come.
+
+The numbers come from the queue's rows, so that every desk shows the same, whoever pressed and whoever sends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from peewee import fn
+
+from store.db import Database
+from store.domain.status import JobState
+from store.models import Batch, ExportAttempt, ExportJob, Invoice, User, Vendor
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One invoice of a batch that the ERP refused, with the plain cause and the fix."""
+
+    invoice_id: int
+    number: str
+    vendor: str
+    code: str
+    cause: str
+    fix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One batch; amounts in minor units, moments in milliseconds UTC of the database's clock.
+
+    ``left`` are held, queued or being sent; ``eta_ms`` is the time that what is left will take at the pace of what
+    was acknowledged, None while nothing was.
+    """
+
+    id: int
+    operator: str
+    created_at: int
+    hold_until: int
+    now: int
+    currency: str
+    count: int
+    gross: int
+    retainage: int
+    net: int
+    hash_total: int
+    accounting_date: str
+    description: str
+    done: int
+    failed: int
+    left: int
+    uncertain: int
+    parked: int
+    cancelled: int
+    eta_ms: int | None
+    failures: tuple[Failure, ...]
+
+    @property
+    def recallable(self) -> bool:
+        """Whether the batch is still held, so that Z takes it back whole."""
+        return self.left > 0 and self.hold_until > self.now
+
+    @property
+    def running(self) -> bool:
+        """Whether anything of it may still change without a person."""
+        return self.left + self.uncertain > 0
+
+
+_LEFT = (JobState.HELD, JobState.PENDING, JobState.CLAIMED, JobState.SENT)
+
+
+def recent(db: Database, limit: int = 5, *, failures: int = 5) -> list[Progress]:
+    """The newest batches, newest first, each with its first failures."""
+    ids = db.rows(Batch.select(Batch.id).order_by(Batch.id.desc()).limit(limit))
+    return [progress(db, row[0], failures=failures) for row in ids]
+
+
+def progress(db: Database, batch: int, *, failures: int = 5) -> Progress:
+    """How far one batch has come."""
+    row = db.rows(
+        Batch.select(
+            User.login, Batch.created_at, Batch.hold_until, Batch.currency, Batch.count, Batch.gross,
+            Batch.retainage, Batch.net, Batch.hash_total, Batch.accounting_date, Batch.description,
+        )
+        .join(User, on=Batch.operator == User.id)
+        .where(Batch.id == batch)
+    )[0]  # fmt: skip
+    states = dict(
+        db.rows(
+            ExportJob.select(ExportJob.state, fn.COUNT(ExportJob.id))
+            .where(ExportJob.batch == batch)
+            .group_by(ExportJob.state)
+        )
+    )
+    done, failed = states.get(JobState.DONE, 0), states.get(JobState.FAILED, 0)
+    left = sum(states.get(state, 0) for state in _LEFT)
+    return Progress(
+        id=batch,
+        operator=row[0],
+        created_at=row[1],
+        hold_until=row[2],
+        now=db.now(),
+        currency=row[3],
+        count=row[4],
+        gross=row[5],
+        retainage=row[6],
+        net=row[7],
+        hash_total=row[8],
+        accounting_date=row[9] or "",
+        description=row[10],
+        done=done,
+        failed=failed,
+        left=left,
+        uncertain=states.get(JobState.UNCERTAIN, 0),
+        parked=states.get(JobState.PARKED, 0),
+        cancelled=states.get(JobState.CANCELLED, 0),
+        eta_ms=_eta(db, batch, done + failed, left),
+        failures=_failures(db, batch, failures),
+    )
+
+
+def _eta(db: Database, batch: int, ended: int, left: int) -> int | None:
+    if not ended or not left:
+        return None
+    first, last = db.rows(
+        ExportAttempt.select(fn.MIN(ExportAttempt.at), fn.MAX(ExportAttempt.at))
+        .join(ExportJob, on=ExportAttempt.job == ExportJob.id)
+        .where(ExportJob.batch == batch)
+    )[0]
+    return None if first is None or last <= first else (last - first) * left // ended
+
+
+def _failures(db: Database, batch: int, limit: int) -> tuple[Failure, ...]:
+    found = db.rows(
+        ExportJob.select(
+            Invoice.id,
+            Invoice.number,
+            Vendor.name,
+            ExportJob.error_code,
+            ExportJob.error_text,
+            Invoice.error_fix,
+        )
+        .join(Invoice, on=ExportJob.invoice == Invoice.id)
+        .join(Vendor, on=Invoice.vendor == Vendor.id)
+        .where((ExportJob.batch == batch) & (ExportJob.state == JobState.FAILED.value))
+        .order_by(ExportJob.updated_at.desc(), ExportJob.id.desc())
+        .limit(limit)
+    )
+    return tuple(Failure(*row) for row in found)

@@ -1,0 +1,160 @@
+"""Reading one invoice whole: what the detail pane and ``payapp show`` tell of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from store import invoices
+from store.db import Database
+from store.domain.actor import Actor
+from store.domain.errors import NothingMatched
+from store.domain.invoice import Line, Summary, summarize
+from store.models import (
+    Attachment,
+    AuditEvent,
+    AuditRow,
+    Batch,
+    Commitment,
+    CommitmentLine,
+    ExportAttempt,
+    ExportJob,
+    Invoice,
+    InvoiceLine,
+    Project,
+    User,
+    Vendor,
+)
+from store.query import joined
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One entry of an invoice's history; ``at`` in milliseconds UTC."""
+
+    at: int
+    who: str
+    what: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One invoice with everything about it. Amounts are minor units of ``row.currency``."""
+
+    row: invoices.Row
+    vendor_ref: str
+    project_name: str
+    commitment_title: str
+    commitment_kind: str
+    commitment_ref: str
+    retainage_bp: int
+    contract_sum: int
+    period_start: str
+    period_end: str
+    billing_date: str
+    accounting_date: str
+    description: str
+    creator: str
+    sender: str
+    sent_at: int | None
+    batch: int | None
+    final: bool
+    lines: tuple[Line, ...]
+    summary: Summary
+    attachments: tuple[tuple[str, str], ...]
+    history: tuple[Event, ...]
+
+
+def lines(db: Database, invoice_id: int) -> tuple[Line, ...]:
+    """The invoice's G703 lines in order."""
+    select = (
+        InvoiceLine.select(*(getattr(InvoiceLine, name) for name in Line.__slots__))
+        .where(InvoiceLine.invoice == invoice_id)
+        .order_by(InvoiceLine.position)
+    )
+    return tuple(Line(*row) for row in db.rows(select))
+
+
+def detail(db: Database, invoice_id: int, me: Actor | None = None) -> Detail:
+    """The invoice whole. Raises NothingMatched when it is gone."""
+    found = invoices.rows(db, [invoice_id], me)
+    if not found:
+        raise NothingMatched(f"Invoice #{invoice_id} is gone", fix="Refresh the list (F5)")
+    own = lines(db, invoice_id)
+    row = db.rows(
+        joined(
+            Vendor.erp_ref, Project.name, Commitment.title, Commitment.kind, Commitment.erp_ref,
+            Commitment.retainage_bp, Invoice.commitment, Invoice.period_start, Invoice.period_end,
+            Invoice.billing_date, Invoice.accounting_date, Invoice.description, Invoice.creator_name,
+            Invoice.creator_login, User.login, Invoice.sent_at, Invoice.batch, Invoice.final, Invoice.tax,
+            Batch.accounting_date, Batch.description,
+        )
+        .left_outer_join(User, on=Invoice.sender == User.id)
+        .left_outer_join(Batch, on=Invoice.batch == Batch.id)
+        .where(Invoice.id == invoice_id)
+    )[0]  # fmt: skip
+    scheduled = db.rows(
+        CommitmentLine.select(CommitmentLine.scheduled).where(CommitmentLine.commitment == row[6])
+    )
+    files = db.rows(
+        Attachment.select(Attachment.filename, Attachment.url)
+        .where(Attachment.invoice == invoice_id)
+        .order_by(Attachment.id)
+    )
+    return Detail(
+        row=found[0],
+        vendor_ref=row[0],
+        project_name=row[1],
+        commitment_title=row[2],
+        commitment_kind=row[3],
+        commitment_ref=row[4],
+        retainage_bp=row[5],
+        contract_sum=sum(value[0] for value in scheduled),
+        period_start=row[7],
+        period_end=row[8],
+        billing_date=row[9],
+        accounting_date=row[10] or row[19] or "",
+        description=row[11] or row[20] or "",
+        creator=row[12] or row[13],
+        sender=row[14] or "",
+        sent_at=row[15],
+        batch=row[16],
+        final=bool(row[17]),
+        lines=own,
+        summary=summarize(own, row[18]),
+        attachments=tuple((name, url) for name, url in files),
+        history=_history(db, invoice_id),
+    )
+
+
+def _history(db: Database, invoice_id: int) -> tuple[Event, ...]:
+    """People's decisions from the audit trail and the queue's attempts, oldest first."""
+    decided = db.rows(
+        AuditRow.select(AuditEvent.at, AuditEvent.actor, AuditEvent.action, AuditRow.after)
+        .join(AuditEvent, on=AuditRow.event == AuditEvent.id)
+        .where((AuditRow.subject == "invoice") & (AuditRow.subject_id == invoice_id))
+    )
+    tried = db.rows(
+        ExportAttempt.select(
+            ExportAttempt.at,
+            ExportAttempt.worker,
+            ExportAttempt.kind,
+            ExportAttempt.outcome,
+            ExportAttempt.evidence,
+        )
+        .join(ExportJob, on=ExportAttempt.job == ExportJob.id)
+        .where(ExportJob.invoice == invoice_id)
+    )
+    events = [Event(at, who, what, _values(after)) for at, who, what, after in decided]
+    events += [
+        Event(at, f"worker {worker[:8]}", f"sending {kind}", f"{outcome} {evidence}".strip())
+        for at, worker, kind, outcome, evidence in tried
+    ]
+    return tuple(sorted(events, key=lambda event: event.at))
+
+
+def _values(after: str) -> str:
+    values = msgspec.json.decode(after, type=dict[str, object])
+    return ", ".join(f"{name} {value}" for name, value in values.items() if value not in ("", None))

@@ -1,0 +1,229 @@
+"""Reading invoices: the views' counts, a listing, a window of rows, control totals, one invoice whole.
+
+Rows are frozen values; amounts are minor units of the row's currency, moments milliseconds UTC, days ISO text.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from peewee import fn
+
+from store.db import Database
+from store.directory import company
+from store.domain.actor import Actor
+from store.domain.errors import BadInput, NothingMatched
+from store.domain.selection import Matching, Selection, Totals
+from store.domain.status import VIEW_STATES, ErpStatus, ProjectView, View
+from store.domain.text import safe
+from store.models import Commitment, Invoice, Project, Vendor
+from store.query import in_view, joined, matching, select_ids
+
+
+class SortBy(StrEnum):
+    """The columns that a listing can be sorted by."""
+
+    VENDOR = "vendor"
+    NUMBER = "number"
+    JOB = "job"
+    PERIOD = "period"
+    GROSS = "gross"
+    RETAINAGE = "retainage"
+    NET = "net"
+    STATUS = "status"
+
+
+# Behind every order stand commitment, application and id, so that equal rows keep their places.
+_ORDERS: dict[SortBy, Any] = {
+    SortBy.VENDOR: Vendor.name,
+    SortBy.NUMBER: Invoice.number,
+    SortBy.JOB: Project.number,
+    SortBy.PERIOD: Invoice.period_end,
+    SortBy.GROSS: Invoice.gross,
+    SortBy.RETAINAGE: Invoice.retainage,
+    SortBy.NET: Invoice.net,
+    SortBy.STATUS: Invoice.erp_status,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One invoice as a list shows it. ``flags`` are letters: S own, C changed since rejection, O overbilled."""
+
+    id: int
+    version: int
+    number: str
+    erp_number: str
+    vendor: str
+    job: str
+    commitment: str
+    application: int
+    period: str
+    currency: str
+    gross: int
+    retainage: int
+    net: int
+    status: str
+    erp_status: ErpStatus
+    outcome: str
+    outcome_reason: str
+    error_code: str
+    error_cause: str
+    error_fix: str
+    origin_id: str
+    flags: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The order of a view: ids and, beside each, the version that was seen."""
+
+    ids: array[int]
+    versions: array[int]
+
+
+def counts(db: Database) -> dict[View, int]:
+    """How many invoices each view of ERP Integrations has."""
+    found = dict(
+        db.rows(Invoice.select(Invoice.erp_status, fn.COUNT(Invoice.id)).group_by(Invoice.erp_status))
+    )
+    return {view: sum(found.get(state.value, 0) for state in states) for view, states in VIEW_STATES.items()}
+
+
+def project_counts(db: Database) -> dict[ProjectView, int]:
+    """How many invoices each view of Commitments has."""
+    return {
+        view: db.rows(Invoice.select(fn.COUNT(Invoice.id)).where(in_view(view)))[0][0] for view in ProjectView
+    }
+
+
+def listing(
+    db: Database,
+    view: View | ProjectView,
+    query: str = "",
+    sort: SortBy = SortBy.VENDOR,
+    *,
+    descending: bool = False,
+) -> Listing:
+    """The ids of a view that match, in their order. Raises BadFilter for a query that cannot be read."""
+    select = joined(Invoice.id, Invoice.version).where(in_view(view))
+    condition = matching(query, company(db).currency)
+    if condition is not None:
+        select = select.where(condition)
+    first = _ORDERS[sort]
+    select = select.order_by(
+        first.desc() if descending else first.asc(), Commitment.number, Invoice.application, Invoice.id
+    )
+    ids, versions = array("q"), array("q")
+    for number, version in db.rows(select):
+        ids.append(number)
+        versions.append(version)
+    return Listing(ids, versions)
+
+
+def rows(db: Database, ids: Sequence[int], me: Actor | None = None) -> list[Row]:
+    """The rows of these invoices, in this order; one that is gone is left out. ``me`` decides the flag S."""
+    found: dict[int, Row] = {}
+    for first in range(0, len(ids), 500):
+        chunk = list(ids[first : first + 500])
+        select = joined(*_COLUMNS).where(Invoice.id << chunk)
+        found.update((row[0], _row(row, me)) for row in db.rows(select))
+    return [found[number] for number in ids if number in found]
+
+
+_COLUMNS = (
+    Invoice.id, Invoice.version, Invoice.number, Invoice.erp_number, Vendor.name, Project.number, Commitment.number,
+    Invoice.application, Invoice.period_end, Invoice.currency, Invoice.gross, Invoice.retainage, Invoice.net,
+    Invoice.status, Invoice.erp_status, Invoice.outcome, Invoice.outcome_reason, Invoice.error_code,
+    Invoice.error_cause, Invoice.error_fix, Invoice.origin_id, Invoice.overbilled, Invoice.changed_since,
+    Invoice.creator_login, Invoice.creator_email, Invoice.sender,
+)  # fmt: skip
+
+
+def _row(row: tuple[Any, ...], me: Actor | None) -> Row:
+    overbilled, changed, login, email, sender = row[21:26]
+    own = me is not None and is_own(me, login, email, sender)
+    return Row(
+        id=row[0],
+        version=row[1],
+        number=row[2],
+        erp_number=row[3],
+        vendor=row[4],
+        job=row[5],
+        commitment=row[6],
+        application=row[7],
+        period=row[8][:7],
+        currency=row[9],
+        gross=row[10],
+        retainage=row[11],
+        net=row[12],
+        status=row[13],
+        erp_status=ErpStatus(row[14]),
+        outcome=row[15] or "",
+        outcome_reason=row[16],
+        error_code=row[17],
+        error_cause=row[18],
+        error_fix=row[19],
+        origin_id=row[20] or "",
+        flags="S" * own + "C" * bool(changed) + "O" * bool(overbilled),
+    )
+
+
+def is_own(me: Actor, creator_login: str, creator_email: str, sender_id: object) -> bool:
+    """Whether this user created or sent the invoice (separation of duties)."""
+    mine = {me.login.casefold(), me.email.casefold()} - {""}
+    return sender_id == me.id or creator_login.casefold() in mine or creator_email.casefold() in mine
+
+
+def find(db: Database, words: Sequence[str]) -> list[tuple[int, int]]:
+    """The (id, version) of each word: an invoice id such as ``#12``, or an invoice number that only one invoice has.
+
+    Raises NothingMatched for a word that names none, BadInput for one that names several.
+    """
+    found = []
+    for word in words:
+        key = (
+            Invoice.id == int(word[1:]) if word[:1] == "#" and word[1:].isdigit() else Invoice.number == word
+        )
+        hits = db.rows(joined(Invoice.id, Invoice.version, Commitment.number).where(key).order_by(Invoice.id))
+        if not hits:
+            raise NothingMatched(
+                f"There is no invoice {safe(word)}", fix="payapp list --all shows what there is"
+            )
+        if len(hits) > 1:
+            several = ", ".join(f"#{hit[0]} ({safe(hit[2])})" for hit in hits[:5])
+            raise BadInput(
+                f"{safe(word)} is the number of {len(hits)} invoices: {several}", fix="Use the #id"
+            )
+        found.append((hits[0][0], hits[0][1]))
+    return found
+
+
+def totals(db: Database, selection: Selection) -> list[Totals]:
+    """Control totals of a selection, one per currency, never added across; empty when nothing is selected."""
+    ids, _ = select_ids(db, selection, company(db).currency)
+    return totals_of(db, ids)
+
+
+def view_totals(db: Database, view: View, query: str = "") -> list[Totals]:
+    """Control totals of all that match in a view."""
+    return totals(db, Matching(view, query))
+
+
+def totals_of(db: Database, ids: Sequence[int]) -> list[Totals]:
+    """Control totals of these invoices, one per currency in the order of the codes."""
+    sums: dict[str, list[int]] = {}
+    for first in range(0, len(ids), 500):
+        chunk = list(ids[first : first + 500])
+        query = Invoice.select(
+            Invoice.currency, fn.COUNT(Invoice.id), fn.SUM(Invoice.gross), fn.SUM(Invoice.retainage),
+            fn.SUM(Invoice.net), fn.SUM(Invoice.number_hash),
+        ).where(Invoice.id << chunk).group_by(Invoice.currency)  # fmt: skip
+        for currency, *values in db.rows(query):
+            old = sums.get(currency, [0] * 5)
+            sums[currency] = [a + int(b) for a, b in zip(old, values, strict=True)]
+    return [Totals(currency, *sums[currency]) for currency in sorted(sums)]
