@@ -81,3 +81,8 @@ def append(
         )
     db.execute("UPDATE audit_head SET hash = ? WHERE id = 1", (digest_of_event,))
     return event
+
+
+def detail_of(text: str) -> dict[str, Any]:
+    """The detail of an event as it was recorded."""
+    return msgspec.json.decode(text, type=dict[str, Any])

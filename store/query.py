@@ -80,7 +80,8 @@ def _scaled(amount: Decimal, currency: str) -> int:
 
 def _contains(column: Any, text: str) -> Expression:
     """Case-insensitive, with the wildcards of LIKE taken literally."""
-    return cast("Expression", fn.LOWER(column).contains(text.lower()))
+    found: Expression = fn.LOWER(column).contains(text.lower())
+    return found
 
 
 def _text(term: Term) -> Expression:
@@ -98,7 +99,8 @@ def _text(term: Term) -> Expression:
         case "number":
             return _contains(Invoice.number, text) | _contains(Invoice.erp_number, text)
         case "period":
-            return cast("Expression", Invoice.period_end.startswith(text))
+            found: Expression = Invoice.period_end.startswith(text)
+            return found
         case "status":
             return (Invoice.erp_status == text) | (Invoice.status == text)
         case "batch":

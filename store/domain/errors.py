@@ -61,6 +61,13 @@ class Disallowed(PayappError):
     title = "Not possible now"
 
 
+class Blocked(PayappError):
+    """A rule of the ERP's profile, the footing or a closed period stands against the export (exit 3)."""
+
+    exit_code = 3
+    title = "Blocked"
+
+
 class Changed(PayappError):
     """Somebody else changed what was shown, between the look and the press."""
 

@@ -1,0 +1,151 @@
+"""The invoices that a decision is about, read with all that the rules look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
+
+from store.db import Database
+from store.domain.bill import Bill, BillLine, idempotency_key
+from store.domain.invoice import Line
+from store.domain.money import plain
+from store.domain.status import ErpStatus, Outcome, Status
+from store.models import Commitment, Invoice, InvoiceLine, Project, User, Vendor
+from store.query import joined
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One invoice before a decision; amounts in minor units of its currency, days ISO text."""
+
+    id: int
+    uuid: str
+    version: int
+    revision: int
+    number: str
+    erp_number: str
+    application: int
+    commitment_id: int
+    status: Status
+    erp_status: ErpStatus
+    outcome: str
+    currency: str
+    gross: int
+    retainage: int
+    net: int
+    tax: int
+    period_start: str
+    period_end: str
+    billing_date: str
+    accounting_date: str
+    description: str
+    batch: int | None
+    creator_login: str
+    creator_name: str
+    creator_email: str
+    sender_id: int | None
+    sender_name: str
+    sender_email: str
+    vendor: str
+    vendor_ref: str
+    project: str
+    project_ref: str
+    commitment: str
+    commitment_ref: str
+
+    @property
+    def posted_number(self) -> str:
+        """The ERP invoice number: the approver's, else the invoice's own."""
+        return self.erp_number or self.number
+
+    @property
+    def name(self) -> str:
+        """How a sentence calls it."""
+        return f"{self.number} ({self.commitment})"
+
+
+_COLUMNS = (
+    Invoice.id, Invoice.uuid, Invoice.version, Invoice.revision, Invoice.number, Invoice.erp_number,
+    Invoice.application, Invoice.commitment, Invoice.status, Invoice.erp_status, Invoice.outcome, Invoice.currency,
+    Invoice.gross, Invoice.retainage, Invoice.net, Invoice.tax, Invoice.period_start, Invoice.period_end,
+    Invoice.billing_date, Invoice.accounting_date, Invoice.description, Invoice.batch, Invoice.creator_login,
+    Invoice.creator_name, Invoice.creator_email, Invoice.sender, User.name, User.email, Vendor.name, Vendor.erp_ref,
+    Project.number, Project.erp_ref, Commitment.number, Commitment.erp_ref,
+)  # fmt: skip
+_CHUNK = 500
+
+
+def load(db: Database, ids: Sequence[int]) -> Iterator[list[Candidate]]:
+    """The invoices by id, a few hundred at a time. Call it in the deciding transaction."""
+    for first in range(0, len(ids), _CHUNK):
+        chunk = list(ids[first : first + _CHUNK])
+        select = (
+            joined(*_COLUMNS)
+            .left_outer_join(User, on=Invoice.sender == User.id)
+            .where(Invoice.id << chunk)
+            .order_by(Invoice.id)
+        )
+        yield [_candidate(row) for row in db.rows(select)]
+
+
+def _candidate(row: tuple[object, ...]) -> Candidate:
+    values = dict(zip(Candidate.__slots__, row, strict=True))
+    values["status"] = Status(str(values["status"]))
+    values["erp_status"] = ErpStatus(str(values["erp_status"]))
+    for name in ("outcome", "accounting_date", "sender_name", "sender_email"):
+        values[name] = values[name] or ""
+    return Candidate(**values)  # type: ignore[arg-type] # the columns stand in the order of the fields
+
+
+def lines(db: Database, ids: Sequence[int]) -> dict[int, tuple[Line, ...]]:
+    """The G703 lines of these invoices (a few hundred), by invoice."""
+    select = (
+        InvoiceLine.select(InvoiceLine.invoice, *(getattr(InvoiceLine, name) for name in Line.__slots__))
+        .where(InvoiceLine.invoice << list(ids))
+        .order_by(InvoiceLine.invoice, InvoiceLine.position)
+    )
+    return {
+        number: tuple(Line(*row[1:]) for row in rows)
+        for number, rows in groupby(db.rows(select), key=lambda row: int(row[0]))
+    }
+
+
+def bill(
+    of: Candidate, own: Sequence[Line], *, company: str, erp: str, accounting_date: date, description: str
+) -> Bill:
+    """The bill that this invoice's next revision sends."""
+    return Bill(
+        key=idempotency_key(of.uuid, of.revision + 1),
+        erp=erp,
+        company=company,
+        currency=of.currency,
+        vendor=of.vendor_ref,
+        vendor_name=of.vendor,
+        job=of.project_ref or of.project,
+        commitment=of.commitment_ref or of.commitment,
+        application=of.application,
+        number=of.posted_number,
+        period_start=date.fromisoformat(of.period_start),
+        period_end=date.fromisoformat(of.period_end),
+        invoice_date=date.fromisoformat(of.billing_date),
+        accounting_date=accounting_date,
+        description=description,
+        gross=plain(of.gross, of.currency),
+        retainage=plain(of.retainage, of.currency),
+        net=plain(of.net, of.currency),
+        tax=plain(of.tax, of.currency),
+        lines=tuple(
+            BillLine(
+                line.position, line.item_type, line.cost_code, line.description,
+                plain(line.amount, of.currency), plain(line.retainage, of.currency),
+            )
+            for line in own
+        ),
+    )  # fmt: skip
+
+
+def returned(candidate: Candidate) -> bool:
+    """Whether it came back by a rejection and was not sent again."""
+    return candidate.erp_status is ErpStatus.NOT_SENT and candidate.outcome == Outcome.REJECTED

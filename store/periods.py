@@ -1,0 +1,31 @@
+"""The ERP's accounting periods as last fetched: the default accounting date and "closed" are judged by them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from store.db import Database
+from store.domain.outcome import Period
+
+
+def put(db: Database, erp: str, periods: Sequence[Period]) -> None:
+    """Replace what is known of this ERP's periods. Nothing is written where nothing changed."""
+    wanted = sorted(set(periods), key=lambda period: period.start)
+    if wanted == of(db, erp):
+        return
+    with db.transaction():
+        now = db.now()
+        db.execute("DELETE FROM erp_periods WHERE erp = ?", (erp,))
+        db.executemany(
+            "INSERT INTO erp_periods (erp, start_date, end_date, is_open, fetched_at) VALUES (?, ?, ?, ?, ?)",
+            [(erp, p.start.isoformat(), p.end.isoformat(), p.is_open, now) for p in wanted],
+        )
+
+
+def of(db: Database, erp: str) -> list[Period]:
+    """This ERP's periods by start; empty where it has none to tell, or was not asked yet."""
+    found = db.execute(
+        "SELECT start_date, end_date, is_open FROM erp_periods WHERE erp = ? ORDER BY start_date", (erp,)
+    ).fetchall()
+    return [Period(date.fromisoformat(row[0]), date.fromisoformat(row[1]), bool(row[2])) for row in found]
