@@ -5,6 +5,8 @@ A job is uncertain when its sending began and no proof of its outcome came back.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from store.db import Database
 from store.domain.outcome import Answer, Booked, Missing, Unknown
 from store.domain.profile import Profile
@@ -42,6 +44,38 @@ def late_reference(db: Database, job: Job) -> str | None:
         (job.id,),
     ).fetchone()
     return str(row[0]) if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """The worker that began the last sending of a job; ``stopped``: it has said that it ended."""
+
+    id: str
+    host: str
+    pid: int
+    stopped: bool
+
+
+def sender(db: Database, job: Job) -> Sender | None:
+    """Who sent it last; None where no worker of that id is known here (another database's, before a restore)."""
+    row = db.execute(
+        "SELECT w.id, w.host, w.pid, w.stopped_at FROM export_attempts a JOIN workers w ON w.id = a.worker"
+        " WHERE a.job_id = ? AND a.kind = 'begun' ORDER BY a.id DESC LIMIT 1",
+        (job.id,),
+    ).fetchone()
+    return Sender(row[0], row[1], row[2], row[3] is not None) if row else None
+
+
+def park(db: Database, worker: str, job: Job, why: str) -> None:
+    """Leave an uncertain job that nobody can ask about to a person. Does nothing where the claim no longer holds."""
+    with db.transaction():
+        held = db.execute(
+            f"SELECT 1 FROM export_jobs WHERE id = ? AND worker = ? AND attempt = ? AND state = '{JobState.UNCERTAIN}'"
+            + (" FOR UPDATE" if db.postgres else ""),
+            (job.id, worker, job.attempt),
+        ).fetchone()
+        if held:
+            _park(db, job, why, db.now())
 
 
 def resolve(

@@ -10,6 +10,7 @@ from store import candidates, periods
 from store.candidates import Candidate
 from store.db import Database
 from store.directory import Company
+from store.domain import accounting
 from store.domain.actor import Actor
 from store.domain.bill import encode
 from store.domain.errors import BadInput, Blocked, Disallowed, NotPermitted, PayappError
@@ -164,8 +165,8 @@ def _date(candidate: Candidate, terms: Terms, known: Sequence[Period]) -> date:
     elif candidate.accounting_date:
         day = date.fromisoformat(candidate.accounting_date)
     else:
-        return periods.default_date(known, date.fromisoformat(candidate.period_end))
-    if not periods.is_open(known, day):
+        return accounting.default_date(known, date.fromisoformat(candidate.period_end))
+    if not accounting.is_open(known, day):
         raise Blocked(
             f"Its accounting date {day} is in a closed period of the ERP",
             fix="Give another accounting date (D), or open the period in the ERP",

@@ -206,9 +206,9 @@ def send(db: Database, actor: Actor, selection: Selection) -> Decision:
         actor = directory.refresh(db, actor)
         actor.require_sender()
         ids, changed = selected(db, selection, directory.company(db))
-        allowed, stays = allowed(db, ids, Action.SEND)
+        movable, stays = allowed(db, ids, Action.SEND)
         going = []
-        for c in allowed:
+        for c in movable:
             if c.status in SENDABLE:
                 going.append(c)
             else:

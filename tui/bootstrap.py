@@ -1,0 +1,182 @@
+"""The one place where concrete parts are wired: database, connector, mailer, worker, desk."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from store.domain.errors import NotPermitted, SettingsError
+from tui import settings as configuration
+from tui.settings import Settings
+
+if TYPE_CHECKING:
+    from erp.connector import Connector
+    from erp.worker import Worker
+    from store.db import Database
+    from store.directory import Company
+    from store.domain.actor import Actor
+    from store.domain.profile import Profile
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """An open database with the settings that led to it."""
+
+    path: Path
+    settings: Settings
+    db: Database
+    company: Company
+
+    def actor(self, login: str | None, origin: str) -> Actor:
+        """Who acts: the user of the operating system, or in a demo database whom ``--as`` names.
+
+        Raises NotPermitted for --as elsewhere, and for who is not in the Directory.
+        """
+        from store import directory
+
+        if login is not None and not self.company.demo:
+            raise NotPermitted(
+                "--as works in demo databases only", why="elsewhere you are who you are logged in as",
+                fix="Log in as that user",
+            )
+        if login is None and self.company.demo:
+            known = {user.login for user in directory.users(self.db)}
+            login = own_login()
+            if login not in known:
+                raise NotPermitted(
+                    f"{login} is not a user of this demo", fix=f"Say who acts: --as {' or --as '.join(sorted(known))}"
+                )
+        return directory.actor(self.db, login or own_login(), origin)
+
+    def profile(self) -> Profile:
+        """The profile of the company's ERP."""
+        from erp import profiles
+
+        return profiles.load(self.company.erp)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Everything that the desk needs, wired."""
+
+    db: Database
+    me: Actor
+    company: Company
+    profile: Profile
+    ensure_worker: Callable[[], Awaitable[None]]
+
+
+def own_login() -> str:
+    """The login of this process's user, from the operating system."""
+    return pwd.getpwuid(os.getuid()).pw_name
+
+
+def spare_the_driver(url: str) -> None:
+    """Keep Peewee from loading psycopg for a SQLite database: 0.2 s and 18 MB at every start."""
+    if url.startswith("sqlite:") and "peewee" not in sys.modules:
+        for name in ("psycopg", "psycopg2", "psycopg2cffi"):
+            sys.modules.setdefault(name, None)  # type: ignore[arg-type] # None is how an import is told to fail
+
+
+@contextmanager
+def opened(config: str | None) -> Iterator[Books]:
+    """The books of that settings file (None: the user's own), open until the end of the block."""
+    path = configuration.config_path(config)
+    loaded = configuration.load(path)
+    spare_the_driver(loaded.database.url)
+    from store import db as database
+    from store import directory
+
+    db = database.open(loaded.database.url)
+    try:
+        yield Books(path, loaded, db, directory.company(db))
+    finally:
+        db.close()
+
+
+@contextmanager
+def created(url: str) -> Iterator[Database]:
+    """A database at that URL, made if there is none, open until the end of the block."""
+    spare_the_driver(url)
+    from store import db as database
+
+    db = database.create(url)
+    try:
+        yield db
+    finally:
+        db.close()
+
+
+def connector(books: Books) -> Connector:
+    """The connector that the settings name, with its own settings. Raises SettingsError naming file and key."""
+    name, folder = books.settings.erp.connector, books.path.parent
+    if name == "sandbox":
+        from erp.connectors.sandbox import Sandbox, SandboxSettings
+
+        sandbox = _options(books, SandboxSettings)
+        return Sandbox(msgspec.structs.replace(sandbox, file=str(folder / sandbox.file)), books.profile())
+    if name == "files":
+        from erp.connectors.files import Files, FilesSettings
+
+        files = _options(books, FilesSettings)
+        return Files(msgspec.structs.replace(files, folder=str(folder / files.folder)), books.profile())
+    raise SettingsError(
+        f"{books.path}: erp.connector is {name!r}, which payapp does not know", fix="Use sandbox or files"
+    )
+
+
+def _options(books: Books, kind: type[T]) -> T:
+    try:
+        return msgspec.convert(books.settings.erp.options, kind)
+    except msgspec.ValidationError as error:
+        raise SettingsError(
+            f"{books.path}: [erp.options] cannot be used", why=str(error), fix="Mend that key"
+        ) from None
+
+
+def worker(books: Books, *, idle_exit: float | None = None) -> Worker:
+    """A worker with its connector and mailer."""
+    from erp.worker import Worker
+
+    mailer = None
+    if books.settings.mail is not None:
+        from erp.notices import Mailer
+
+        mailer = Mailer(books.settings.mail)
+    chosen = books.settings.worker
+    if idle_exit is not None:
+        chosen = msgspec.structs.replace(chosen, idle_exit=idle_exit)
+    return Worker(books.db, connector(books), mailer, chosen)
+
+
+def start_worker(books: Books) -> bool:
+    """Start one detached worker when none gives a sign of life; whether it did."""
+    from erp import detached
+    from store import workers
+
+    if workers.any_alive(books.db):
+        return False
+    log = books.path.parent / "worker.log"
+    command = [sys.executable, "-m", "tui.cli", "--config", str(books.path), "worker", "--idle-exit", "60"]
+    detached.start(command, log)
+    return True
+
+
+def desk(books: Books, me: Actor) -> Desk:
+    """The desk's parts."""
+
+    async def ensure_worker() -> None:
+        await books.db.read(lambda _db: start_worker(books))
+
+    return Desk(books.db, me, books.company, books.profile(), ensure_worker)

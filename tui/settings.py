@@ -1,0 +1,73 @@
+"""Settings: one TOML file and a few variables of the environment, as one frozen struct.
+
+``PAYAPP_CONFIG`` names the file, ``PAYAPP_DATABASE`` the database's URL. Paths in the file are relative to its folder.
+Secrets never stand in it: they come from the environment or from files that it names.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import platformdirs
+
+from erp.notices import MailSettings
+from erp.worker import WorkerSettings
+from store.domain.errors import SettingsError
+
+
+class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the books are: ``sqlite:PATH`` or ``postgresql://…``."""
+
+    url: str
+
+
+class ErpSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which connector sends, and its own ``options``: tui.bootstrap checks them against that connector's settings."""
+
+    connector: str = "sandbox"
+    options: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything that a settings file says."""
+
+    database: DatabaseSettings
+    erp: ErpSettings = msgspec.field(default_factory=ErpSettings)
+    mail: MailSettings | None = None
+    worker: WorkerSettings = msgspec.field(default_factory=WorkerSettings)
+
+
+def config_path(given: str | None = None) -> Path:
+    """The settings file: the one given, that of PAYAPP_CONFIG, or payapp.toml in the user's configuration folder."""
+    named = given or os.environ.get("PAYAPP_CONFIG")
+    return Path(named).expanduser() if named else Path(platformdirs.user_config_dir("payapp")) / "payapp.toml"
+
+
+def load(path: Path) -> Settings:
+    """The settings of that file. Raises SettingsError that names the file and the key."""
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise SettingsError(
+            f"There is no settings file {path}",
+            fix="Make one with payapp init, try payapp demo, or name one with --config",
+        ) from None
+    except OSError as error:
+        raise SettingsError(f"The settings file {path} cannot be read", why=str(error.strerror)) from None
+    try:
+        settings = msgspec.toml.decode(raw, type=Settings)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise SettingsError(f"The settings file {path} cannot be used", why=str(error), fix="Mend that key") from None
+    if url := os.environ.get("PAYAPP_DATABASE"):
+        return msgspec.structs.replace(settings, database=DatabaseSettings(url))
+    return msgspec.structs.replace(settings, database=DatabaseSettings(_anchored(settings.database.url, path.parent)))
+
+
+def _anchored(url: str, folder: Path) -> str:
+    """A SQLite path that is relative, seen from the settings file's folder."""
+    if not url.startswith("sqlite:"):
+        return url
+    return f"sqlite:{(folder / Path(url.removeprefix('sqlite:')).expanduser()).resolve()}"
