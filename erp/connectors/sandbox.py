@@ -1,0 +1,333 @@
+"""The sandbox: an embedded stand-in ERP in a SQLite file of its own, for the demo and for failures. Not a real ERP.
+
+It knows vendors, cost codes, accounting periods and used numbers, takes its time, and keeps its own ledger by
+idempotency key: a key that it has answers with its first bill.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import msgspec
+
+from erp.connector import UnavailableError
+from store.domain.bill import Bill
+from store.domain.outcome import Answer, Booked, Later, Missing, Period, Refused, Unknown
+from store.domain.profile import Finding, Profile
+
+T = TypeVar("T")
+
+NUMBER_AT_MOST = 15
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS vendors (ref TEXT PRIMARY KEY, name TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS cost_codes (job TEXT NOT NULL, code TEXT NOT NULL, PRIMARY KEY (job, code));
+CREATE TABLE IF NOT EXISTS periods (start_date TEXT PRIMARY KEY, end_date TEXT NOT NULL, is_open INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS used_numbers (vendor TEXT NOT NULL, number TEXT NOT NULL, PRIMARY KEY (vendor, number));
+CREATE TABLE IF NOT EXISTS bills (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    key TEXT NOT NULL UNIQUE,
+    vendor TEXT NOT NULL,
+    number TEXT NOT NULL,
+    job TEXT NOT NULL,
+    commitment TEXT NOT NULL,
+    accounting_date TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    gross TEXT NOT NULL,
+    retainage TEXT NOT NULL,
+    net TEXT NOT NULL,
+    UNIQUE (vendor, number)
+);
+"""
+
+Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
+class SandboxSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``file`` holds the sandbox's own books. ``seconds_per_bill`` is how long it takes over each.
+
+    ``lose_replies`` is the share of parcels that it books without a reply, ``reports_unavailable`` the share that it
+    turns away before it does anything; ``seed`` makes both repeatable.
+    """
+
+    file: str = "sandbox.db"
+    seconds_per_bill: Annotated[float, msgspec.Meta(ge=0)] = 0.15
+    lose_replies: Fraction = 0.0
+    reports_unavailable: Fraction = 0.0
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """One bill in the sandbox's books; amounts are plain decimals such as "-1200.00"."""
+
+    ref: str
+    key: str
+    vendor: str
+    number: str
+    job: str
+    commitment: str
+    accounting_date: str
+    currency: str
+    gross: str
+    retainage: str
+    net: str
+
+
+class ReplyLostError(Exception):
+    """The sandbox did what it was asked, and the reply went astray."""
+
+
+class Sandbox:
+    """The connector to the sandbox in ``settings.file``, which is made where it is missing."""
+
+    def __init__(self, settings: SandboxSettings, profile: Profile) -> None:
+        self.profile = profile
+        self._settings = settings
+        self._chance = random.Random(settings.seed)  # noqa: S311 - it plays a bad day, it guards nothing
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="payapp-sandbox")
+        self._connection: sqlite3.Connection | None = None
+
+    async def post(self, bills: Sequence[Bill]) -> Sequence[Booked | Refused | Later | Unknown]:
+        """Book each bill by itself, or refuse it with its reason."""
+        if self._chance.random() < self._settings.reports_unavailable:
+            raise UnavailableError("the sandbox is closed for a moment (503)")
+        outcomes: list[Booked | Refused | Later | Unknown] = []
+        for bill in bills:
+            await asyncio.sleep(self._settings.seconds_per_bill)
+            outcomes.append(await self._call(partial(_book, bill=bill)))
+        if self._chance.random() < self._settings.lose_replies:
+            raise ReplyLostError("the sandbox's reply was lost")
+        return outcomes
+
+    async def find(self, bills: Sequence[Bill]) -> Sequence[Answer]:
+        """Look each key up in the ledger."""
+        return await self._call(
+            lambda books: [_known(books, bill.key) or Missing(bill.key) for bill in bills]
+        )
+
+    async def check(self, bills: Sequence[Bill]) -> dict[str, list[Finding]]:
+        """What would be refused, without booking anything."""
+        return await self._call(lambda books: {bill.key: list(_objections(books, bill)) for bill in bills})
+
+    async def periods(self) -> Sequence[Period]:
+        """The sandbox's accounting periods."""
+        return await self._call(_periods)
+
+    async def exists(self, ref: str) -> bool:
+        """Whether the ledger has a bill of that reference."""
+        return await self._call(
+            lambda books: bool(books.execute("SELECT 1 FROM bills WHERE id = ?", (_id_of(ref),)).fetchone())
+        )
+
+    async def close(self) -> None:
+        """Close the books once what is under way is done."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+        self._thread.shutdown()
+
+    async def _call(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(self._books()))
+
+    def _books(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = _open(Path(self._settings.file))
+        return self._connection
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+# -- the books -------------------------------------------------------------------------------------------------
+
+
+def seed(
+    file: Path,
+    vendors: Iterable[tuple[str, str]],
+    cost_codes: Iterable[tuple[str, str]],
+    periods: Iterable[Period],
+    used_numbers: Iterable[tuple[str, str]] = (),
+) -> None:
+    """Tell the sandbox what it knows: (vendor id, name), (job, cost code), periods, (vendor id, used number).
+
+    Adds to what it knows; a vendor or period that it has takes the new values, so a period can be opened or closed.
+    """
+    with contextlib.closing(_open(file)) as books, _transaction(books):
+        books.executemany("INSERT OR REPLACE INTO vendors VALUES (?, ?)", vendors)
+        books.executemany("INSERT OR IGNORE INTO cost_codes VALUES (?, ?)", cost_codes)
+        books.executemany(
+            "INSERT OR REPLACE INTO periods VALUES (?, ?, ?)",
+            [(p.start.isoformat(), p.end.isoformat(), p.is_open) for p in periods],
+        )
+        books.executemany("INSERT OR IGNORE INTO used_numbers VALUES (?, ?)", used_numbers)
+
+
+def ledger(file: Path) -> list[LedgerRow]:
+    """Every bill in the sandbox's books, in the order of booking."""
+    with contextlib.closing(_open(file)) as books:
+        found = books.execute(
+            "SELECT id, key, vendor, number, job, commitment, accounting_date, currency, gross, retainage, net"
+            " FROM bills ORDER BY id"
+        ).fetchall()
+    return [LedgerRow(_ref_of(row[0]), *row[1:]) for row in found]
+
+
+def _open(file: Path) -> sqlite3.Connection:
+    books = sqlite3.connect(file, timeout=10, isolation_level=None, check_same_thread=False)
+    try:
+        books.execute("PRAGMA journal_mode = WAL")
+        # What was answered as booked must outlive a power cut as well as a kill.
+        books.execute("PRAGMA synchronous = FULL")
+        books.executescript(_SCHEMA)
+    except BaseException:
+        books.close()
+        raise
+    return books
+
+
+@contextlib.contextmanager
+def _transaction(books: sqlite3.Connection) -> Iterator[None]:
+    books.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        books.execute("ROLLBACK")
+        raise
+    books.execute("COMMIT")
+
+
+def _ref_of(number: int) -> str:
+    return f"SBX-{number:06d}"
+
+
+def _id_of(ref: str) -> int:
+    digits = ref.removeprefix("SBX-")
+    return int(digits) if digits.isascii() and digits.isdigit() else 0
+
+
+def _known(books: sqlite3.Connection, key: str) -> Booked | None:
+    row = books.execute("SELECT id FROM bills WHERE key = ?", (key,)).fetchone()
+    return Booked(key, _ref_of(row[0])) if row else None
+
+
+def _book(books: sqlite3.Connection, bill: Bill) -> Booked | Refused:
+    """Book one bill and commit, before anything is answered. The key is asked first: a replay books nothing."""
+    with _transaction(books):
+        if known := _known(books, bill.key):
+            return known
+        for objection in _objections(books, bill):
+            return Refused(bill.key, objection.code, objection.cause, objection.fix)
+        number = books.execute(
+            "INSERT INTO bills (key, vendor, number, job, commitment, accounting_date, currency, gross, retainage, net)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+            (
+                bill.key,
+                bill.vendor,
+                bill.number,
+                bill.job,
+                bill.commitment,
+                bill.accounting_date.isoformat(),
+                bill.currency,
+                bill.gross,
+                bill.retainage,
+                bill.net,
+            ),
+        ).fetchall()[0][0]
+        return Booked(bill.key, _ref_of(number))
+
+
+def _periods(books: sqlite3.Connection) -> list[Period]:
+    found = books.execute("SELECT start_date, end_date, is_open FROM periods ORDER BY start_date").fetchall()
+    return [Period(date.fromisoformat(row[0]), date.fromisoformat(row[1]), bool(row[2])) for row in found]
+
+
+# -- what it objects to ----------------------------------------------------------------------------------------
+
+
+def _objections(books: sqlite3.Connection, bill: Bill) -> Iterator[Finding]:
+    """Why the sandbox would not book the bill, each with its cause and the key that opens the fix."""
+    if not books.execute("SELECT 1 FROM vendors WHERE ref = ?", (bill.vendor,)).fetchone():
+        yield Finding(
+            "vendor.unknown",
+            f"vendor {bill.vendor or '(none)'} is not in the sandbox",
+            "Add the vendor to the ERP, then x retries; r rejects",
+        )
+    yield from _unknown_codes(books, bill)
+    yield from _period(books, bill)
+    yield from _number(books, bill)
+    yield from _totals(bill)
+
+
+def _unknown_codes(books: sqlite3.Connection, bill: Bill) -> Iterator[Finding]:
+    for code in dict.fromkeys(line.cost_code for line in bill.lines):
+        asked = (bill.job, code)
+        if not books.execute("SELECT 1 FROM cost_codes WHERE job = ? AND code = ?", asked).fetchone():
+            yield Finding(
+                "cost_code.unknown",
+                f"cost code {code or '(none)'} is not in job {bill.job or '(none)'}",
+                "Add the cost code to the job in the ERP, then x retries; r rejects",
+            )
+
+
+def _period(books: sqlite3.Connection, bill: Bill) -> Iterator[Finding]:
+    day = bill.accounting_date.isoformat()
+    found = books.execute(
+        "SELECT is_open FROM periods WHERE start_date <= ? AND end_date >= ?", (day, day)
+    ).fetchone()
+    if found is None or not found[0]:
+        cause = "is in a closed accounting period" if found else "is in no accounting period"
+        yield Finding(
+            "period.closed" if found else "period.missing",
+            f"accounting date {day} {cause}",
+            "D: choose an accounting date in an open period, then x retries",
+        )
+
+
+def _number(books: sqlite3.Connection, bill: Bill) -> Iterator[Finding]:
+    number = bill.number
+    change = "D: enter another ERP invoice number, then x retries; r rejects"
+    if not number.strip():
+        yield Finding("number.missing", "the ERP invoice number is missing", change)
+    elif len(number) > NUMBER_AT_MOST:
+        yield Finding(
+            "number.too_long",
+            f"ERP invoice number {number} has {len(number)} characters; the sandbox takes {NUMBER_AT_MOST}",
+            "D: enter a shorter ERP invoice number, then x retries",
+        )
+    elif books.execute(
+        "SELECT 1 FROM used_numbers WHERE vendor = ? AND number = ?"
+        " UNION ALL SELECT 1 FROM bills WHERE vendor = ? AND number = ? AND key <> ?",
+        (bill.vendor, number, bill.vendor, number, bill.key),
+    ).fetchone():
+        yield Finding(
+            "number.used", f"vendor {bill.vendor} has a bill with the number {number} already", change
+        )
+
+
+def _totals(bill: Bill) -> Iterator[Finding]:
+    fix = "r rejects it: the invoice must foot in Commitments"
+    if not bill.lines:
+        yield Finding("lines.missing", "the bill has no lines", fix)
+        return
+    gross, retainage, net = Decimal(bill.gross), Decimal(bill.retainage), Decimal(bill.net)
+    lines = sum((Decimal(line.amount) for line in bill.lines), Decimal(0))
+    held = sum((Decimal(line.retainage) for line in bill.lines), Decimal(0))
+    pairs = (
+        ("gross", gross, "its lines add up to", lines),
+        ("retainage", retainage, "its lines add up to", held),
+        ("net", net, "gross less retainage is", gross - retainage),
+    )
+    for name, said, source, found in pairs:
+        if said != found:
+            yield Finding("totals.misfooted", f"the bill's {name} is {said}, {source} {found}", fix)

@@ -1,0 +1,47 @@
+"""The lock that makes a worker the only one of a SQLite database, for its life (ARCHITECTURE.md, point 8)."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from pathlib import Path
+
+
+class WorkerLock:
+    """An OS file lock beside the database. It goes with the process, however that ends."""
+
+    def __init__(self, database: Path) -> None:
+        # By its real name: two names of one database are one lock.
+        real = database.resolve()
+        self.path = real.with_name(real.name + ".worker.lock")
+        self._descriptor: int | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether this object holds the lock."""
+        return self._descriptor is not None
+
+    def acquire(self) -> bool:
+        """Take the lock if nobody has it; returns whether it is held now. Raises OSError for an unwritable folder."""
+        if self.held:
+            return True
+        # The file stays when the lock goes: removing it would let two workers lock two files of one name.
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return False
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self._descriptor = descriptor
+        return True
+
+    def release(self) -> None:
+        """Let the next worker in."""
+        if self._descriptor is not None:
+            with contextlib.suppress(OSError):
+                os.close(self._descriptor)
+            self._descriptor = None

@@ -1,0 +1,263 @@
+"""The notices outbox: mails that a decision owes, written in its transaction, delivered at least once (erp.notices).
+
+A notice is waiting, sent, failed (the mail server refused it for good) or undeliverable (no address is known). Its
+text and its Message-ID are fixed when it is made: a mail that goes out twice is the same message.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from store.db import Database
+from store.domain.actor import Actor
+from store.domain.text import one_line, safe
+
+BACKOFF_FIRST_MS = 5_000
+BACKOFF_MOST_MS = 15 * 60_000
+SUBJECT_AT_MOST = 200
+# Ours by RFC 2606: an id, not a place where mail could go.
+_ID_DOMAIN = "payapp.invalid"
+_ADDRESS = re.compile(
+    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?"
+)
+
+
+class NoticeState(StrEnum):
+    """Where a notice stands."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    FAILED = "failed"
+    UNDELIVERABLE = "undeliverable"
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """One rejected invoice as its notice needs it; ``name`` is the invoice number, ``gross`` already formatted.
+
+    Names and addresses of the people are "" where they are not known.
+    """
+
+    invoice_id: int
+    invoice_uuid: str
+    name: str
+    vendor: str
+    project: str
+    commitment: str
+    period: str
+    gross: str
+    reason: str
+    creator_name: str
+    creator_email: str
+    sender_name: str
+    sender_email: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeSeen:
+    """One notice for screens; moments in milliseconds UTC. ``run_at``: when a waiting one is tried next."""
+
+    kind: str
+    role: str
+    recipient: str
+    address: str
+    state: NoticeState
+    attempts: int
+    error: str
+    created_at: int
+    sent_at: int | None
+    run_at: int
+    invoice_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One claimed notice as it goes to the mail server; ``attempt`` is its fencing token."""
+
+    id: int
+    attempt: int
+    recipient: str
+    address: str
+    reply_to: str
+    subject: str
+    body: str
+    message_id: str
+    thread_id: str
+    created_at: int
+
+
+def valid_address(text: str) -> bool:
+    """Whether mail can be addressed to it: a plain ASCII address without quotes, blanks or line breaks."""
+    local = text.partition("@")[0]
+    return (
+        len(text) <= 254
+        and _ADDRESS.fullmatch(text) is not None
+        and ".." not in text
+        and not local.startswith(".")
+        and not local.endswith(".")
+    )
+
+
+# -- what a decision writes ------------------------------------------------------------------------------------
+
+
+def add_rejections(db: Database, by: Actor, company: str, rejections: Sequence[Rejection]) -> None:
+    """One notice to the creator and one to the sender of each rejected invoice, in the deciding transaction.
+
+    One person, one mail. Who has no usable address gets a notice in state undeliverable, for the screens.
+    """
+    now = db.now()
+    reply_to = by.email if valid_address(by.email) else ""
+    rows = []
+    for rejection in rejections:
+        subject, body = _rejection_text(by, company, rejection)
+        thread = f"<invoice-{rejection.invoice_uuid}@{_ID_DOMAIN}>"
+        for role, name, address in _people(rejection):
+            known = valid_address(address)
+            state = NoticeState.WAITING if known else NoticeState.UNDELIVERABLE
+            why = f"{one_line(address)} is not a mail address" if address else "no mail address is known"
+            rows.append((
+                "rejection",
+                rejection.invoice_id,
+                role,
+                one_line(name),
+                address if known else "",
+                reply_to,
+                subject,
+                body,
+                f"<{uuid.uuid4()}@{_ID_DOMAIN}>",
+                thread,
+                state.value,
+                now,
+                "" if known else why,
+                now,
+            ))  # fmt: skip
+    db.executemany(
+        "INSERT INTO notices (kind, invoice_id, role, recipient, address, reply_to, subject, body, message_id,"
+        " thread_id, state, run_at, error_text, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        rows,
+    )
+
+
+def _people(rejection: Rejection) -> Iterator[tuple[str, str, str]]:
+    """Role, name and address of who is to know: creator and sender, or one of them where they are the same."""
+    creator = ("creator", rejection.creator_name, rejection.creator_email.strip())
+    sender = ("sender", rejection.sender_name, rejection.sender_email.strip())
+    yield creator
+    if creator[2] or sender[2]:
+        same = creator[2].casefold() == sender[2].casefold()
+    else:
+        same = bool(creator[1]) and creator[1] == sender[1]
+    if not same:
+        yield sender
+
+
+def _rejection_text(by: Actor, company: str, rejection: Rejection) -> tuple[str, str]:
+    """Subject and body. Every value that people wrote passes the one door; only the reason keeps its lines."""
+    name, vendor = one_line(rejection.name), one_line(rejection.vendor)
+    subject = f"Invoice {name} of {vendor} was rejected for export"[:SUBJECT_AT_MOST]
+    reason = "\n".join(
+        textwrap.fill(line, 72, initial_indent="    ", subsequent_indent="    ", break_long_words=False)
+        for line in safe(rejection.reason.replace("\r\n", "\n"), lines=True).split("\n")
+    )
+    body = f"""\
+{one_line(by.name)} rejected subcontractor invoice {name} of {vendor}.
+
+Reason:
+
+{reason}
+
+Project:            {one_line(rejection.project)}
+Commitment:         {one_line(rejection.commitment)}
+Billing period:     {one_line(rejection.period)}
+Gross this period:  {one_line(rejection.gross)}
+
+The invoice has left ERP Integrations and can be edited again in the project's
+Commitments tool, Invoices tab. Correct it there and send it again.
+
+{one_line(company)}
+"""
+    return subject, body
+
+
+# -- what screens read -----------------------------------------------------------------------------------------
+
+_SEEN = "kind, role, recipient, address, state, attempts, error_text, created_at, sent_at, run_at, invoice_id"
+
+
+def of_invoice(db: Database, invoice_id: int) -> list[NoticeSeen]:
+    """The notices about an invoice, newest first."""
+    found = db.execute(f"SELECT {_SEEN} FROM notices WHERE invoice_id = ? ORDER BY id DESC", (invoice_id,))
+    return [_seen(row) for row in found.fetchall()]
+
+
+def recent(db: Database, limit: int) -> list[NoticeSeen]:
+    """The newest notices, newest first."""
+    found = db.execute(f"SELECT {_SEEN} FROM notices ORDER BY id DESC LIMIT ?", (limit,))
+    return [_seen(row) for row in found.fetchall()]
+
+
+def _seen(row: tuple[str, str, str, str, str, int, str, int, int | None, int, int | None]) -> NoticeSeen:
+    return NoticeSeen(
+        row[0], row[1], row[2], row[3], NoticeState(row[4]), row[5], row[6], row[7], row[8], row[9], row[10]
+    )
+
+
+def waiting_count(db: Database) -> int:
+    """How many mails are still to go."""
+    return int(db.execute("SELECT count(*) FROM notices WHERE state = 'waiting'").fetchone()[0])
+
+
+# -- what the mailer does --------------------------------------------------------------------------------------
+
+
+def claim(db: Database, worker: str, limit: int, lease_ms: int) -> list[Notice]:
+    """Claim waiting notices whose time has come, oldest first."""
+    with db.transaction():
+        now = db.now()
+        picked = (
+            "SELECT id FROM notices WHERE state = 'waiting' AND run_at <= ? AND (lease_until IS NULL OR lease_until < ?)"
+            " ORDER BY run_at, id LIMIT ?" + (" FOR UPDATE SKIP LOCKED" if db.postgres else "")
+        )
+        found = db.execute(
+            "UPDATE notices SET worker = ?, lease_until = ?, attempts = attempts + 1"
+            f" WHERE id IN ({picked}) RETURNING id, attempts, recipient, address, reply_to, subject, body, message_id,"
+            " thread_id, created_at",
+            (worker, now + lease_ms, now, now, limit),
+        ).fetchall()
+        return sorted((Notice(*row) for row in found), key=lambda notice: notice.id)
+
+
+def sent(db: Database, worker: str, notice: Notice) -> bool:
+    """The mail server took it. False: the claim no longer held, and another worker sends the same message again."""
+    return _close(db, worker, notice, "state = 'sent', sent_at = ?, error_text = ''", (db.now(),))
+
+
+def failed(db: Database, worker: str, notice: Notice, error: str, *, permanent: bool) -> bool:
+    """The mail server did not take it: for good, or it waits with its error and is tried again, ever more rarely."""
+    if permanent:
+        return _close(db, worker, notice, "state = 'failed', error_text = ?", (one_line(error),))
+    wait = min(BACKOFF_FIRST_MS << min(notice.attempt - 1, 20), BACKOFF_MOST_MS)
+    return _close(db, worker, notice, "run_at = ?, error_text = ?", (db.now() + wait, one_line(error)))
+
+
+def release(db: Database, worker: str, notices: Sequence[Notice]) -> None:
+    """Give back claimed notices that were not tried."""
+    with db.transaction():
+        for notice in notices:
+            _close(db, worker, notice, "attempts = attempts - 1", ())
+
+
+def _close(db: Database, worker: str, notice: Notice, values: str, given: tuple[object, ...]) -> bool:
+    with db.transaction():
+        found = db.execute(
+            f"UPDATE notices SET {values}, worker = NULL, lease_until = NULL"
+            " WHERE id = ? AND worker = ? AND attempts = ? AND state = 'waiting' RETURNING id",
+            (*given, notice.id, worker, notice.attempt),
+        ).fetchone()
+        return found is not None
