@@ -277,14 +277,14 @@ def expire(db: Database, *, settle_ms: int, sole_worker: str | None = None) -> t
         return len(back), len(lost)
 
 
-def extend(db: Database, worker: str, lease_ms: int) -> None:
-    """Keep alive what this worker holds; a lease that ran out stays out."""
+def extend(db: Database, worker: str, jobs: Sequence[Job], lease_ms: int) -> None:
+    """Keep alive this worker's claims on the jobs that it is busy with; a lease that ran out stays out."""
     with db.transaction():
         now = db.now()
-        db.execute(
-            "UPDATE export_jobs SET lease_until = ? WHERE worker = ? AND lease_until > ?"
+        db.executemany(
+            "UPDATE export_jobs SET lease_until = ? WHERE id = ? AND worker = ? AND attempt = ? AND lease_until > ?"
             f" AND state IN ('{JobState.CLAIMED}', '{JobState.UNCERTAIN}')",
-            (now + lease_ms, worker, now),
+            [(now + lease_ms, job.id, worker, job.attempt, now) for job in jobs],
         )
 
 
