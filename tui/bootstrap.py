@@ -47,7 +47,8 @@ class Books:
 
         if login is not None and not self.company.demo:
             raise NotPermitted(
-                "--as works in demo databases only", why="elsewhere you are who you are logged in as",
+                "--as works in demo databases only",
+                why="elsewhere you are who you are logged in as",
                 fix="Log in as that user",
             )
         if login is None and self.company.demo:
@@ -55,7 +56,8 @@ class Books:
             login = own_login()
             if login not in known:
                 raise NotPermitted(
-                    f"{login} is not a user of this demo", fix=f"Say who acts: --as {' or --as '.join(sorted(known))}"
+                    f"{login} is not a user of this demo",
+                    fix=f"Say who acts: --as {' or --as '.join(sorted(known))}",
                 )
         return directory.actor(self.db, login or own_login(), origin)
 

@@ -60,10 +60,14 @@ def load(path: Path) -> Settings:
     try:
         settings = msgspec.toml.decode(raw, type=Settings)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise SettingsError(f"The settings file {path} cannot be used", why=str(error), fix="Mend that key") from None
+        raise SettingsError(
+            f"The settings file {path} cannot be used", why=str(error), fix="Mend that key"
+        ) from None
     if url := os.environ.get("PAYAPP_DATABASE"):
         return msgspec.structs.replace(settings, database=DatabaseSettings(url))
-    return msgspec.structs.replace(settings, database=DatabaseSettings(_anchored(settings.database.url, path.parent)))
+    return msgspec.structs.replace(
+        settings, database=DatabaseSettings(_anchored(settings.database.url, path.parent))
+    )
 
 
 def _anchored(url: str, folder: Path) -> str:

@@ -15,7 +15,7 @@ from store.domain.errors import BadInput
 TEXT_KEYS = ("vendor", "job", "commitment", "number", "period", "status", "batch", "error")
 MONEY_KEYS = ("gross", "retainage", "net")
 _TERM = re.compile(r'(?P<minus>-?)(?:(?P<key>[A-Za-z-]+)(?P<op>>=|<=|[:<>=]))?(?P<value>"[^"]*"?|\S*)')
-_AMOUNT = re.compile(r"-?\d[\d,]*(\.\d+)?[kKmM]?")
+_AMOUNT = re.compile(r"-?[0-9][0-9,]*(\.[0-9]+)?[kKmM]?")
 _SCALE = {"k": 1000, "m": 1_000_000}
 
 

@@ -1,0 +1,46 @@
+import pytest
+
+from store.domain.errors import Disallowed
+from store.domain.status import TRANSITIONS, VIEW_STATES, Action, ErpStatus, Outcome, View, allowed, check
+
+E = ErpStatus
+# The process of PRODUCT.md, written down a second time: action to its sources and target.
+PROCESS = {
+    Action.SEND: ({E.NOT_SENT}, E.READY),
+    Action.RETRIEVE: ({E.READY}, E.NOT_SENT),
+    Action.ACCEPT: ({E.READY}, E.QUEUED),
+    Action.REJECT: ({E.READY, E.FAILED, E.QUEUED}, E.NOT_SENT),
+    Action.RETRY: ({E.FAILED}, E.QUEUED),
+    Action.RECALL: ({E.QUEUED}, E.READY),
+    Action.BEGIN: ({E.QUEUED}, E.EXPORTING),
+    Action.BOOK: ({E.EXPORTING, E.UNCERTAIN}, E.SYNCED),
+    Action.REFUSE: ({E.EXPORTING, E.UNCERTAIN}, E.FAILED),
+    Action.LOSE: ({E.EXPORTING}, E.UNCERTAIN),
+    Action.DEFER: ({E.EXPORTING}, E.QUEUED),
+    Action.RESEND: ({E.UNCERTAIN}, E.QUEUED),
+    Action.PARK: ({E.UNCERTAIN}, E.PARKED),
+}
+
+
+@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("state", ErpStatus)
+def test_every_action_from_every_state(action, state):
+    sources, target = PROCESS[action]
+    assert allowed(action, state) is (state in sources)
+    if state in sources:
+        assert check(action, state, "101-007").target is target
+    else:
+        with pytest.raises(Disallowed, match="101-007 cannot be"):
+            check(action, state, "101-007")
+
+
+def test_only_the_way_back_has_an_outcome():
+    assert {a: t.outcome for a, t in TRANSITIONS.items() if t.outcome} == {
+        Action.RETRIEVE: Outcome.RETRIEVED, Action.REJECT: Outcome.REJECTED,
+    }  # fmt: skip
+
+
+def test_the_views_share_out_all_states_but_not_sent():
+    parts = [set(VIEW_STATES[view]) for view in View if view is not View.ALL]
+    assert sum(map(len, parts)) == len(set().union(*parts))
+    assert set().union(*parts) == set(VIEW_STATES[View.ALL]) == set(ErpStatus) - {E.NOT_SENT}

@@ -1,0 +1,112 @@
+"""The command ``payapp``: its subcommands by name, exit codes, errors as sentences."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+from store.domain.errors import PayappError
+from store.domain.text import safe
+
+# Subcommand to module and function; a module loads only when its subcommand runs.
+COMMANDS = {
+    "init": "administration:init",
+    "demo": "administration:demo",
+    "users": "administration:users",
+    "import": "intake:import_",
+    "example": "intake:example",
+    "list": "reading:list_",
+    "show": "reading:show",
+    "status": "reading:status",
+    "send": "decisions:send",
+    "retrieve": "decisions:retrieve",
+    "export": "decisions:export",
+    "reject": "decisions:reject",
+    "retry": "decisions:retry",
+    "recall": "decisions:recall",
+    "worker": "worker:worker",
+}
+INTERRUPTED = 130
+
+
+class Lazy(click.Group):
+    """A group whose subcommands are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The names, in the order in which they are used."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """The subcommand of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name].split(":")
+        command = getattr(importlib.import_module(f"tui.commands.{module}"), name)
+        assert isinstance(command, click.Command)  # noqa: S101 - the table above names nothing else
+        return command
+
+
+@click.group(
+    cls=Lazy,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+)
+@click.option("--config", metavar="FILE", help="The settings file (or PAYAPP_CONFIG).")
+@click.option("--as", "login", metavar="USER", help="Act as that user; in demo databases only.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
+@click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal.")
+@click.version_option(package_name="payapp", prog_name="payapp")
+@click.pass_context
+def main_group(
+    ctx: click.Context, config: str | None, login: str | None, ascii_only: bool, no_mouse: bool
+) -> None:
+    """Accept or reject subcontractor invoices for export to the ERP.
+
+    \b
+    payapp                              open the desk
+    payapp demo                         try it, with a made-up company
+    payapp import invoices.json         bring invoices in
+    payapp list --where 'net>10k'       what is Ready to Export
+    payapp export 101-007 101-008       accept these two
+    """  # noqa: D301 - \b keeps click from wrapping the examples
+    ctx.obj = {"config": config, "login": login}
+    if ctx.invoked_subcommand is None:
+        from tui.commands.desk import open_desk
+
+        open_desk(config, login, ascii_only=ascii_only, mouse=not no_mouse)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code; an error leaves as its sentence on stderr."""
+    try:
+        main_group.main(args=arguments, prog_name="payapp", standalone_mode=False)
+    except PayappError as error:
+        click.echo(f"payapp: {safe(str(error))}", err=True)
+        return error.exit_code
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.Abort:
+        click.echo("payapp: interrupted; nothing was changed.", err=True)
+        return INTERRUPTED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough; keep Python's shutdown from complaining about the rest.
+        sys.stdout = None  # type: ignore[assignment]
+        return 0
+    return 0
+
+
+def main() -> None:
+    """Entry point of the script."""
+    sys.exit(run())
+
+
+if __name__ == "__main__":
+    main()

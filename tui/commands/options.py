@@ -1,0 +1,146 @@
+"""What subcommands have in common: the books, who acts, the selection on the command line, and output."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+import msgspec
+
+from store.domain.errors import BadInput, NothingMatched
+from store.domain.text import safe, spreadsheet
+
+if TYPE_CHECKING:
+    from store.domain.actor import Actor
+    from store.domain.selection import Selection
+    from store.domain.status import ProjectView, View
+    from tui.bootstrap import Books
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def acting(command: F) -> F:
+    """Add ``--as``, which stands before or behind the subcommand."""
+    return click.option("--as", "login", metavar="USER", help="Act as that user; in demo databases only.")(
+        command
+    )
+
+
+@contextmanager
+def books_and_actor(ctx: click.Context, login: str | None) -> Iterator[tuple[Books, Actor]]:
+    """The books of the settings file and who acts on them."""
+    from tui import bootstrap
+
+    with bootstrap.opened(ctx.obj["config"]) as books:
+        yield books, books.actor(login or ctx.obj["login"], "command line")
+
+
+@contextmanager
+def books_only(ctx: click.Context) -> Iterator[Books]:
+    """The books, for what nobody in particular does."""
+    from tui import bootstrap
+
+    with bootstrap.opened(ctx.obj["config"]) as books:
+        yield books
+
+
+# -- selection ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """How invoices were chosen: by their words, by a query, or all of a view."""
+
+    words: tuple[str, ...]
+    where: str | None
+    every: bool
+
+
+def choosing(command: F) -> F:
+    """Add IDS, ``--where`` and ``--all``."""
+    command = click.option("--all", "every", is_flag=True, help="All of the view.")(command)
+    command = click.option(
+        "--where", metavar="QUERY", help="All of the view that match, e.g. 'job:24-101 net>10k'."
+    )(command)
+    return click.argument("words", metavar="[NUMBER|#ID|-]...", nargs=-1)(command)
+
+
+def selection(books: Books, chosen: Chosen, view: View | ProjectView) -> Selection:
+    """The selection on the command line. Raises BadInput when it is none or two, NothingMatched when it is empty."""
+    from store import invoices, query
+    from store.domain.selection import Marked, Matching
+
+    ways = bool(chosen.words) + (chosen.where is not None) + chosen.every
+    if ways != 1:
+        raise BadInput(
+            "Say which invoices" if not ways else "Say which invoices in one way only",
+            fix="Give their numbers, or --where QUERY, or --all",
+        )
+    if chosen.words:
+        words = _words(chosen.words)
+        return Marked(dict(invoices.find(books.db, words)))
+    wanted = Matching(view, chosen.where or "")
+    rows = query.matched(books.db, wanted, books.company.currency)
+    if not rows:
+        raise NothingMatched(
+            "No invoice matches", why=f"in the view {view.value}", fix="payapp list shows what there is"
+        )
+    return Matching(view, chosen.where or "", digest=query.digest(rows))
+
+
+def _words(words: Sequence[str]) -> list[str]:
+    """The words, with ``-`` standing for those on standard input."""
+    found: list[str] = []
+    for word in words:
+        found += sys.stdin.read().split() if word == "-" else [word]
+    if not found:
+        raise NothingMatched(
+            "No invoice was named", why="standard input was empty", fix="Give numbers or #ids"
+        )
+    return list(dict.fromkeys(found))
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask a person; without a terminal ``--yes`` is the answer, and its absence a usage error."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise BadInput(
+            "This decision needs a yes", why="nobody can be asked without a terminal", fix="Add --yes"
+        )
+    if not click.confirm(question, default=False, err=True):
+        raise click.Abort
+
+
+# -- output ------------------------------------------------------------------------------------------------------
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output, raw text kept (JSON escapes control characters itself)."""
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def print_csv(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """A CSV report on standard output; text that a spreadsheet would run is quoted."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([spreadsheet(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
+    """Aligned columns; those in ``right`` are right-aligned. Widths count cells, so that CJK names line up."""
+    from rich.cells import cell_len
+
+    table = [list(header), *([safe(cell) for cell in row] for row in rows)]
+    widths = [max(cell_len(row[n]) for row in table) for n in range(len(header))]
+    for row in table:
+        cells = []
+        for n, cell in enumerate(row):
+            blank = " " * (widths[n] - cell_len(cell))
+            cells.append(blank + cell if n in right else cell + blank)
+        click.echo("  ".join(cells).rstrip())

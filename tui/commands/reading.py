@@ -1,0 +1,218 @@
+"""Subcommands that only look: list, show, status."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tui.commands.options import acting, books_and_actor, books_only, print_csv, print_json, print_table
+
+if TYPE_CHECKING:
+    from store.domain.status import ProjectView, View
+    from store.invoices import Row
+
+VIEWS = ("ready", "exporting", "failed", "synced", "all", "returned", "not-sent", "sent")
+COLUMNS = ("id", "flags", "number", "vendor", "job", "commitment", "period", "currency", "gross", "retainage", "net",
+           "status", "erp_status", "error", "origin_id")  # fmt: skip
+
+
+def view_of(name: str) -> View | ProjectView:
+    """The view of that name on the command line."""
+    from store.domain.status import ProjectView, View
+
+    name = name.replace("-", "_")
+    return View(name) if name in set(View) else ProjectView(name)
+
+
+@click.command("list")
+@click.option("--view", type=click.Choice(VIEWS), default="ready", show_default=True, help="Which view.")
+@click.option("--where", metavar="QUERY", default="", help="Only what matches, e.g. 'drywall net>10k'.")
+@click.option("--sort", type=click.Choice(["vendor", "number", "job", "period", "gross", "retainage", "net", "status"]),
+              default="vendor", show_default=True, help="Sort by that column.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--csv", "as_csv", is_flag=True, help="As CSV.")
+@click.option("--plain", is_flag=True, help="Tab-separated, without header and totals.")
+@acting
+@click.pass_context
+def list_(
+    ctx: click.Context,
+    view: str,
+    where: str,
+    sort: str,
+    as_json: bool,
+    as_csv: bool,
+    plain: bool,
+    login: str | None,
+) -> None:
+    """List the invoices of a view, with control totals.
+
+    \b
+    payapp list
+    payapp list --view failed
+    payapp list --where 'job:24-101 net>10k' --csv > ready.csv
+    """  # noqa: D301 - \b keeps click from wrapping the examples
+    from store import invoices
+    from store.domain.money import plain as plain_money
+
+    with books_and_actor(ctx, login) as (books, me):
+        found = invoices.listing(books.db, view_of(view), where, invoices.SortBy(sort))
+        rows = invoices.rows(books.db, found.ids, me)
+        totals = invoices.totals_of(books.db, found.ids)
+    if as_json:
+        print_json([_record(row) for row in rows])
+    elif as_csv:
+        print_csv(COLUMNS, [tuple(_record(row).values()) for row in rows])
+    elif plain:
+        from store.domain.text import safe
+
+        for row in rows:
+            values = (
+                f"#{row.id}",
+                row.number,
+                row.vendor,
+                row.job,
+                row.period,
+                plain_money(row.net, row.currency),
+            )
+            click.echo("\t".join(safe(value) for value in values))
+    else:
+        _print_rows(rows)
+        for t in totals:
+            click.echo(_totals_line(t.count, t.gross, t.retainage, t.net, t.hash_total, t.currency))
+        if not rows:
+            click.echo(f"0 invoices in the view {view}" + (f" match {where!r}" if where else "") + ".")
+
+
+def _record(row: Row) -> dict[str, Any]:
+    """The stable schema of ``--json`` and ``--csv``: amounts as decimal strings."""
+    from store.domain.money import plain
+
+    return {
+        "id": row.id,
+        "flags": row.flags,
+        "number": row.number,
+        "vendor": row.vendor,
+        "job": row.job,
+        "commitment": row.commitment,
+        "period": row.period,
+        "currency": row.currency,
+        "gross": plain(row.gross, row.currency),
+        "retainage": plain(row.retainage, row.currency),
+        "net": plain(row.net, row.currency),
+        "status": row.status,
+        "erp_status": row.erp_status.value,
+        "error": row.error_cause,
+        "origin_id": row.origin_id,
+    }
+
+
+def _print_rows(rows: list[Row]) -> None:
+    from store.domain.money import show
+    from tui.text import cut, status
+
+    if rows:
+        print_table(
+            ("#", "Fl", "Invoice", "Vendor", "Job", "Period", "Gross", "Retainage", "Net", "ERP status"),
+            [
+                (
+                    f"#{row.id}",
+                    row.flags,
+                    row.number,
+                    cut(row.vendor, 24).rstrip(),
+                    row.job,
+                    row.period,
+                    show(row.gross, row.currency),
+                    show(row.retainage, row.currency),
+                    show(row.net, row.currency),
+                    status(row.erp_status, row.outcome),
+                )
+                for row in rows
+            ],
+            right=(6, 7, 8),
+        )
+
+
+def _totals_line(count: int, gross: int, retainage: int, net: int, hash_total: int, currency: str) -> str:
+    from store.domain.money import show
+
+    return (
+        f"{count} invoices   Gross {show(gross, currency)}   Retainage {show(retainage, currency)}   "
+        f"Net {show(net, currency)} {currency}   Hash {hash_total:,}"
+    )
+
+
+@click.command()
+@click.argument("word", metavar="NUMBER|#ID")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@acting
+@click.pass_context
+def show(ctx: click.Context, word: str, as_json: bool, login: str | None) -> None:
+    """Show one invoice whole: lines, summary, errors, history.
+
+    \b
+    payapp show 101-007
+    payapp show '#12' --json
+    """  # noqa: D301 - \b keeps click from wrapping the examples
+    from dataclasses import asdict
+
+    from store import invoices, notices
+    from store.detail import detail
+
+    with books_and_actor(ctx, login) as (books, me):
+        number = invoices.find(books.db, [word])[0][0]
+        found = detail(books.db, number, me)
+        mails = notices.of_invoice(books.db, number)
+    if as_json:
+        print_json({**asdict(found), "row": _record(found.row)})
+        return
+    from tui.commands.sheet import invoice_sheet
+
+    for line in invoice_sheet(found, mails):
+        click.echo(line)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.pass_context
+def status(ctx: click.Context, as_json: bool) -> None:
+    """Tell how many invoices stand where, who works, and what waits.
+
+    \b
+    payapp status
+    payapp status --json
+    """  # noqa: D301 - \b keeps click from wrapping the examples
+    from dataclasses import asdict
+
+    from store import batches, due, invoices, notices, workers
+
+    with books_only(ctx) as books:
+        views = {view.value: n for view, n in invoices.counts(books.db).items()}
+        seen = workers.seen(books.db)
+        running = [p for p in batches.recent(books.db) if p.running or p.failed or p.parked]
+        waiting = notices.waiting_count(books.db)
+        queue = due.of(books.db, books.company.erp)
+        title = books.profile().title
+    if as_json:
+        print_json({
+            "company": books.company.name, "erp": books.company.erp, "demo": books.company.demo, "views": views,
+            "workers": [asdict(w) for w in seen], "notices_waiting": waiting, "erp_paused": queue.paused,
+            "batches": [{"id": p.id, "count": p.count, "ok": p.done, "failed": p.failed, "left": p.left,
+                         "uncertain": p.uncertain, "parked": p.parked} for p in running],
+        })  # fmt: skip
+        return
+    from store.domain.text import safe
+
+    click.echo(f"{safe(books.company.name)} > {safe(title)}{'   [DEMO]' if books.company.demo else ''}")
+    click.echo("   ".join(f"{name} {n:,}" for name, n in views.items()))
+    alive = [w for w in seen if w.alive]
+    for w in alive:
+        click.echo(f"worker {w.id[:8]} on {safe(w.host)}, process {w.pid}")
+    if not alive:
+        click.echo("No worker is alive: payapp worker runs one; the desk and payapp export start one.")
+    if queue.paused:
+        click.echo("The ERP does not answer; the queue is paused and tries again by itself.")
+    for p in running:
+        click.echo(f"batch {p.id}: {p.done + p.failed}/{p.count}  ok {p.done}  FAIL {p.failed}  left {p.left}"
+                   f"  uncertain {p.uncertain}  parked {p.parked}")  # fmt: skip
+    click.echo(f"notices waiting: {waiting}")
