@@ -1,0 +1,267 @@
+"""Deciding about each record of a file in its order: new, changed, the same, locked, or refused.
+
+Applications of a commitment follow one another: what came earlier in the file counts like what is in the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any
+
+from store.domain.invoice import Line, Summary
+from store.domain.money import show
+from store.domain.status import ErpStatus, Status
+from store.intake.books import LINE, Books, Commitment, Stored, ends, starts
+from store.intake.draft import NOWHERE, Draft, Head, Position
+from store.intake.settle import Settling
+
+_STATUSES = frozenset(Status)
+_ROW = attrgetter(*LINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a record's source may ask while it makes the draft: its commitment and how things stand there.
+
+    ``application`` is the record's own, or the one that the books give it. ``before`` is where each item stood after
+    the previous one, None if that is unknown; ``previous`` are that one's lines in LINE's order, if it has any here.
+    """
+
+    head: Head
+    books: Books
+    commitment: Commitment
+    existing: Stored | None
+    application: int
+    before: Mapping[str, Position] | None
+    previous: list[tuple[Any, ...]]
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What is to be done: ``action`` is create, update, same or locked."""
+
+    action: str
+    name: str
+    commitment: Commitment
+    draft: Draft
+    content: tuple[Any, ...]
+    lines: list[tuple[Any, ...]]
+    existing: Stored | None
+
+
+@dataclass(slots=True)
+class _Last:
+    """The latest application of a commitment that the file has brought."""
+
+    ordinal: int
+    application: int
+    rows: list[tuple[Any, ...]]
+
+
+@dataclass(slots=True)
+class Chain:
+    """What the file has said so far, by commitment; ``word`` is what the file's source calls its ordinals."""
+
+    books: Books
+    word: str = "record"
+    seen: dict[str, int] = field(default_factory=dict)
+    numbers: dict[tuple[int, str], int] = field(default_factory=dict)
+    applications: dict[tuple[int, int], int] = field(default_factory=dict)
+    refused: dict[tuple[int, int], int] = field(default_factory=dict)
+    given_up: set[tuple[int, str]] = field(default_factory=set)
+    last: dict[int, _Last] = field(default_factory=dict)
+    # Changed applications whose successor in the store still has to come in this file: (ordinal, where, reason).
+    unmatched: dict[tuple[int, int], tuple[int, str, str]] = field(default_factory=dict)
+
+    def scene(self, head: Head) -> Scene | str:
+        """The scene of a record, or the reason why there is none."""
+        commitment = self.books.commitments.get(head.commitment)
+        if commitment is None:
+            return f"there is no commitment {_named(head.commitment)}: import the commitments first"
+        if (other := self.seen.get(head.source_id)) is not None:
+            return f"the same invoice came before, in {self.word} {other}"
+        existing = self.books.existing.get(head.source_id)
+        if existing and existing.commitment_id != commitment.id:
+            return f"invoice {existing.number} belongs to another commitment here"
+        application = head.application
+        if application is None:
+            application = existing.application if existing else self._next(commitment)
+        elif existing and existing.application != application:
+            return (
+                f"invoice {existing.number} is application {existing.application} here,"
+                f" and application {application} in the file"
+            )
+        before, previous = self._before(commitment, application)
+        return Scene(head, self.books, commitment, existing, application, before, previous)
+
+    def _next(self, commitment: Commitment) -> int:
+        last = self.last.get(commitment.id)
+        return 1 + max(
+            commitment.opening_application,
+            self.books.highest.get(commitment.id, 0),
+            last.application if last else 0,
+        )
+
+    def _before(
+        self, commitment: Commitment, application: int
+    ) -> tuple[Mapping[str, Position] | None, list[tuple[Any, ...]]]:
+        if application == commitment.opening_application + 1:
+            if application == 1:
+                return {}, []
+            return {line.item: line.opening for line in self.books.schedule(commitment)}, []
+        last = self.last.get(commitment.id)
+        if last and last.application == application - 1:
+            return ends(last.rows), last.rows
+        stored = self.books.at.get((commitment.id, application - 1))
+        return (ends(stored.lines), stored.lines) if stored else (None, [])
+
+    def judge(self, scene: Scene, draft: Draft) -> Verdict | list[tuple[str, str]]:
+        """The verdict, or everything that is wrong with the record as (where, reason)."""
+        problems = self._conflicts(scene, draft)
+        unknown = ""
+        if scene.before is None:
+            failed = self.refused.get((scene.commitment.id, scene.application - 1))
+            unknown = (
+                f"application {scene.application - 1}, {self.word} {failed} of the file, was refused"
+                if failed is not None
+                else f"import application {scene.application - 1} of the commitment first, or its opening balance"
+            )
+        settling = Settling(draft, scene.before, scene.commitment.currency, unknown)
+        lines = settling.lines()
+        summary = settling.footed(lines)
+        problems += settling.problems
+        if problems:
+            return problems
+        verdict = self._verdict(scene, draft, lines, summary)
+        if problem := self._remember(scene, draft, verdict):
+            return [problem]
+        return verdict
+
+    def refuse(self, head: Head) -> None:
+        """Remember that a record was no good: what follows it cannot build on it."""
+        commitment = self.books.commitments.get(head.commitment)
+        if commitment and head.application:
+            self.refused[(commitment.id, head.application)] = head.ordinal
+
+    def _conflicts(self, scene: Scene, draft: Draft) -> list[tuple[str, str]]:
+        """What stands against the record before its amounts are looked at."""
+        found: list[tuple[str, str]] = []
+
+        def wrong(field: str, reason: str) -> None:
+            found.append((draft.place(field, None), reason))
+
+        covered = scene.commitment.opening_application
+        if draft.status not in _STATUSES:
+            known = ", ".join(Status)
+            wrong("status", f"{draft.status!r} is none of {known}" if draft.status else "it is missing")
+        if scene.application <= covered:
+            reason = f"application {scene.application} is part of the opening balance, which covers {covered}"
+            wrong("application", reason)
+        if draft.period_start and draft.period_end and draft.period_start > draft.period_end:
+            wrong("period", "the period ends before it starts")
+        if used := self._number_used(scene, draft):
+            number = f"number {draft.number} is on commitment {scene.commitment.number} already"
+            wrong("number", f"{number}, {used}")
+        if used := self._application_used(scene):
+            place = (
+                f"application {scene.application} of commitment {scene.commitment.number} is there already"
+            )
+            wrong("application", f"{place}, {used}")
+        return found
+
+    def _number_used(self, scene: Scene, draft: Draft) -> str:
+        """Who else has the invoice number on the commitment; "" for nobody."""
+        key = (scene.commitment.id, draft.number)
+        if (other := self.numbers.get(key)) is not None:
+            return f"in {self.word} {other}"
+        owner = self.books.numbers.get(key)
+        if owner is None or key in self.given_up or owner == (self.books.source, draft.source_id):
+            return ""
+        return f"as invoice {owner[1]} from {owner[0]}"
+
+    def _application_used(self, scene: Scene) -> str:
+        """Who else is that application of the commitment; "" for nobody."""
+        place = (scene.commitment.id, scene.application)
+        if (other := self.applications.get(place)) is not None:
+            return f"in {self.word} {other}"
+        stored = self.books.at.get(place)
+        return f"as invoice {stored.number}" if stored and stored is not scene.existing else ""
+
+    def _verdict(self, scene: Scene, draft: Draft, lines: list[Line], summary: Summary) -> Verdict:
+        content = (
+            scene.application,
+            draft.number,
+            draft.period_start,
+            draft.period_end,
+            draft.billing_date,
+            draft.status,
+            scene.commitment.currency,
+            summary.gross,
+            summary.retainage,
+            summary.net,
+            summary.tax,
+            summary.completed,
+            summary.retainage_to_date,
+            any(line.overbilled for line in lines),
+            draft.final,
+            draft.creator_login,
+            draft.creator_name,
+            draft.creator_email,
+        )
+        rows = [_ROW(line) for line in lines]
+        existing = scene.existing
+        action = "create"
+        if existing:
+            same = existing.content == content and existing.lines == rows
+            free = existing.erp_status == ErpStatus.NOT_SENT
+            booked = free and draft.origin_id is not None
+            action = "same" if same and not booked else "update" if free else "locked"
+        name = f"{scene.commitment.number} {draft.number}"
+        return Verdict(action, name, scene.commitment, draft, content, rows, existing)
+
+    def _remember(self, scene: Scene, draft: Draft, verdict: Verdict) -> tuple[str, str] | None:
+        """Let the records after this one build on it; returns what keeps it from coming in after all."""
+        cid, n = scene.commitment.id, scene.application
+        ordinal, place = scene.head.ordinal, draft.place("", None)
+        locked = verdict.action == "locked" and scene.existing is not None
+        rows = scene.existing.lines if locked and scene.existing else verdict.lines
+        last = self.last.get(cid)
+        later = self.books.at.get((cid, n + 1)) if verdict.action in {"create", "update"} else None
+        currency = scene.commitment.currency
+        if last and last.application == n + 1:
+            if clash := _clash(rows, last.rows, currency):
+                name = f"application {n + 1}, {self.word} {last.ordinal} of the file"
+                return place, f"{name}, starts elsewhere: {clash}"
+        elif later and (clash := _clash(rows, later.lines, currency)):
+            name = f"application {n + 1}, invoice {later.number} here"
+            reason = f"{name}, starts elsewhere: {clash}; import the two together"
+            self.unmatched[(cid, n + 1)] = (ordinal, place, reason)
+        if not locked:
+            self.unmatched.pop((cid, n), None)
+        self.seen[draft.source_id] = ordinal
+        self.numbers[(cid, draft.number)] = ordinal
+        self.applications[(cid, n)] = ordinal
+        if verdict.action == "update" and scene.existing and scene.existing.number != draft.number:
+            self.given_up.add((cid, scene.existing.number))
+        if not last or last.application <= n + 1:
+            self.last[cid] = _Last(ordinal, n, rows)
+        return None
+
+
+def _clash(earlier: list[tuple[Any, ...]], later: list[tuple[Any, ...]], currency: str) -> str:
+    """The first item that does not start where it ended, with both figures; "" if there is none."""
+    stood, begun = ends(earlier), starts(later)
+    for item in dict.fromkeys([*stood, *begun]):
+        end, start = stood.get(item, NOWHERE), begun.get(item, (0, 0))
+        for what, a, b in (("completed", end.total, start[0]), ("retained", end.retainage, start[1])):
+            if a != b:
+                return (
+                    f"line item {item} ends at {show(a, currency)} {what} and starts at {show(b, currency)}"
+                )
+    return ""
+
+
+def _named(commitment: str | tuple[str, str]) -> str:
+    return commitment if isinstance(commitment, str) else f"{commitment[1]} on project {commitment[0]}"
