@@ -137,11 +137,17 @@ class Exporting:
             await self.db.write(lookup.park, self.worker, job, why)
             eventlog.warning("lookup", job=job.id, answer="payload.changed", state="parked")
         for job, answer in [*answers, *asked]:
-            dead = await self._sender_dead(job)
-            state = await self.db.write(
-                lookup.resolve, self.worker, job, answer, self.profile, sender_dead=dead
-            )
-            eventlog.info("lookup", job=job.id, answer=type(answer).__name__.lower(), state=state)
+            word = type(answer).__name__.lower()
+            try:
+                dead = await self._sender_dead(job)
+                state = await self.db.write(
+                    lookup.resolve, self.worker, job, answer, self.profile, sender_dead=dead
+                )
+            except RuntimeError as error:
+                # Its invoice was changed behind our back; its neighbours' answers still count.
+                eventlog.warning("lookup.trouble", job=job.id, answer=word, error=error)
+            else:
+                eventlog.info("lookup", job=job.id, answer=word, state=state)
 
     @contextlib.contextmanager
     def _held(self, jobs: Sequence[Job]) -> Iterator[None]:

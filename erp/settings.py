@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
+
+from store.domain.address import valid_address
 
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
@@ -20,3 +22,44 @@ class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     poll: Seconds = 0.15
     idle_exit: Seconds | None = None
     periods: Seconds = 300.0
+
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class MailSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The mail server. The password stands in a file or a variable of the environment, never here.
+
+    ``tls``: "starttls", "tls" from the first byte, or "none". ``sender`` is the address mails come from, ``ca_file``
+    the certificates of a private authority, ``timeout`` in seconds for each answer. Raises ValueError for what does
+    not go together; read from a file that is an error which names the file and the key.
+    """
+
+    host: str
+    sender: str
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 587
+    tls: Literal["none", "starttls", "tls"] = "starttls"
+    user: str = ""
+    password_file: str = ""
+    password_env: str = ""
+    ca_file: str = ""
+    timeout: Seconds = 20.0
+
+    def __post_init__(self) -> None:
+        if not self.host or any(c.isspace() for c in self.host):
+            raise ValueError("mail.host is not the name of a mail server")
+        if not valid_address(self.sender):
+            raise ValueError(f"mail.sender: {self.sender!r} is not a mail address")
+        if self.password_file and self.password_env:
+            raise ValueError("mail.password_file and mail.password_env are both set; keep one")
+        has_password = bool(self.password_file or self.password_env)
+        if self.user and not has_password:
+            raise ValueError("mail.user needs mail.password_file or mail.password_env")
+        if has_password and not self.user:
+            raise ValueError("mail.password_file or mail.password_env needs mail.user")
+        if self.user and self.tls == "none" and self.host not in LOOPBACK:
+            raise ValueError(
+                "mail.tls is none, so the password would travel in the clear; use starttls or tls"
+            )
+        if self.ca_file and self.tls == "none":
+            raise ValueError("mail.ca_file means nothing while mail.tls is none")

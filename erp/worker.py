@@ -42,7 +42,7 @@ class WorkerRunningError(PayappError):
 
 
 class Worker:
-    """One worker process's work on one ERP's queue and on the mail. ``run`` it once; the caller closes the connector.
+    """One worker process's work on one ERP's queue and on the mail. ``run`` it once: it closes the connector.
 
     Raises SettingsError when the lease is not longer than two of the profile's timeouts: a claim must outlive its
     sending.
@@ -82,11 +82,11 @@ class Worker:
         On SQLite a second worker waits for the first one's end; without ``wait`` it raises WorkerRunningError.
         """
         self._stop = stop
-        if not await self._alone(wait=wait):
-            return
         running: list[asyncio.Task[None]] = []
         feed = None
         try:
+            if not await self._alone(wait=wait):
+                return
             feed = self.db.changes()
             await self._start()
             running.append(asyncio.create_task(self._beat()))
@@ -96,6 +96,7 @@ class Worker:
             await _ended([*running, *self._sending, *self._others.values()])
             if feed is not None:
                 feed.close()
+            await self.connector.close()
             if self._lock:
                 self._lock.release()
 

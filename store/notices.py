@@ -6,7 +6,6 @@ text and its Message-ID are fixed when it is made: a mail that goes out twice is
 
 from __future__ import annotations
 
-import re
 import textwrap
 import uuid
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from enum import StrEnum
 
 from store.db import Database
 from store.domain.actor import Actor
+from store.domain.address import valid_address
 from store.domain.text import one_line, safe
 
 BACKOFF_FIRST_MS = 5_000
@@ -22,9 +22,6 @@ BACKOFF_MOST_MS = 15 * 60_000
 SUBJECT_AT_MOST = 200
 # Ours by RFC 2606: an id, not a place where mail could go.
 _ID_DOMAIN = "payapp.invalid"
-_ADDRESS = re.compile(
-    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?"
-)
 
 
 class NoticeState(StrEnum):
@@ -89,18 +86,6 @@ class Notice:
     message_id: str
     thread_id: str
     created_at: int
-
-
-def valid_address(text: str) -> bool:
-    """Whether mail can be addressed to it: a plain ASCII address without quotes, blanks or line breaks."""
-    local = text.partition("@")[0]
-    return (
-        len(text) <= 254
-        and _ADDRESS.fullmatch(text) is not None
-        and ".." not in text
-        and not local.startswith(".")
-        and not local.endswith(".")
-    )
 
 
 # -- what a decision writes ------------------------------------------------------------------------------------

@@ -97,6 +97,7 @@ class Sandbox:
         self._chance = random.Random(settings.seed)  # noqa: S311 - it plays a bad day, it guards nothing
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="payapp-sandbox")
         self._connection: sqlite3.Connection | None = None
+        self._closed = False
 
     async def post(self, bills: Sequence[Bill]) -> Sequence[Booked | Refused | Later | Unknown]:
         """Book each bill by itself, or refuse it with its reason."""
@@ -131,9 +132,11 @@ class Sandbox:
         )
 
     async def close(self) -> None:
-        """Close the books once what is under way is done."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
-        self._thread.shutdown()
+        """Close the books once what is under way is done. Closing twice is no harm."""
+        if not self._closed:
+            self._closed = True
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+            self._thread.shutdown()
 
     async def _call(self, work: Callable[[sqlite3.Connection], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(self._books()))
