@@ -145,7 +145,7 @@ def _unanswered(db: Database, job: Job, tries: int, cause: str, profile: Profile
 
 def _again(db: Database, job: Job, now: int) -> JobState:
     """Back to the queue with the same key and the same bytes, alone: a parcel is never regrouped."""
-    end_claim(db, job, JobState.PENDING, now, run_at=now, send_begun=None, misses=0, alone=True)
+    end_claim(db, job, JobState.PENDING, now, run_at=now, send_begun=None, misses=0, deferrals=0, alone=True)
     move(db, Action.RESEND, [job.invoice_id], now)
     return JobState.PENDING
 

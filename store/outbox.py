@@ -95,9 +95,9 @@ def claim(db: Database, erp: str, worker: str, *, limit: int, lease_ms: int, con
             f"SELECT count(DISTINCT parcel) FROM export_jobs WHERE erp = ? AND state = '{JobState.CLAIMED}'",
             (erp,),
         ).fetchone()[0]
-        if busy >= concurrency:
-            return []
         probing = row[1] >= BREAKER_AFTER
+        if busy >= (1 if probing else concurrency):
+            return []
         due = f"state IN ('{JobState.HELD}', '{JobState.PENDING}') AND run_at <= ? AND erp = ?"
         first = db.execute(
             f"SELECT alone FROM export_jobs WHERE {due} ORDER BY run_at, id LIMIT 1", (now, erp)
@@ -228,6 +228,7 @@ def _settle_outcome(
                 run_at=begun + settle_ms,
                 error_text=safe(outcome.cause),
                 misses=0,
+                deferrals=0,
             )
             move(db, Action.LOSE, [job.invoice_id], now)
 
@@ -240,7 +241,7 @@ def book(db: Database, job: Job, ref: str, now: int) -> None:
 
 def refuse(db: Database, job: Job, refusal: Refused, now: int) -> None:
     """The ERP has proven not to have it: the job failed and its invoice says why and what helps."""
-    end_claim(db, job, JobState.FAILED, now, error_code=refusal.code, error_text=safe(refusal.cause))
+    end_claim(db, job, JobState.FAILED, now, error_code=safe(refusal.code), error_text=safe(refusal.cause))
     move(
         db,
         Action.REFUSE,
@@ -269,7 +270,7 @@ def expire(db: Database, *, settle_ms: int, sole_worker: str | None = None) -> t
         back = _give_back(db, which, (given,), now)
         lost = db.execute(
             f"UPDATE export_jobs SET state = '{JobState.UNCERTAIN}', run_at = send_begun + ?, worker = NULL,"
-            f" lease_until = NULL, misses = 0, updated_at = ?, error_text = 'the worker was lost while sending'"
+            f" lease_until = NULL, misses = 0, deferrals = 0, updated_at = ?, error_text = 'the worker was lost while sending'"
             f" WHERE state = '{JobState.CLAIMED}' AND send_begun IS NOT NULL AND {which} RETURNING invoice_id",
             (settle_ms, now, given),
         ).fetchall()
