@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import pwd
 import sys
+import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -145,6 +147,44 @@ def _options(books: Books, kind: type[T]) -> T:
         raise SettingsError(
             f"{books.path}: [erp.options] cannot be used", why=str(error), fix="Mend that key"
         ) from None
+
+
+def seed_sandbox(db: Database, file: Path, *, example: bool) -> None:
+    """Tell the demo's stand-in ERP the masters of these books, or those of the shipped example, and its periods."""
+    from datetime import date, timedelta
+
+    from erp.connectors import sandbox
+    from store import masters, periods
+    from store.domain.outcome import Period
+
+    vendors, cost_codes = _example_masters() if example else (masters.vendors(db), masters.cost_codes(db))
+    known = [vendor for vendor in vendors if vendor[0] != "V-UNKNOWN"]
+    starts = [date(2026, month, 1) for month in range(1, 13)] + [date(2027, 1, 1)]
+    # The books are closed up to September 2026: the example's and the demo's invoices bill October.
+    months = [Period(a, b - timedelta(days=1), a >= date(2026, 10, 1)) for a, b in pairwise(starts)]
+    sandbox.seed(file, known, cost_codes, months)
+    periods.put(db, "sandbox", months)
+
+
+def _example_masters() -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """The example's vendors and cost codes, read by the intake itself into books that are thrown away."""
+    from store import db as database
+    from store import directory, masters
+    from store.directory import UserValues
+    from store.domain.actor import Level
+    from store.intake import example, load
+
+    with tempfile.TemporaryDirectory() as folder:
+        db = database.create(f"sqlite:{Path(folder) / 'example.db'}")
+        try:
+            directory.found(db, "Example", "USD", "sandbox", demo=True)
+            directory.put_user(db, None, UserValues("example", "Example", commitments_level=Level.ADMIN))
+            who = directory.actor(db, "example")
+            for path in example.write(Path(folder) / "example")[:5]:
+                load.import_file(db, who, path)
+            return masters.vendors(db), masters.cost_codes(db)
+        finally:
+            db.close()
 
 
 def worker(books: Books, *, idle_exit: float | None = None) -> Worker:

@@ -13,8 +13,7 @@ from typing import Any
 import msgspec
 import platformdirs
 
-from erp.notices import MailSettings
-from erp.worker import WorkerSettings
+from erp.settings import MailSettings, WorkerSettings
 from store.domain.errors import SettingsError
 
 

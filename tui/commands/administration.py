@@ -111,7 +111,7 @@ def _make_demo(folder: Path, path: Path, *, rows: int, empty: bool) -> None:
         _people(db)
         if not empty:
             _invoices(db, rows)
-        bootstrap.seed_sandbox(db, folder / "sandbox.db")
+        bootstrap.seed_sandbox(db, folder / "sandbox.db", example=empty)
     _write_settings(
         path, '[database]\nurl = "sqlite:payapp.db"\n\n[erp]\nconnector = "sandbox"\n\n[erp.options]\nfile = "sandbox.db"\n'
     )

@@ -31,12 +31,15 @@ def worker(ctx: click.Context, until_idle: bool, idle_exit: float | None, quiet:
 
     logging.basicConfig(level=logging.WARNING if quiet else logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     with books_only(ctx) as books:
-        asyncio.run(_run(bootstrap.worker(books, idle_exit=idle_exit), until_idle=until_idle))
+        asyncio.run(_run(bootstrap.worker(books, idle_exit=idle_exit), until_idle=until_idle, wait=idle_exit is None))
 
 
-async def _run(of: Worker, *, until_idle: bool) -> None:
+async def _run(of: Worker, *, until_idle: bool, wait: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await of.run(stop, until_idle=until_idle)
+    try:
+        await of.run(stop, until_idle=until_idle, wait=wait)
+    finally:
+        await of.connector.close()
