@@ -77,6 +77,11 @@ def take(db: Database, _actor: Actor, rows: Sequence[Row], tally: Tally, _partia
             tally.report.add(f"row {want.row}", reason)
         else:
             pairs.append((want, mine))
+    save(db, pairs, tally)
+
+
+def save(db: Database, pairs: Sequence[tuple[Wanted, Known | None]], tally: Tally) -> None:
+    """Insert and update commitments with their lines, in the transaction under way."""
     written = write(db, "commitments", "commitment", pairs, tally)
     changed = [(n, want) for n, want, mine in written if mine is None or mine.lines != want.lines]
     db.executemany("DELETE FROM commitment_lines WHERE commitment_id = ?", [(n,) for n, _ in changed])
