@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 from rich.cells import cell_len, set_cell_size
 
+from store.domain.actor import Actor
 from store.domain.money import show
 from store.domain.status import TITLES, ErpStatus, Status
-from store.domain.text import one_line
+from store.domain.text import one_line, safe
 
 GLYPHS = {
     ErpStatus.NOT_SENT: " ",
@@ -25,10 +26,10 @@ STATUS_TITLES = {status: status.value.replace("_", " ").capitalize() for status 
 
 def cut(text: str, width: int) -> str:
     """One safe line of exactly ``width`` cells: cut with ``~`` or padded, counted by cells (CJK, combining marks)."""
-    safe = one_line(text)
-    if cell_len(safe) <= width:
-        return safe + " " * (width - cell_len(safe))
-    return set_cell_size(safe, width - 1) + "~" if width > 1 else set_cell_size(safe, width)
+    line = one_line(text)
+    if cell_len(line) <= width:
+        return line + " " * (width - cell_len(line))
+    return set_cell_size(line, width - 1) + "~" if width > 1 else set_cell_size(line, width)
 
 
 def money(minor: int, currency: str, width: int = 0) -> str:
@@ -48,3 +49,40 @@ def moment(milliseconds: int | None) -> str:
     if milliseconds is None:
         return ""
     return datetime.fromtimestamp(milliseconds / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def role(who: Actor) -> str:
+    """What the user may do here, in a word or two."""
+    if who.is_approver:
+        return "Approver"
+    level = who.erp_level if who.sees_erp else who.commitments_level
+    return level.value.replace("_", " ").title()
+
+
+def fitting(width: int, *candidates: str) -> str:
+    """The first of the candidates, widest first, that fits into the width; else the last one, cut."""
+    for text in candidates:
+        if cell_len(text) <= width:
+            return text
+    return cut(candidates[-1], width)
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Safe text in lines of at most ``width`` cells, broken between words where that is possible."""
+    lines: list[str] = []
+    for paragraph in safe(text, lines=True).split("\n"):
+        line = ""
+        for word in paragraph.split():
+            rest = word
+            if line and cell_len(line) + 1 + cell_len(rest) <= width:
+                line += " " + rest
+                continue
+            if line:
+                lines.append(line)
+            while cell_len(rest) > width:
+                head = set_cell_size(rest, width).rstrip() or rest[:1]
+                lines.append(head)
+                rest = rest[len(head) :]
+            line = rest
+        lines.append(line)
+    return lines

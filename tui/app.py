@@ -1,0 +1,86 @@
+"""The desk as a Textual application: theme, tools, others' changes, hang-up. Wiring only."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import TYPE_CHECKING
+
+from textual import events
+from textual.app import App
+from textual.binding import Binding
+
+from store.domain.errors import PayappError
+from tui.screens.invoices import InvoicesScreen
+from tui.screens.listing import ListingScreen
+from tui.screens.more import INVOICES
+from tui.screens.too_small import TooSmallScreen, too_small
+
+if TYPE_CHECKING:
+    from tui.bootstrap import Desk
+
+# How often other processes' commits are looked for; asking costs microseconds and writes nothing.
+LOOK = 0.25
+
+
+class DeskApp(App[None]):
+    """The desk. It draws with the terminal's own sixteen colours: right in PuTTY, in NO_COLOR and on any background.
+
+    ``ascii_only``: borders of ASCII characters, for locales without UTF-8.
+    """
+
+    CSS_PATH = "app.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS = [Binding("ctrl+c", "interrupted", show=False, priority=False)]
+
+    def __init__(self, desk: Desk, *, ascii_only: bool = False) -> None:
+        # Chosen before the application is built: set later, NO_COLOR would draw black on black.
+        super().__init__(ansi_color=True)
+        self.theme = "ansi-dark"
+        self.animation_level = "none"
+        self.desk = desk
+        self._ascii = ascii_only
+        self._feed = desk.db.changes()
+
+    def on_mount(self) -> None:
+        """Put the tools up, open the first one that the user may see, and look for changes."""
+        self.set_class(self._ascii, "ascii")
+        self.install_screen(InvoicesScreen(self.desk), INVOICES)
+        self.push_screen(INVOICES)
+        self.set_interval(LOOK, self._look)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.exit)
+
+    def on_unmount(self) -> None:
+        """Give the feed's connection back."""
+        self._feed.close()
+
+    def _look(self) -> None:
+        try:
+            with self.desk.db.translated():
+                changed = self._feed.changed()
+        except PayappError as error:
+            self._tell(str(error))
+            return
+        if changed:
+            for screen in self.screen_stack:
+                if isinstance(screen, ListingScreen):
+                    screen.store_changed()
+
+    def _tell(self, text: str) -> None:
+        for screen in self.screen_stack:
+            if isinstance(screen, ListingScreen):
+                screen.say(text)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Below 80x24 the desk says so and takes no keys."""
+        if too_small(event.size) and not isinstance(self.screen, TooSmallScreen):
+            self.push_screen(TooSmallScreen())
+
+    def action_interrupted(self) -> None:
+        """Ctrl+C copies in boxes; elsewhere it names the key that quits."""
+        self._tell("q quits. A running export goes on in its worker.")
+
+
+def run_desk(desk: Desk, *, ascii_only: bool = False, mouse: bool = True) -> None:
+    """Open the desk in this terminal until its user quits or hangs up."""
+    DeskApp(desk, ascii_only=ascii_only).run(mouse=mouse)

@@ -1,0 +1,298 @@
+"""What the keys do in every list of invoices: views, filter, order, marks, detail."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any, Generic
+
+from store import invoices
+from store.decision import Decision
+from store.domain.errors import NothingMatched, PayappError
+from store.domain.selection import Marked
+from store.invoices import Row
+from tui.keymap import sections
+from tui.screens.help import HelpScreen
+from tui.screens.listing import ListingScreen, V
+from tui.screens.listing_text import outcome
+from tui.screens.more import MoreScreen
+from tui.widgets.filter_line import FilterLine
+
+
+class GestureScreen(ListingScreen[V], Generic[V]):
+    """The keys that decide nothing."""
+
+    # -- views, filter, order ----------------------------------------------------------------------------------
+
+    def show_view(self, view: V) -> None:
+        """Another view; its own marks."""
+        if view == self.view:
+            return
+        self.view = view
+        self.only_marked = False
+        self.say("")
+        self.table.range_from = None
+        self.table.forget_widths()
+        self.request()
+
+    def _view_number(self, number: int) -> None:
+        views = list(self.TITLES)
+        if number <= len(views):
+            self.show_view(views[number - 1])
+        else:
+            self.say(f"There is no view {number} here. Press 1 to {len(views)}.")
+
+    def action_view_1(self) -> None:
+        """The first view."""
+        self._view_number(1)
+
+    def action_view_2(self) -> None:
+        """The second view."""
+        self._view_number(2)
+
+    def action_view_3(self) -> None:
+        """The third view."""
+        self._view_number(3)
+
+    def action_view_4(self) -> None:
+        """The fourth view."""
+        self._view_number(4)
+
+    def action_view_5(self) -> None:
+        """The fifth view."""
+        self._view_number(5)
+
+    def _view_beside(self, step: int) -> None:
+        views = list(self.TITLES)
+        self.show_view(views[(views.index(self.view) + step) % len(views)])
+
+    def action_view_left(self) -> None:
+        """The view to the left."""
+        self._view_beside(-1)
+
+    def action_view_right(self) -> None:
+        """The view to the right."""
+        self._view_beside(1)
+
+    def action_filter(self) -> None:
+        """Into the filter."""
+        self.close_detail()
+        box = self.query_one(FilterLine).box
+        box.cursor_position = len(box.value)
+        box.focus()
+
+    def action_clear_filter(self) -> None:
+        """All of the view again."""
+        self.only_marked = False
+        self.query_one(FilterLine).box.value = ""
+        self.request()
+
+    def _column_beside(self, step: int) -> None:
+        table = self.table
+        sorts = table.sorts
+        place = sorts.index(table.active) if table.active in sorts else 0
+        table.active = sorts[(place + step) % len(sorts)]
+        table.paint()
+        self.say(f"Active column: {table.active.value}. s sorts by it.")
+
+    def action_column_left(self) -> None:
+        """The active column moves left."""
+        self._column_beside(-1)
+
+    def action_column_right(self) -> None:
+        """The active column moves right."""
+        self._column_beside(1)
+
+    def action_sort(self) -> None:
+        """Sort by the active column; again reverses."""
+        if self.sort is self.table.active:
+            self.descending = not self.descending
+        else:
+            self.sort, self.descending = self.table.active, False
+        self.request()
+
+    # -- marks -------------------------------------------------------------------------------------------------
+
+    def action_mark_all(self) -> None:
+        """All clean matches, or none of them again."""
+        self.run_worker(self._mark_clean(), group="marking", exclusive=True)
+
+    async def _mark_clean(self) -> None:
+        listing = self.table.listing
+        pairs = list(zip(listing.ids, listing.versions, strict=True))
+        try:
+            rows = await self.desk.db.count(invoices.rows, listing.ids, self.desk.me)
+        except PayappError as error:
+            self.say(str(error))
+            return
+        flagged = {row.id for row in rows if row.flags}
+        clean = [(number, version) for number, version in pairs if number not in flagged]
+        if clean and all(number in self.marks for number, _ in clean):
+            self.marks.remove(number for number, _ in clean)
+            self.say(f"{len(clean):,} unmarked.")
+        else:
+            self.marks.add(clean)
+            rest = f"; {len(flagged):,} flagged ones not (Space marks one, A all of them)" if flagged else ""
+            self.say(f"All {len(clean):,} clean matches are marked{rest}.")
+        self.marks_changed()
+
+    def action_mark_every(self) -> None:
+        """All matches, flagged ones too."""
+        listing = self.table.listing
+        self.marks.add(zip(listing.ids, listing.versions, strict=True))
+        self.say(f"All {len(listing.ids):,} matches are marked, flagged ones too.")
+        self.marks_changed()
+
+    def action_invert(self) -> None:
+        """What is marked is not, within the filter."""
+        listing = self.table.listing
+        self.marks.invert(zip(listing.ids, listing.versions, strict=True))
+        self.marks_changed()
+
+    def action_unmark_all(self) -> None:
+        """None is marked, hidden ones neither."""
+        count = len(self.marks)
+        self.marks.clear()
+        self.say(f"{count:,} unmarked; z brings them back." if count else "Nothing was marked.")
+        self.marks_changed()
+
+    def action_undo_marking(self) -> None:
+        """The marks as they were before the last marking."""
+        self.say("The last marking is undone." if self.marks.undo() else "There is no marking to undo.")
+        self.marks_changed()
+
+    def action_only_marked(self) -> None:
+        """Marked ones only, or all again."""
+        if not self.only_marked and not len(self.marks):
+            self.say("Nothing is marked. Space marks one, a all.")
+            return
+        self.only_marked = not self.only_marked
+        self.request()
+
+    def marked(self, *, visible_only: bool = False) -> Marked:
+        """The selection of a decision. Raises NothingMatched, with the key that marks."""
+        versions = dict(self.marks.versions)
+        if visible_only:
+            listed = set(self.table.listing.ids)
+            versions = {number: version for number, version in versions.items() if number in listed}
+        if not versions:
+            raise NothingMatched(
+                "Nothing is marked", fix="Space marks the invoice under the cursor, a all clean matches"
+            )
+        return Marked(versions)
+
+    # -- the detail --------------------------------------------------------------------------------------------
+
+    def action_open(self) -> None:
+        """The detail: beside the list it takes the keys, in a narrow window it takes the list's place."""
+        if self.table.current is None:
+            self.say(self.empty_text())
+            return
+        if not self.has_class("wide"):
+            self.add_class("reading")
+        self.pane.focus()
+        self._show_detail()
+
+    def close_detail(self) -> bool:
+        """Back to the list; False when one is there already."""
+        was_reading = self.has_class("reading") or self.pane.has_focus
+        self.remove_class("reading")
+        if was_reading:
+            self.set_focus(self.table)
+        return was_reading
+
+    def action_next_pane(self) -> None:
+        """List and detail take turns."""
+        if self.pane.has_focus:
+            self.close_detail()
+        else:
+            self.action_open()
+
+    def action_previous_pane(self) -> None:
+        """There are two panes: back is forth."""
+        self.action_next_pane()
+
+    def action_next_invoice(self) -> None:
+        """The next one, with the keys where they are."""
+        self.table.action_cursor_down()
+
+    def action_previous_invoice(self) -> None:
+        """The one before."""
+        self.table.action_cursor_up()
+
+    def show_section(self, section: str) -> None:
+        """Open the detail at this section."""
+        if not self.reading:
+            self.action_open()
+        self.pane.set_section(section)
+
+    def action_show_lines(self) -> None:
+        """G703 lines."""
+        self.show_section("lines")
+
+    def action_show_history(self) -> None:
+        """What happened to it."""
+        self.show_section("history")
+
+    def action_show_errors(self) -> None:
+        """Errors with cause and fix."""
+        self.show_section("errors")
+
+    async def current_row(self) -> Row:
+        """The invoice under the cursor. Raises NothingMatched when there is none."""
+        row = self.table.current_row
+        if row is None:
+            raise NothingMatched("There is no invoice here", fix=self.empty_text())
+        return row
+
+    # -- the rest ----------------------------------------------------------------------------------------------
+
+    def action_cancel(self) -> None:
+        """Leave what is under way, innermost first."""
+        self.say("")
+        if not self.table.drop_range() and not self.close_detail():
+            self.set_focus(self.table)
+
+    def action_refresh(self) -> None:
+        """Read everything anew."""
+        self.say("")
+        self.request()
+
+    def action_redraw(self) -> None:
+        """Write the whole screen again."""
+        self.refresh(layout=True)
+        self.app.refresh()
+
+    def action_help(self) -> None:
+        """The keys of this place."""
+        self.app.push_screen(HelpScreen(self.TOOL, sections(*self.PLACES)))
+
+    def action_more(self) -> None:
+        """The other tools."""
+        self.app.push_screen(MoreScreen(self.desk.me), self._open_tool)
+
+    def _open_tool(self, tool: str | None) -> None:
+        if tool is not None:
+            self.app.switch_screen(tool)
+
+    def action_quit(self) -> None:
+        """Leave; what was exported goes on in the worker."""
+        self.app.exit()
+
+    # -- decisions of the tools --------------------------------------------------------------------------------
+
+    def attempt(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do it beside the screen; a refusal becomes its sentence on the status line."""
+        self.run_worker(self._attempt(work), group="decide")
+
+    async def _attempt(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except PayappError as error:
+            self.say(str(error))
+            self.request()
+
+    def decided(self, decision: Decision, done: str) -> None:
+        """Say what was done and what was not, and read the list anew."""
+        self._own.update(decision.done)
+        self.say(done + outcome(decision))
+        self.request()

@@ -1,0 +1,55 @@
+"""Help for a place, generated from the table of keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
+from textual.widgets import Static
+
+from tui.screens.dialog import Dialog
+
+Sections = Sequence[tuple[str, Sequence[tuple[str, str]]]]
+
+
+class HelpScreen(Dialog[None]):
+    """All keys of a place; any of Esc, Enter, q and ? closes it."""
+
+    CSS_PATH = ["dialog.tcss", "help.tcss"]
+    FIRST = VerticalScroll.__name__
+
+    def __init__(self, place: str, sections: Sections) -> None:
+        super().__init__()
+        self._place = place
+        self._sections = sections
+
+    def compose(self) -> ComposeResult:
+        """Title, keys, how to leave."""
+        with Vertical(classes="frame"):
+            yield Static(f"Keys: {self._place}", classes="title", markup=False)
+            with VerticalScroll(classes="keys"):
+                yield Static(self._text(), markup=False)
+            yield Static("Up, Down scroll; Esc closes", classes="note", markup=False)
+
+    def _text(self) -> Text:
+        text = Text()
+        for title, keys in self._sections:
+            text.append(f"{title}\n", "bold")
+            for names, meaning in keys:
+                text.append(f"  {names:<16} {meaning}\n")
+            text.append("\n")
+        return text
+
+    def key_q(self) -> None:
+        """Close."""
+        self.dismiss(None)
+
+    def key_enter(self) -> None:
+        """Close."""
+        self.dismiss(None)
+
+    def key_question_mark(self) -> None:
+        """Close."""
+        self.dismiss(None)

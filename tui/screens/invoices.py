@@ -1,0 +1,244 @@
+"""ERP Integrations, Subcontractor Invoices: what an accounting approver sees and decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.timer import Timer
+
+from store import batches, invoices, review
+from store.batches import Progress
+from store.domain.errors import Disallowed, PayappError
+from store.domain.selection import Marked
+from store.domain.status import VIEW_STATES, VIEW_TITLES, View
+from store.invoices import Row
+from tui.keymap import Place, bindings
+from tui.screens.confirm import ConfirmExport, ExportChoice
+from tui.screens.dry_run import DryRunScreen
+from tui.screens.export_values import ExportValues, ExportValuesScreen
+from tui.screens.gestures import GestureScreen
+from tui.screens.reject import LISTED, RejectChoice, RejectScreen
+from tui.widgets.export_panel import ExportPanel, seconds_held
+
+if TYPE_CHECKING:
+    from tui.bootstrap import Desk
+
+# While a batch runs its panel is read at most twice a second.
+TICK = 0.5
+
+
+class InvoicesScreen(GestureScreen[View]):
+    """The views of the Subcontractor Invoices tab, with export, reject, recall and the progress panel."""
+
+    BINDINGS = bindings(Place.INVOICES)
+    PLACES = (Place.TABLE, Place.LIST, Place.INVOICES)
+    TITLES = VIEW_TITLES
+    SHORT = {View.READY: "Ready", View.FAILED: "Failed"}
+    # Exporting mixes queued, exporting, uncertain and parked ones: which is which must show.
+    WITH_STATUS = frozenset({View.ALL, View.EXPORTING})
+    TOOL = "ERP Integrations"
+    TABS = "SUBCONTRACTOR INVOICES"
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk, View.READY)
+        self._batch: Progress | None = None
+        self._panel_wanted: bool | None = None
+        self._tick: Timer | None = None
+
+    def compose_below(self) -> ComposeResult:
+        """The progress panel."""
+        yield ExportPanel()
+
+    async def count_views(self) -> Mapping[View, int]:
+        """Counts, and with them the newest batch."""
+        await self._read_batch()
+        return await self.desk.db.count(invoices.counts)
+
+    def belongs(self, row: Row) -> bool:
+        """By its ERP status."""
+        return row.erp_status in VIEW_STATES[self.view]
+
+    def empty_text(self) -> str:
+        """Each view's own way to be empty."""
+        if self.query_text or self.only_marked:
+            return super().empty_text()
+        match self.view:
+            case View.READY:
+                return "Nothing waits for export. The project sends from Commitments (m)."
+            case View.EXPORTING:
+                return "Nothing is being exported. Mark in Ready to Export (1) and press x."
+            case View.FAILED:
+                return "Nothing failed."
+            case View.SYNCED:
+                return "Nothing is synced yet."
+            case View.ALL:
+                return "No invoice has been sent to ERP Integrations yet (m: Commitments)."
+
+    # -- export and retry --------------------------------------------------------------------------------------
+
+    def action_export(self) -> None:
+        """Export what is marked; in Failed to Export retry it."""
+        self.attempt(self._export())
+
+    def action_dry_run(self) -> None:
+        """What an export would do."""
+        self.attempt(self._dry_run())
+
+    def action_reject(self) -> None:
+        """Reject what is marked."""
+        self.attempt(self._reject())
+
+    def action_export_values(self) -> None:
+        """Accounting date, description, ERP invoice number."""
+        self.attempt(self._export_values())
+
+    def action_recall(self) -> None:
+        """Take the held batch back."""
+        self.attempt(self._recall())
+
+    def _exportable(self, *, visible_only: bool = False) -> Marked:
+        self.desk.me.require_approver()
+        if self.view not in {View.READY, View.FAILED}:
+            raise Disallowed(
+                f"Nothing can be exported from {VIEW_TITLES[self.view]}",
+                fix="Export in Ready to Export (1), retry in Failed to Export (3)",
+            )
+        return self.marked(visible_only=visible_only)
+
+    async def _export(self) -> None:
+        selection = self._exportable()
+        listed = len(selection.versions) - sum(map(self.marks.__contains__, self.table.listing.ids))
+        visible = self.marked(visible_only=True) if 0 < listed < len(selection.versions) else None
+        retry = self.view is View.FAILED
+        plan = await self.desk.db.read(review.plan_export, self.desk.me, selection, self.desk.profile)
+        choice = await self.app.push_screen_wait(
+            ConfirmExport(self.desk, selection, visible, plan, retry=retry)
+        )
+        if choice is not None:
+            await self._accept(choice, retry=retry)
+
+    async def _accept(self, choice: ExportChoice, *, retry: bool) -> None:
+        decision = await self.desk.db.write(
+            review.retry if retry else review.accept,
+            self.desk.me,
+            choice.selection,
+            self.desk.profile,
+            accounting_date=choice.accounting_date,
+            description=choice.description,
+            expect=choice.expect,
+        )
+        self._panel_wanted = True
+        held = self.desk.company.hold_ms // 1000
+        numbers = ", ".join(str(number) for number in decision.batches)
+        recall = f" Z recalls within {held} s." if held else ""
+        self.decided(decision, f"Batch {numbers}: {len(decision.done):,} accepted for export.{recall}")
+        await self.desk.ensure_worker()
+
+    async def _dry_run(self) -> None:
+        selection = self._exportable()
+        plan = await self.desk.db.read(review.plan_export, self.desk.me, selection, self.desk.profile)
+        await self.app.push_screen_wait(DryRunScreen(plan))
+
+    # -- the other decisions -----------------------------------------------------------------------------------
+
+    async def _reject(self) -> None:
+        me = self.desk.me
+        me.require_approver()
+        selection = self.marked()
+        ids = list(selection.versions)
+        rows = await self.desk.db.read(invoices.rows, ids[:LISTED], me)
+        recalled = await self.desk.db.read(review.recent_reasons, me)
+        choice = await self.app.push_screen_wait(RejectScreen(rows, len(ids), recalled))
+        if choice is not None:
+            await self._reject_for(selection, choice)
+
+    async def _reject_for(self, selection: Marked, choice: RejectChoice) -> None:
+        decision = await self.desk.db.write(
+            review.reject, self.desk.me, selection, choice.reason, reasons=choice.reasons
+        )
+        self.decided(decision, f"{len(decision.done):,} rejected; they are in Commitments again.")
+        # The worker sends the mails as well.
+        await self.desk.ensure_worker()
+
+    async def _export_values(self) -> None:
+        self.desk.me.require_approver()
+        if not len(self.marks):
+            row = await self.current_row()
+            selection, only = Marked({row.id: row.version}), row
+        else:
+            selection, only = self.marked(), None
+            if len(selection.versions) == 1:
+                rows = await self.desk.db.read(invoices.rows, list(selection.versions), self.desk.me)
+                only = rows[0] if rows else None
+        values = await self.app.push_screen_wait(ExportValuesScreen(len(selection.versions), only))
+        if values is not None:
+            await self._save_values(selection, values)
+
+    async def _save_values(self, selection: Marked, values: ExportValues) -> None:
+        decision = await self.desk.db.write(
+            review.set_export_values,
+            self.desk.me,
+            selection,
+            accounting_date=values.accounting_date,
+            description=values.description,
+            erp_number=values.erp_number,
+        )
+        self._followed.update(decision.done)
+        self.decided(decision, f"{len(decision.done):,} changed.")
+
+    async def _recall(self) -> None:
+        self.desk.me.require_approver()
+        batch = self._batch
+        if batch is None or not seconds_held(batch):
+            raise Disallowed("No batch is held", fix="A batch can be recalled only before it is sent")
+        decision = await self.desk.db.write(review.recall_batch, self.desk.me, batch.id)
+        self.decided(decision, f"Batch {batch.id}: {len(decision.done):,} recalled to Ready to Export.")
+
+    # -- progress ----------------------------------------------------------------------------------------------
+
+    def action_panel(self) -> None:
+        """Show or hide the last batch."""
+        if self._batch is None:
+            self.say("No batch has been exported yet.")
+            return
+        self._panel_wanted = not self.query_one(ExportPanel).has_class("shown")
+        self._show_batch()
+
+    async def _read_batch(self) -> None:
+        found = await self.desk.db.read(partial(batches.recent, limit=1))
+        newest = found[0] if found else None
+        if newest is not None and self._batch is not None and newest.id != self._batch.id:
+            self._panel_wanted = None
+        self._batch = newest
+        self._show_batch()
+
+    def _show_batch(self) -> None:
+        batch, panel = self._batch, self.query_one(ExportPanel)
+        # A running batch shows itself; when it has ended it stays until it is hidden.
+        if batch is not None and batch.running and self._panel_wanted is None:
+            self._panel_wanted = True
+        wanted = batch is not None and bool(self._panel_wanted)
+        panel.set_class(wanted, "shown")
+        if batch is not None and wanted:
+            panel.tell(batch, seconds_held(batch))
+        self._keep_ticking(running=batch is not None and batch.running and wanted)
+
+    def _keep_ticking(self, *, running: bool) -> None:
+        """The seconds of a hold and the time left pass without any commit: look twice a second while it runs."""
+        if running and self._tick is None:
+            self._tick = self.set_interval(TICK, self._look)
+        elif not running and self._tick is not None:
+            self._tick.stop()
+            self._tick = None
+
+    def _look(self) -> None:
+        self.run_worker(self._look_again(), group="panel", exclusive=True)
+
+    async def _look_again(self) -> None:
+        try:
+            await self._read_batch()
+        except PayappError as error:
+            self.say(str(error))

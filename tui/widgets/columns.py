@@ -1,0 +1,137 @@
+"""The columns of an invoice list: which fit, how wide, and one row as text.
+
+Money is never cut: Vendor, Job and Period give way first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from store.domain.money import show
+from store.invoices import Row, SortBy
+from tui.text import cut, status
+
+# The cursor's gutter and the checkbox.
+PREFIX = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column as it is drawn; ``sort`` is the order it stands for."""
+
+    name: str
+    title: str
+    width: int
+    sort: SortBy | None = None
+    right: bool = False
+
+
+_SORTS = {
+    "number": SortBy.NUMBER,
+    "vendor": SortBy.VENDOR,
+    "job": SortBy.JOB,
+    "period": SortBy.PERIOD,
+    "gross": SortBy.GROSS,
+    "retainage": SortBy.RETAINAGE,
+    "net": SortBy.NET,
+    "status": SortBy.STATUS,
+}
+_TITLES = {
+    "flags": "Fl",
+    "number": "Invoice",
+    "vendor": "Vendor",
+    "job": "Job",
+    "period": "Period",
+    "gross": "Gross",
+    "retainage": "Retainage",
+    "net": "Net",
+    "status": "ERP status",
+}
+MONEY = ("gross", "retainage", "net")
+_LEAST = {"flags": 2, "number": 8, "vendor": 8, "job": 6, "period": 7, "status": 1}
+_GIVES_WAY = ("period", "job", "flags")
+_GROWS = (
+    ("number", 10),
+    ("job", 8),
+    ("status", 18),
+    ("vendor", 32),
+    ("number", 16),
+    ("job", 14),
+    ("vendor", 60),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyWidths:
+    """The widest amount seen in each money column; only grows, so that a list does not jump while it scrolls."""
+
+    gross: int = 12
+    retainage: int = 10
+    net: int = 12
+
+    def grown(self, rows: Iterable[Row], home: str) -> MoneyWidths:
+        """At least as wide as these rows need."""
+        widths = [self.gross, self.retainage, self.net]
+        for row in rows:
+            for n, name in enumerate(MONEY):
+                widths[n] = max(widths[n], len(amount(row, name, home)))
+        return MoneyWidths(*widths)
+
+
+def amount(row: Row, name: str, home: str) -> str:
+    """One amount; the gross of another currency than the company's says which."""
+    text = show(getattr(row, name), row.currency)
+    return f"{row.currency} {text}" if name == "gross" and row.currency != home else text
+
+
+def fit(width: int, money: MoneyWidths, *, with_status: bool) -> tuple[Column, ...]:
+    """The columns for a list of that many cells, gutter and checkbox included."""
+    names = ["flags", "number", "vendor", "job", "period", *MONEY] + (["status"] if with_status else [])
+    widths = {name: _LEAST.get(name) or getattr(money, name) for name in names}
+    room = width - PREFIX
+
+    def free() -> int:
+        return room - sum(w + 1 for w in widths.values())
+
+    for name in _GIVES_WAY:
+        if free() < 0:
+            del widths[name]
+    if free() < 0:
+        widths["number"] = max(4, widths["number"] + free())
+    if free() < 0:
+        widths["vendor"] = max(2, widths["vendor"] + free())
+    for name, most in _GROWS:
+        if name in widths and free() > 0:
+            widths[name] += max(0, min(free(), most - widths[name]))
+    return tuple(
+        Column(name, _TITLES[name], w, _SORTS.get(name), name in MONEY) for name, w in widths.items()
+    )
+
+
+def body(row: Row, columns: Iterable[Column], home: str) -> str:
+    """The row behind gutter and checkbox, exactly as wide as the columns."""
+    return "".join(" " + _cell(row, column, home) for column in columns)
+
+
+def _cell(row: Row, column: Column, home: str) -> str:
+    if column.right:
+        return amount(row, column.name, home).rjust(column.width)
+    if column.name == "status":
+        return cut(status(row.erp_status, row.outcome), column.width)
+    return cut(str(getattr(row, column.name)), column.width)
+
+
+def heading(
+    columns: Iterable[Column], sort: SortBy, active: SortBy, *, descending: bool
+) -> list[tuple[str, bool]]:
+    """The header as (text, is the active column); the sorted column carries ``^`` or ``v``."""
+    parts = []
+    for column in columns:
+        title = column.title
+        if column.sort is sort:
+            title = title[: max(0, column.width - 1)] + ("v" if descending else "^")
+        title = title[: column.width]
+        text = title.rjust(column.width) if column.right else title.ljust(column.width)
+        parts.append((" " + text, column.sort is active))
+    return parts

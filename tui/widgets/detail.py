@@ -1,0 +1,301 @@
+"""The detail pane: one invoice whole, as lines of text that scroll."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.style import Style
+
+from store.detail import Detail
+from store.domain.invoice import Line as BillLine
+from store.domain.money import show
+from store.domain.status import Status
+from store.domain.text import one_line
+from tui.keymap import Place, bindings
+from tui.text import STATUS_TITLES, cut, fitting, moment, status, wrapped
+from tui.widgets.bar import BAD, BOLD, DIM, REVERSE, WARN, Bar, Line, Part, plain
+
+SECTIONS = {"lines": "Lines (G703)", "errors": "Errors", "history": "History"}
+EDGE = "| "
+# Narrower than this the line table shows this bill's figures alone.
+FULL_TABLE = 92
+
+
+def describe(detail: Detail, width: int, section: str) -> list[Line]:
+    """The invoice in lines of at most ``width`` cells; amounts are never cut."""
+    match section:
+        case "errors":
+            return _errors(detail, width)
+        case "history":
+            return _history(detail, width)
+        case _:
+            return [
+                *_returned(detail, width),
+                *_facts(detail, width),
+                *_position(detail, width),
+                *_lines(detail, width),
+                *_g702(detail, width),
+                *_files(detail, width),
+            ]
+
+
+def _text(text: str, width: int, style: Style | None = None) -> list[Line]:
+    return [plain(line, style) for line in wrapped(text, width)]
+
+
+def _pair(name: str, value: str, width: int, style: Style | None = None) -> Line:
+    gap = max(1, width - len(name) - len(value))
+    return (Part(name + " " * gap), Part(value, style))
+
+
+def _returned(detail: Detail, width: int) -> list[Line]:
+    row = detail.row
+    if not row.outcome:
+        return []
+    reason = one_line(row.outcome_reason)
+    return [*_text(f"{row.outcome.upper()}{': ' + reason if reason else ''}", width, BAD), ()]
+
+
+def _facts(detail: Detail, width: int) -> list[Line]:
+    row = detail.row
+    facts = [
+        f"{one_line(row.commitment)} {one_line(detail.commitment_title)}, application {row.application}",
+        f"Job {one_line(row.job)} {one_line(detail.project_name)}",
+        f"Period {detail.period_start} to {detail.period_end}, billed {detail.billing_date}",
+        f"{STATUS_TITLES[Status(row.status)]}; {status(row.erp_status, row.outcome)}",
+    ]
+    if detail.accounting_date or detail.description:
+        facts.append(f"Accounting date {detail.accounting_date or '-'}  {one_line(detail.description)}")
+    if row.erp_number and row.erp_number != row.number:
+        facts.append(f"ERP invoice number {one_line(row.erp_number)}")
+    if row.origin_id:
+        facts.append(f"In the ERP as {one_line(row.origin_id)}, batch {detail.batch or '-'}")
+    facts.append(
+        f"By {one_line(detail.creator) or 'an import'}; sent by {one_line(detail.sender) or 'nobody'}"
+    )
+    found = [line for fact in facts for line in _text(fact, width)]
+    return [*found, *_flags(detail, width), ()]
+
+
+def _flags(detail: Detail, width: int) -> list[Line]:
+    words = {
+        "S": "S own: you created or sent it",
+        "C": "C changed since its rejection",
+        "O": "O overbilled: a line exceeds its scheduled value",
+    }
+    return [line for flag in detail.row.flags for line in _text(words.get(flag, flag), width, WARN)]
+
+
+def _position(detail: Detail, width: int) -> list[Line]:
+    s, currency = detail.summary, detail.row.currency
+    balance = s.sum_to_date - s.completed
+    found = [
+        plain("Contract position", BOLD),
+        _pair("Revised contract sum", show(s.sum_to_date, currency), width),
+        _pair("Billed before", show(s.completed - s.gross, currency), width),
+        _pair("This bill", show(s.gross, currency), width, BOLD),
+        _pair("Balance", show(balance, currency), width, WARN if balance < 0 else None),
+        _pair(
+            f"Retainage held{_rate(s.retainage_to_date, s.completed, detail.retainage_bp)}",
+            show(s.retainage_to_date, currency),
+            width,
+        ),
+    ]
+    if detail.final and balance:
+        found += _text(f"FINAL, with a balance of {show(balance, currency)} left", width, WARN)
+    return [*found, ()]
+
+
+def _rate(held: int, completed: int, contract_bp: int) -> str:
+    """The rate held against the contract's, in percent with one decimal, from integers."""
+    if completed <= 0:
+        return ""
+    tenths = (held * 1000 + completed // 2) // completed
+    return f" {tenths // 10}.{tenths % 10}% of {contract_bp / 100:g}%"
+
+
+def _lines(detail: Detail, width: int) -> list[Line]:
+    currency = detail.row.currency
+    titles: tuple[str, ...]
+    figures: list[tuple[int, ...]]
+    if width >= FULL_TABLE:
+        titles = ("Scheduled", "Previous", "This", "Stored", "To date", "Retainage")
+        figures = [
+            (x.scheduled, x.total_before or 0, x.amount, x.stored_now, x.total, x.retainage)
+            for x in detail.lines
+        ]
+    else:
+        titles = ("This bill", "Retainage")
+        figures = [(x.amount, x.retainage) for x in detail.lines]
+    sums = tuple(sum(column) for column in zip(*figures, strict=True)) if figures else (0,) * len(titles)
+    texts = [tuple(show(value, currency) for value in row) for row in [*figures, sums]]
+    widths = [max(map(len, column)) for column in zip(titles, *texts, strict=True)]
+    room = max(4, width - sum(w + 1 for w in widths))
+    found: list[Line] = [plain(_table_row("Lines (G703)", titles, room, widths), BOLD)]
+    for line, row in zip(detail.lines, texts, strict=False):
+        found.append(plain(_table_row(_name(line), row, room, widths), WARN if line.overbilled else None))
+    return [*found, plain(_table_row("Total", texts[-1], room, widths), BOLD), ()]
+
+
+def _name(line: BillLine) -> str:
+    return f"{line.item or line.position} {line.description}"
+
+
+def _table_row(name: str, cells: Sequence[str], room: int, widths: Iterable[int]) -> str:
+    return cut(name, room) + "".join(" " + cell.rjust(w) for cell, w in zip(cells, widths, strict=True))
+
+
+def _g702(detail: Detail, width: int) -> list[Line]:
+    s, currency = detail.summary, detail.row.currency
+    rows = (
+        ("1 Original contract sum", s.original_sum),
+        ("2 Change orders", s.change_orders),
+        ("3 Contract sum to date", s.sum_to_date),
+        ("4 Completed and stored", s.completed),
+        ("5 Retainage", s.retainage_to_date),
+        ("6 Earned less retainage", s.earned_less_retainage),
+        ("7 Previous certificates", s.previous_certificates),
+        ("8 Current payment due", s.net),
+        ("9 Balance to finish", s.balance_to_finish),
+    )
+    found = [
+        plain("Summary (G702)", BOLD),
+        *(_pair(name, show(value, currency), width) for name, value in rows),
+    ]
+    if s.tax:
+        found.append(_pair("Tax", show(s.tax, currency), width))
+        found.append(_pair("Payment due with tax", show(s.payment_due, currency), width))
+    return [*found, ()]
+
+
+def _files(detail: Detail, width: int) -> list[Line]:
+    if not detail.attachments:
+        return [plain("Attachments: none", DIM)]
+    return [
+        plain("Attachments", BOLD),
+        *(plain(cut(name, width)) for name, _ in detail.attachments),
+    ]
+
+
+def _errors(detail: Detail, width: int) -> list[Line]:
+    row = detail.row
+    if not row.error_code:
+        return _text("No errors. d shows what would stand against an export.", width, DIM)
+    return [
+        *_text(f"FAIL {row.error_code}", width, BAD),
+        *_text(row.error_cause, width),
+        (),
+        *_text(f"Fix: {row.error_fix}", width),
+        (),
+        *_text("D: dates, description, ERP number   x: retry   r: reject", width, DIM),
+    ]
+
+
+def _history(detail: Detail, width: int) -> list[Line]:
+    if not detail.history:
+        return _text("Nothing has happened to it yet.", width, DIM)
+    found: list[Line] = []
+    for event in detail.history:
+        found.append(plain(cut(f"{moment(event.at)} {event.who} {event.what}", width).rstrip(), BOLD))
+        found += _text("  " + event.detail, width) if event.detail else []
+    return found
+
+
+class DetailPane(Bar, can_focus=True):
+    """The detail of the invoice under the cursor."""
+
+    BINDINGS = bindings(Place.DETAIL)
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self._detail: Detail | None = None
+        self._body: list[Line] = []
+        self._top = 0
+        self.section = "lines"
+
+    @property
+    def invoice_id(self) -> int | None:
+        """Which invoice is shown."""
+        return self._detail.row.id if self._detail else None
+
+    def set_detail(self, detail: Detail | None) -> None:
+        """Show this invoice, from the top unless it is the same one."""
+        if detail is None or detail.row.id != self.invoice_id:
+            self._top = 0
+        self._detail = detail
+        self._describe()
+
+    def set_section(self, section: str) -> None:
+        """Lines, errors or history."""
+        self.section, self._top = section, 0
+        self._describe()
+
+    def _describe(self) -> None:
+        width = max(10, self.size.width - len(EDGE))
+        self._body = describe(self._detail, width, self.section) if self._detail else []
+        self._draw()
+
+    def _draw(self) -> None:
+        self._top = max(0, min(self._top, len(self._body) - (self.size.height - 2)))
+        if self._detail is None:
+            self.show(*[plain(EDGE)] * self.size.height)
+            return
+        row, width = self._detail.row, max(10, self.size.width - len(EDGE))
+        title = cut(f"{one_line(row.number)}  {one_line(row.vendor)}", width)
+        head: list[Line] = [
+            (Part(EDGE), Part(title, REVERSE if self.has_focus else BOLD)),
+            (Part(EDGE), *self._tabs(width)),
+        ]
+        body = self._body[self._top : self._top + self.size.height - 2]
+        blank: list[Line] = [()] * (self.size.height - 2 - len(body))
+        self.show(*head, *((Part(EDGE), *line) for line in [*body, *blank]))
+
+    def _tabs(self, width: int) -> Line:
+        more = len(self._body) - self._top - (self.size.height - 2)
+        hint = f"{more} more lines" if more > 0 else ""
+        parts = [
+            Part(f"{title}  ", BOLD if name == self.section else DIM, f"show-{name}")
+            for name, title in SECTIONS.items()
+        ]
+        used = sum(len(part.text) for part in parts)
+        return (*parts, Part(fitting(max(0, width - used), hint, ""), DIM))
+
+    def on_resize(self) -> None:
+        """Wrap the lines for the new width."""
+        self._describe()
+
+    def on_focus(self) -> None:
+        """The title shows where the keys go."""
+        self._draw()
+
+    def on_blur(self) -> None:
+        """The title shows where the keys go."""
+        self._draw()
+
+    def _scroll(self, step: int) -> None:
+        self._top += step
+        self._draw()
+
+    def action_scroll_down(self) -> None:
+        """One line down."""
+        self._scroll(1)
+
+    def action_scroll_up(self) -> None:
+        """One line up."""
+        self._scroll(-1)
+
+    def action_page_down(self) -> None:
+        """One page down."""
+        self._scroll(self.size.height - 3)
+
+    def action_page_up(self) -> None:
+        """One page up."""
+        self._scroll(3 - self.size.height)
+
+    def action_scroll_home(self) -> None:
+        """To the top."""
+        self._scroll(-self._top)
+
+    def action_scroll_end(self) -> None:
+        """To the end."""
+        self._scroll(len(self._body))
