@@ -17,7 +17,7 @@ from erp.process import proven_dead
 from store import lookup, outbox
 from store.domain.errors import PayappError
 from store.domain.outcome import Answer, Booked, PostOutcome
-from store.outbox import Job
+from store.job import Job
 
 if TYPE_CHECKING:
     from store.db import Database

@@ -11,7 +11,7 @@ from erp.connector import Connector, ParcelRefusedError, UnavailableError
 from store.domain.bill import Bill, decode
 from store.domain.outcome import Answer, Booked, Later, Missing, PostOutcome, Refused, Split, Unknown
 from store.domain.text import one_line, safe
-from store.outbox import Job
+from store.job import Job
 
 Reply = TypeVar("Reply", Booked | Refused | Later | Unknown, Booked | Missing | Unknown)
 

@@ -19,7 +19,6 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import peewee
 
-from store import models
 from store.domain.errors import BadInput, PayappError, StoreError
 
 P = ParamSpec("P")
@@ -140,7 +139,16 @@ class Database:
         return await self._in("write", lambda: fn(self, *args, **kwargs))
 
     async def _in(self, thread: str, call: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads[thread], call)
+        return await asyncio.get_running_loop().run_in_executor(self._threads[thread], self._renewing, call)
+
+    def _renewing(self, call: Callable[[], T]) -> T:
+        """In a thread that lives on: a connection that the server has cut is given up, so the next call gets a new one."""
+        try:
+            return call()
+        except (PayappError, peewee.PeeweeException):
+            if self.postgres and not self.pw.is_closed() and not self.pw.is_connection_usable():
+                self.pw.close()
+            raise
 
     def changes(self) -> ChangeFeed:
         """A feed that tells when any process, this one included, has committed."""
@@ -185,18 +193,32 @@ class SqliteFeed(ChangeFeed):
 
 
 class PostgresFeed(ChangeFeed):
-    """LISTEN on a connection of its own."""
+    """LISTEN on a connection of its own. While the server is away it says "changed", so that whoever asks finds out."""
 
     def __init__(self, db: Database) -> None:
+        self._url = db.url
+        self._connection = self._connect()
+
+    def _connect(self) -> Any:
         import psycopg
 
-        self._connection = psycopg.connect(db.url, autocommit=True)
-        self._connection.execute(f"LISTEN {CHANNEL}")
+        connection = psycopg.connect(self._url, autocommit=True, connect_timeout=2)
+        connection.execute(f"LISTEN {CHANNEL}")
+        return connection
 
     def changed(self) -> bool:  # noqa: D102 - as declared above
-        if not select.select([self._connection.fileno()], [], [], 0)[0]:
-            return False
-        return len(list(self._connection.notifies(timeout=0))) > 0
+        import psycopg
+
+        try:
+            if self._connection.closed:
+                self._connection = self._connect()
+                return True
+            if not select.select([self._connection.fileno()], [], [], 0)[0]:
+                return False
+            return len(list(self._connection.notifies(timeout=0))) > 0
+        except psycopg.Error:
+            self._connection.close()
+            return True
 
     def close(self) -> None:  # noqa: D102 - as declared above
         self._connection.close()
@@ -231,7 +253,6 @@ def _open(url: str, *, create: bool) -> Database:
             fix="Write sqlite:/path/to/payapp.db or postgresql://user@host/name",
         )
     try:
-        db.pw.bind(models.TABLES, bind_refs=False, bind_backrefs=False)
         _migrate(db, create=create)
     except BaseException:
         db.close()

@@ -12,7 +12,8 @@ from store.domain.outcome import Answer, Booked, Missing, Unknown
 from store.domain.profile import Profile
 from store.domain.status import Action, JobState
 from store.domain.text import safe
-from store.outbox import JOB_COLUMNS, Job, backoff_ms, book, end_claim, job_of, log_attempts, move
+from store.job import JOB_COLUMNS, Job, end_claim, job_of, log_attempts, move, strand
+from store.outbox import backoff_ms, book
 
 # "Not found" counts when it was answered twice, the profile's settle apart.
 MISSES_THAT_COUNT = 2
@@ -97,6 +98,12 @@ def resolve(
         if row is None:
             state = db.execute("SELECT state FROM export_jobs WHERE id = ?", (job.id,)).fetchone()[0]
             return JobState(state)
+        if strand(db, worker, Action.PARK, [job], now):
+            found = (
+                (job, "late", "booked", answer.ref) if isinstance(answer, Booked) else (job, "late", "", "")
+            )
+            log_attempts(db, worker, [found], now)
+            return JobState.PARKED
         misses, unanswered = row
         match answer:
             case Booked():

@@ -9,40 +9,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from store.db import Database
 from store.domain.outcome import Booked, Later, PostOutcome, Refused, Split, Unknown
-from store.domain.status import TRANSITIONS, Action, JobState
+from store.domain.status import Action, JobState
 from store.domain.text import safe
+from store.job import JOB_COLUMNS, Job, chunks, end_claim, job_of, log_attempts, marks, move, strand
 
 BACKOFF_FIRST_MS = 1_000
 BACKOFF_MOST_MS = 300_000
 BREAKER_AFTER = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One claimed job; ``attempt`` is its fencing token. ``worker`` of a look-up is the look-up's own."""
-
-    id: int
-    invoice_id: int
-    attempt: int
-    key: str
-    payload: str
-    payload_sha256: str
-    parcel: int | None
-    alone: bool
-    sends: int
-
-
-JOB_COLUMNS = "id, invoice_id, attempt, idem_key, payload, payload_sha256, parcel, alone, sends"
-
-
-def job_of(row: Sequence[Any]) -> Job:
-    """The job of a row of JOB_COLUMNS."""
-    return Job(row[0], row[1], row[2], row[3], row[4], row[5], row[6], bool(row[7]), row[8])
 
 
 def backoff_ms(tries: int) -> int:
@@ -67,10 +44,10 @@ def cancel(db: Database, invoice_ids: Sequence[int]) -> set[int]:
     A worker that has claimed such a job finds at its fence that it no longer holds.
     """
     done: set[int] = set()
-    for chunk in _chunks(invoice_ids):
+    for chunk in chunks(invoice_ids):
         found = db.execute(
             f"UPDATE export_jobs SET state = '{JobState.CANCELLED}', worker = NULL, lease_until = NULL, updated_at = ?"
-            f" WHERE invoice_id IN ({_marks(chunk)}) AND send_begun IS NULL"
+            f" WHERE invoice_id IN ({marks(chunk)}) AND send_begun IS NULL"
             f" AND state IN ('{JobState.HELD}', '{JobState.PENDING}', '{JobState.CLAIMED}') RETURNING invoice_id",
             (db.now(), *chunk),
         ).fetchall()
@@ -142,7 +119,10 @@ def fence(db: Database, worker: str, jobs: Sequence[Job]) -> list[Job]:
     held = []
     with db.transaction():
         now = db.now()
+        strays = strand(db, worker, Action.BEGIN, jobs, now)
         for job in jobs:
+            if job in strays:
+                continue
             found = db.execute(
                 "UPDATE export_jobs SET send_begun = ?, sends = sends + 1, updated_at = ? WHERE id = ? AND worker = ?"
                 f" AND state = '{JobState.CLAIMED}' AND attempt = ? AND lease_until > ? AND send_begun IS NULL"
@@ -166,7 +146,12 @@ def acknowledge(
     late = []
     with db.transaction():
         now = db.now()
+        # Every outcome starts from the same state of the invoice as a lost reply does.
+        strays = strand(db, worker, Action.LOSE, [job for job, _ in results], now)
         for job, outcome in results:
+            if job in strays:
+                log_attempts(db, worker, [(job, "late", *_evidence(outcome))], now)
+                continue
             held = db.execute(
                 f"SELECT send_begun, deferrals FROM export_jobs WHERE id = ? AND worker = ? AND attempt = ?"
                 f" AND state = '{JobState.CLAIMED}' AND send_begun IS NOT NULL{' FOR UPDATE' if db.postgres else ''}",
@@ -271,10 +256,12 @@ def expire(db: Database, *, settle_ms: int, sole_worker: str | None = None) -> t
         lost = db.execute(
             f"UPDATE export_jobs SET state = '{JobState.UNCERTAIN}', run_at = send_begun + ?, worker = NULL,"
             f" lease_until = NULL, misses = 0, deferrals = 0, updated_at = ?, error_text = 'the worker was lost while sending'"
-            f" WHERE state = '{JobState.CLAIMED}' AND send_begun IS NOT NULL AND {which} RETURNING invoice_id",
+            f" WHERE state = '{JobState.CLAIMED}' AND send_begun IS NOT NULL AND {which} RETURNING {JOB_COLUMNS}",
             (settle_ms, now, given),
         ).fetchall()
-        move(db, Action.LOSE, [row[0] for row in lost], now)
+        jobs = [job_of(row) for row in lost]
+        strays = strand(db, None, Action.LOSE, jobs, now)
+        move(db, Action.LOSE, [job.invoice_id for job in jobs if job not in strays], now)
         return len(back), len(lost)
 
 
@@ -302,43 +289,6 @@ def _give_back(db: Database, which: str, given: tuple[Any, ...], now: int) -> li
     )
 
 
-def end_claim(db: Database, job: Job, state: JobState, now: int, **values: Any) -> None:
-    """Close the claim on a job with its new state and values."""
-    columns = ", ".join(f"{name} = ?" for name in values)
-    db.execute(
-        f"UPDATE export_jobs SET state = ?, worker = NULL, lease_until = NULL, updated_at = ?, {columns} WHERE id = ?",
-        (state.value, now, *values.values(), job.id),
-    )
-
-
-def move(db: Database, action: Action, invoice_ids: Sequence[int], now: int, **values: Any) -> None:
-    """Move invoices by the table of transitions. An invoice in another state is a defect, and nothing is written."""
-    transition = TRANSITIONS[action]
-    sources = ", ".join(f"'{source}'" for source in transition.sources)
-    columns = "".join(f", {name} = ?" for name in values)
-    for chunk in _chunks(invoice_ids):
-        found = db.execute(
-            f"UPDATE invoices SET erp_status = ?, version = version + 1, updated_at = ?{columns}"
-            f" WHERE id IN ({_marks(chunk)}) AND erp_status IN ({sources}) RETURNING id",
-            (transition.target.value, now, *values.values(), *chunk),
-        ).fetchall()
-        if len(found) != len(chunk):
-            strays = sorted(set(chunk) - {row[0] for row in found})
-            raise RuntimeError(f"{action}: invoices {strays} are not in the state of their job")
-
-
-def log_attempts(db: Database, worker: str, rows: Sequence[tuple[Job, str, str, str]], now: int) -> None:
-    """Append (job, kind, outcome, evidence) to the attempts; nothing of them is ever changed."""
-    db.executemany(
-        "INSERT INTO export_attempts (job_id, attempt, parcel, worker, kind, outcome, evidence, at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (job.id, job.attempt, job.parcel, worker, kind, outcome, evidence, now)
-            for job, kind, outcome, evidence in rows
-        ],
-    )
-
-
 def _breaker(db: Database, erp: str, outcomes: Sequence[PostOutcome], now: int) -> None:
     """Pause an ERP that does not answer instead of failing what it was not asked about."""
     _, failures = _erp_row(db, erp)
@@ -352,11 +302,3 @@ def _breaker(db: Database, erp: str, outcomes: Sequence[PostOutcome], now: int) 
             "UPDATE erp_state SET failures = ?, open_until = ?, error_text = ? WHERE erp = ?",
             (failures, now + wait if wait else 0, safe(failed[0].cause), erp),
         )
-
-
-def _marks(chunk: Sequence[Any]) -> str:
-    return ", ".join("?" * len(chunk))
-
-
-def _chunks(ids: Sequence[int], size: int = 500) -> list[Sequence[int]]:
-    return [ids[n : n + size] for n in range(0, len(ids), size)]
