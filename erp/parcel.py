@@ -115,10 +115,11 @@ def _matched(bills: Sequence[Bill], reply: Sequence[Reply], known: tuple[type, .
 
 
 def _clean(outcome: Reply) -> Reply:
-    """The ERP's own reference as both databases can hold it and every screen can show it."""
-    if isinstance(outcome, Booked):
-        return Booked(outcome.key, one_line(outcome.ref))
-    return outcome
+    """The ERP's own reference as both databases can hold it and every screen can show it; without one: unknown."""
+    if not isinstance(outcome, Booked):
+        return outcome
+    ref = one_line(outcome.ref)
+    return Booked(outcome.key, ref) if ref else Unknown(outcome.key, "the ERP gave no reference for it")
 
 
 def _said(error: Exception) -> str:

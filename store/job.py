@@ -74,11 +74,13 @@ def log_attempts(db: Database, worker: str, rows: Sequence[tuple[Job, str, str, 
     )
 
 
-def strand(db: Database, worker: str | None, action: Action, jobs: Sequence[Job], now: int) -> frozenset[Job]:
-    """Park the jobs whose invoice is not in the state that the queue left it in, and return them.
+def strand(
+    db: Database, worker: str | None, state: JobState, action: Action, jobs: Sequence[Job], now: int
+) -> frozenset[Job]:
+    """Park the jobs whose invoice is in no state from which the queue's ``action`` goes, and return them.
 
     Somebody changed it outside payapp. Nothing is sent for it and nothing of it is moved: a person must look, and
-    its neighbours go on. ``worker`` None: nobody holds these jobs.
+    its neighbours go on. Only jobs in ``state`` that ``worker`` holds are parked; None: nobody holds them.
     """
     sources = ", ".join(f"'{source}'" for source in TRANSITIONS[action].sources)
     strays: dict[int, str] = {}
@@ -93,7 +95,7 @@ def strand(db: Database, worker: str | None, action: Action, jobs: Sequence[Job]
     for job in (job for job in jobs if job.invoice_id in strays):
         found = db.execute(
             f"UPDATE export_jobs SET state = '{JobState.PARKED}', worker = NULL, lease_until = NULL, updated_at = ?,"
-            f" error_text = ? WHERE id = ? AND attempt = ? AND state IN ('{JobState.CLAIMED}', '{JobState.UNCERTAIN}')"
+            f" error_text = ? WHERE id = ? AND attempt = ? AND state = '{state}'"
             f" AND {'worker IS NULL' if worker is None else 'worker = ?'} RETURNING id",
             (
                 now,

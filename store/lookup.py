@@ -98,7 +98,7 @@ def resolve(
         if row is None:
             state = db.execute("SELECT state FROM export_jobs WHERE id = ?", (job.id,)).fetchone()[0]
             return JobState(state)
-        if strand(db, worker, Action.PARK, [job], now):
+        if strand(db, worker, JobState.UNCERTAIN, Action.PARK, [job], now):
             found = (
                 (job, "late", "booked", answer.ref) if isinstance(answer, Booked) else (job, "late", "", "")
             )

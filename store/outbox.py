@@ -119,7 +119,7 @@ def fence(db: Database, worker: str, jobs: Sequence[Job]) -> list[Job]:
     held = []
     with db.transaction():
         now = db.now()
-        strays = strand(db, worker, Action.BEGIN, jobs, now)
+        strays = strand(db, worker, JobState.CLAIMED, Action.BEGIN, jobs, now)
         for job in jobs:
             if job in strays:
                 continue
@@ -147,7 +147,7 @@ def acknowledge(
     with db.transaction():
         now = db.now()
         # Every outcome starts from the same state of the invoice as a lost reply does.
-        strays = strand(db, worker, Action.LOSE, [job for job, _ in results], now)
+        strays = strand(db, worker, JobState.CLAIMED, Action.LOSE, [job for job, _ in results], now)
         for job, outcome in results:
             if job in strays:
                 log_attempts(db, worker, [(job, "late", *_evidence(outcome))], now)
@@ -260,7 +260,7 @@ def expire(db: Database, *, settle_ms: int, sole_worker: str | None = None) -> t
             (settle_ms, now, given),
         ).fetchall()
         jobs = [job_of(row) for row in lost]
-        strays = strand(db, None, Action.LOSE, jobs, now)
+        strays = strand(db, None, JobState.UNCERTAIN, Action.LOSE, jobs, now)
         move(db, Action.LOSE, [job.invoice_id for job in jobs if job not in strays], now)
         return len(back), len(lost)
 
