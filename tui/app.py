@@ -11,9 +11,10 @@ from textual.app import App
 from textual.binding import Binding
 
 from store.domain.errors import PayappError
+from tui.screens.commitments import CommitmentsScreen
 from tui.screens.invoices import InvoicesScreen
 from tui.screens.listing import ListingScreen
-from tui.screens.more import INVOICES
+from tui.screens.more import COMMITMENTS, INVOICES
 from tui.screens.too_small import TooSmallScreen, too_small
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ class DeskApp(App[None]):
         """Put the tools up, open the first one that the user may see, and look for changes."""
         self.set_class(self._ascii, "ascii")
         self.install_screen(InvoicesScreen(self.desk), INVOICES)
-        self.push_screen(INVOICES)
+        self.install_screen(CommitmentsScreen(self.desk), COMMITMENTS)
+        self.push_screen(INVOICES if self.desk.me.sees_erp else COMMITMENTS)
         self.set_interval(LOOK, self._look)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.exit)
 

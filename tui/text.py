@@ -12,7 +12,7 @@ from store.domain.status import TITLES, ErpStatus, Status
 from store.domain.text import one_line, safe
 
 GLYPHS = {
-    ErpStatus.NOT_SENT: " ",
+    ErpStatus.NOT_SENT: "-",
     ErpStatus.READY: "=",
     ErpStatus.QUEUED: ".",
     ErpStatus.EXPORTING: "~",

@@ -25,6 +25,8 @@ class Dialog(ModalScreen[T]):
         Binding("escape,ctrl+g,f12", "leave", "Cancel", show=False),
     ]
     FIRST = ""
+    # Seconds without keys; nothing for what decides nothing.
+    GUARD = GUARD
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,7 +35,7 @@ class Dialog(ModalScreen[T]):
     def on_mount(self) -> None:
         """Nothing has the focus until keys count."""
         self._opened = time.monotonic()
-        self.set_timer(GUARD, self._arm)
+        self.set_timer(max(self.GUARD, 0.01), self._arm)
 
     def _arm(self) -> None:
         if self.FIRST and self.focused is None:
@@ -42,7 +44,7 @@ class Dialog(ModalScreen[T]):
     @property
     def armed(self) -> bool:
         """Whether keys count already."""
-        return time.monotonic() - self._opened >= GUARD
+        return time.monotonic() - self._opened >= self.GUARD
 
     async def on_event(self, event: events.Event) -> None:
         """Drop keys and pasted text that were on their way before the dialog was seen."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
@@ -16,6 +17,8 @@ class DryRunScreen(Dialog[None]):
 
     CSS_PATH = ["dialog.tcss", "help.tcss"]
     FIRST = VerticalScroll.__name__
+    GUARD = 0.0
+    BINDINGS = [Binding("q,enter,d", "leave", "Close", show=False)]
 
     def __init__(self, plan: Plan) -> None:
         super().__init__()
@@ -30,15 +33,3 @@ class DryRunScreen(Dialog[None]):
             with VerticalScroll(classes="keys"):
                 yield Static(plan_text(self._plan, width, every=True), markup=False)
             yield Static("Up, Down scroll; Esc closes", classes="note", markup=False)
-
-    def key_q(self) -> None:
-        """Close."""
-        self.dismiss(None)
-
-    def key_enter(self) -> None:
-        """Close."""
-        self.dismiss(None)
-
-    def key_d(self) -> None:
-        """Close."""
-        self.dismiss(None)

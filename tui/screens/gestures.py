@@ -27,6 +27,8 @@ class GestureScreen(ListingScreen[V], Generic[V]):
         """Another view; its own marks."""
         if view == self.view:
             return
+        self._cursors[self.view] = self.table.current or 0
+        self._cursors.setdefault(view, 0)
         self.view = view
         self.only_marked = False
         self.say("")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
@@ -19,6 +20,8 @@ class HelpScreen(Dialog[None]):
 
     CSS_PATH = ["dialog.tcss", "help.tcss"]
     FIRST = VerticalScroll.__name__
+    GUARD = 0.0
+    BINDINGS = [Binding("q,enter,question_mark", "leave", "Close", show=False)]
 
     def __init__(self, place: str, sections: Sections) -> None:
         super().__init__()
@@ -41,15 +44,3 @@ class HelpScreen(Dialog[None]):
                 text.append(f"  {names:<16} {meaning}\n")
             text.append("\n")
         return text
-
-    def key_q(self) -> None:
-        """Close."""
-        self.dismiss(None)
-
-    def key_enter(self) -> None:
-        """Close."""
-        self.dismiss(None)
-
-    def key_question_mark(self) -> None:
-        """Close."""
-        self.dismiss(None)

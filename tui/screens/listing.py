@@ -62,6 +62,8 @@ class ListingScreen(Screen[None], Generic[V]):
         self.sort, self.descending = SortBy.VENDOR, False
         self.only_marked = False
         self._marks: dict[V, Marks] = {}
+        # Where the cursor stood when a view was left; 0 is no invoice, so a new view begins at its top.
+        self._cursors: dict[V, int] = {}
         self._counts: Mapping[V, int] = {}
         self._hidden = 0
         self._totals: Sequence[Totals] = ()
@@ -213,7 +215,7 @@ class ListingScreen(Screen[None], Generic[V]):
         if table.with_status != with_status:
             table.with_status = with_status
             table.forget_widths()
-        table.set_listing(listing)
+        table.set_listing(listing, self._cursors.pop(self.view, None))
         self.marks_changed()
         self.show_lines()
         self.follow_cursor()
@@ -307,9 +309,10 @@ class ListingScreen(Screen[None], Generic[V]):
         self.show_lines()
         self.follow_cursor()
 
-    def on_invoice_table_cursor_moved(self) -> None:
-        """The detail follows; what was said has been read."""
-        self.say("")
+    def on_invoice_table_cursor_moved(self, event: InvoiceTable.CursorMoved) -> None:
+        """The detail follows; what was said has been read when a key moved it."""
+        if event.by_hand:
+            self.say("")
         self.follow_cursor()
 
     def on_invoice_table_toggled(self, event: InvoiceTable.Toggled) -> None:

@@ -30,6 +30,7 @@ def header_line(desk: Desk, tool: str, width: int) -> Line:
     place = fitting(
         width - len(who) - len(demo) - 2,
         f" payapp  {one_line(company.name)} > {tool} > {one_line(desk.profile.title)}",
+        f" {one_line(company.name)} > {tool} > {one_line(desk.profile.title)}",
         f" {one_line(company.name)} > {one_line(desk.profile.title)}",
     )
     gap = max(1, width - len(place.rstrip()) - len(demo) - len(who))

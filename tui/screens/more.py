@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Vertical
 from textual.widgets import Static
 
@@ -24,6 +25,12 @@ def may_open(tool: str, me: Actor) -> str:
 class MoreScreen(Dialog[str | None]):
     """Choose a tool by its digit."""
 
+    GUARD = 0.0
+    BINDINGS = [
+        Binding("1", f"choose('{INVOICES}')", "ERP Integrations", show=False),
+        Binding("2", f"choose('{COMMITMENTS}')", "Commitments", show=False),
+    ]
+
     def __init__(self, me: Actor) -> None:
         super().__init__()
         self._me = me
@@ -40,14 +47,7 @@ class MoreScreen(Dialog[str | None]):
                 yield Static(f" {digit}  {title}{f'  ({why})' if why else ''}", markup=False)
             yield Static("Press the digit; Esc closes", classes="note", markup=False)
 
-    def _choose(self, tool: str) -> None:
+    def action_choose(self, tool: str) -> None:
+        """Open it, if the user may."""
         if not may_open(tool, self._me):
             self.dismiss(tool)
-
-    def key_1(self) -> None:
-        """ERP Integrations."""
-        self._choose(INVOICES)
-
-    def key_2(self) -> None:
-        """Commitments."""
-        self._choose(COMMITMENTS)

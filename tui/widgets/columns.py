@@ -52,23 +52,18 @@ MONEY = ("gross", "retainage", "net")
 _LEAST = {"flags": 2, "number": 8, "vendor": 8, "job": 6, "period": 7, "status": 1}
 _GIVES_WAY = ("period", "job", "flags")
 _GROWS = (
-    ("number", 10),
-    ("job", 8),
-    ("status", 18),
-    ("vendor", 32),
-    ("number", 16),
-    ("job", 14),
+    ("vendor", 14), ("number", 10), ("job", 8), ("status", 18), ("vendor", 32), ("number", 16), ("job", 14),
     ("vendor", 60),
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class MoneyWidths:
     """The widest amount seen in each money column; only grows, so that a list does not jump while it scrolls."""
 
-    gross: int = 12
-    retainage: int = 10
-    net: int = 12
+    gross: int = 10
+    retainage: int = 9
+    net: int = 10
 
     def grown(self, rows: Iterable[Row], home: str) -> MoneyWidths:
         """At least as wide as these rows need."""

@@ -69,7 +69,9 @@ class FilterLine(Horizontal):
     def inform(self, text: str) -> None:
         """Matches and order, at the right."""
         bar = self.query_one("#filter-info", Bar)
-        bar.show(plain(text.rjust(bar.size.width or len(text)), DIM))
+        if bar.styles.width is None or bar.styles.width.value != len(text):
+            bar.styles.width = len(text)
+        bar.show(plain(text, DIM))
 
     def point_at(self, position: int | None) -> None:
         """Mark the word at fault, or none."""

@@ -51,6 +51,7 @@ class InvoiceTable(Widget, can_focus=True):
         """The cursor stands on another invoice, or on none."""
 
         invoice_id: int | None
+        by_hand: bool
 
     @dataclass
     class Toggled(Message):
@@ -120,9 +121,15 @@ class InvoiceTable(Widget, can_focus=True):
         """How many rows fit below the header."""
         return max(1, self.size.height - 1)
 
-    def set_listing(self, listing: Listing) -> None:
-        """Show another order. The cursor stays on its invoice, at its place on the screen, as long as it is listed."""
-        was, offset = self.current, self.cursor - self.top
+    def set_listing(self, listing: Listing, at: int | None = None) -> None:
+        """Show another order. The cursor stays on its invoice, at its place on the screen, as long as it is listed.
+
+        ``at`` is the invoice to stand on instead.
+        """
+        before, offset = self.current, self.cursor - self.top
+        if at is not None:
+            self.cursor = offset = 0
+        was = before if at is None else at
         anchor = None if self.range_from is None else self._listing.ids[self.range_from]
         self._listing = listing
         count = len(listing.ids)
@@ -133,7 +140,7 @@ class InvoiceTable(Widget, can_focus=True):
         if anchor is not None and anchor in listing.ids:
             self.range_from = listing.ids.index(anchor)
         self._scroll(self.cursor - offset)
-        self._announce(was)
+        self._announce(before, by_hand=False)
         self._load()
         self.paint()
 
@@ -162,7 +169,7 @@ class InvoiceTable(Widget, can_focus=True):
             half = self.height // 2
             forward = index >= self.top
             self._scroll(self.top + (half if forward else -half) if near else index - half)
-        self._announce(was)
+        self._announce(was, by_hand=True)
         self._load()
         self.paint()
 
@@ -179,13 +186,13 @@ class InvoiceTable(Widget, can_focus=True):
         self.cursor = max(0, min(self.cursor + step, len(self._listing.ids) - 1))
         self._scroll(self.top + step)
         if self.current != was:
-            self._announce(was)
+            self._announce(was, by_hand=True)
             self._load()
             self.paint()
 
-    def _announce(self, was: int | None) -> None:
+    def _announce(self, was: int | None, *, by_hand: bool) -> None:
         if self.current != was:
-            self.post_message(self.CursorMoved(self.current))
+            self.post_message(self.CursorMoved(self.current, by_hand))
 
     def action_cursor_down(self) -> None:
         """One down."""
