@@ -1,6 +1,7 @@
 """The tables, for Peewee. The migrations make them; a test holds the two together.
 
-Amounts are integer minor units, moments milliseconds since 1970 in UTC, days ISO text.
+Amounts are integer minor units, moments milliseconds since 1970 in UTC, days ISO text. The models are bound to no
+database: their queries run through ``Database.rows``, so that one process can hold several databases open.
 """
 
 from __future__ import annotations

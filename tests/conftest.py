@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from store import db as database
-from store import directory
+from store import directory, models
 from store.directory import UserValues
 from store.domain.actor import Actor, Level
 
@@ -79,7 +79,8 @@ def sqlite_db(tmp_path: Path) -> Iterator[database.Database]:
 
 
 def founded(opened: database.Database) -> None:
-    """The company and its people, in a fresh database."""
+    """The company and its people, in a fresh database; tests may use the models on it directly."""
+    opened.pw.bind(models.TABLES, bind_refs=False, bind_backrefs=False)
     directory.found(opened, "ACME BUILDERS", "USD", "sandbox", demo=True, hold_ms=0)
     for user in PEOPLE.values():
         directory.put_user(opened, None, user)

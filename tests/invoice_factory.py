@@ -6,12 +6,14 @@ from store.db import Database
 from store.domain.bill import invoice_uuid
 from store.domain.invoice import CONTRACT_ITEM, Line, summarize
 from store.domain.money import hash_part
-from store.models import Commitment, CommitmentLine, Invoice, InvoiceLine, Project, Vendor
+from store.models import TABLES, Commitment, CommitmentLine, Invoice, InvoiceLine, Project, Vendor
 
 HOSTILE = "[/] \x1b]52;c;aGFjaw==\x07\u202e" + "建設" + "x" * 290
 
 
-def line(position: int = 1, *, work: int = 100_000, before: int = 0, held: int = 10_000, scheduled: int = 1_000_000) -> Line:
+def line(
+    position: int = 1, *, work: int = 100_000, before: int = 0, held: int = 10_000, scheduled: int = 1_000_000
+) -> Line:
     """A line of work alone: this period ``work``, completed before ``before``."""
     return Line(
         position, f"item-{position}", CONTRACT_ITEM, "03-300", "Concrete", scheduled, before, work, 0, 0, 0, before,
@@ -38,7 +40,7 @@ def make(
     """One invoice; returns its id. Vendor, project and commitment are made when they are not there."""
     own = lines or (line(),)
     total = summarize(own)
-    with db.transaction():
+    with db.pw.bind_ctx(TABLES, bind_refs=False, bind_backrefs=False), db.transaction():
         who, _ = Vendor.get_or_create(source_id=vendor_ref, defaults={"name": vendor, "erp_ref": vendor_ref})
         where, _ = Project.get_or_create(source_id=job, defaults={"number": job, "name": f"Project {job}"})
         what, new = Commitment.get_or_create(

@@ -72,6 +72,9 @@ def main_group(
     payapp list --where 'net>10k'       what is Ready to Export
     payapp export 101-007 101-008       accept these two
     """  # noqa: D301 - \b keeps click from wrapping the examples
+    from tui import bootstrap
+
+    bootstrap.spare_the_driver(config)
     ctx.obj = {"config": config, "login": login}
     if ctx.invoked_subcommand is None:
         from tui.commands.desk import open_desk
@@ -82,12 +85,10 @@ def main_group(
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code; an error leaves as its sentence on stderr."""
     try:
-        main_group.main(args=arguments, prog_name="payapp", standalone_mode=False)
+        code = main_group.main(args=arguments, prog_name="payapp", standalone_mode=False)
     except PayappError as error:
         click.echo(f"payapp: {safe(str(error))}", err=True)
         return error.exit_code
-    except click.exceptions.Exit as done:
-        return done.exit_code
     except click.Abort:
         click.echo("payapp: interrupted; nothing was changed.", err=True)
         return INTERRUPTED
@@ -98,9 +99,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except BrokenPipeError:
         # The reader (head, less) has seen enough; keep Python's shutdown from complaining about the rest.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return 0
-    return 0
+    # click hands back the code of ctx.exit(), and else what the subcommand returned: None.
+    return code if isinstance(code, int) else 0
 
 
 def main() -> None:

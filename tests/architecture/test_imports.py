@@ -24,9 +24,10 @@ def test_the_domain_loads_no_database_and_no_screen():
 
 
 def test_the_commands_load_no_textual_and_sqlite_loads_no_psycopg(tmp_path):
-    make = f"from tui.cli import run; run(['demo', '--empty', '--dir', {str(tmp_path / 'd')!r}])"
-    look = f"from tui.cli import run; run(['--config', {str(tmp_path / 'd/payapp.toml')!r}, '--as', 'jlopez', 'list'])"
-    found = loaded_by(f"{make}\n{look}".replace("; run(['demo'", "\nrun(['demo'"))
+    folder = tmp_path / "d"
+    loaded_by(f"from tui.cli import run; assert run(['demo', '--empty', '--dir', {str(folder)!r}]) == 0")
+    words = ["--config", str(folder / "payapp.toml"), "--as", "jlopez", "list"]
+    found = loaded_by(f"from tui.cli import run; assert run({words!r}) == 0")
     assert "peewee" in found
     assert not {"textual", "psycopg.pq", "httpx", "aiosmtplib", "xlsxwriter", "python_calamine"} & found
 

@@ -40,7 +40,9 @@ def export(db, worker="w1", outcome=Booked):
     """Play a worker: claim, fence, acknowledge all that is due with one kind of outcome."""
     jobs = outbox.claim(db, "sandbox", worker, limit=100, lease_ms=60_000, concurrency=1)
     held = outbox.fence(db, worker, jobs)
-    made = [(job, outcome(job.key, f"BILL-{job.id}") if outcome is Booked else outcome(job.key)) for job in held]
+    made = [
+        (job, outcome(job.key, f"BILL-{job.id}") if outcome is Booked else outcome(job.key)) for job in held
+    ]
     outbox.acknowledge(db, worker, "sandbox", made, settle_ms=1000)
     return held
 
@@ -137,7 +139,9 @@ def test_nobody_grants_the_privilege_to_himself(db):
     directory.put_user(db, None, UserValues("boss", "Boss", "", directory_level=Level.ADMIN))
     boss = directory.actor(db, "boss")
     with pytest.raises(NotPermitted, match="to himself"):
-        directory.put_user(db, boss, UserValues("boss", "Boss", "", Level.ADMIN, directory_level=Level.ADMIN, can_push=True))
+        directory.put_user(
+            db, boss, UserValues("boss", "Boss", "", Level.ADMIN, directory_level=Level.ADMIN, can_push=True)
+        )
 
 
 @pytest.mark.parametrize("creator", ["jlopez", "JLopez@ACME.example"])
@@ -155,7 +159,9 @@ def test_who_sent_it_does_not_accept_it(db, admin):
 
 
 def test_the_limit_holds_by_absolute_gross(db, approver):
-    directory.put_user(db, None, UserValues("jlopez", "J", "", Level.STANDARD, can_push=True, limit_invoice=99_999))
+    directory.put_user(
+        db, None, UserValues("jlopez", "J", "", Level.STANDARD, can_push=True, limit_invoice=99_999)
+    )
     credit = make(db, lines=(line(work=-100_000, held=0),))
     with pytest.raises(NotPermitted, match="over the limit"):
         review.accept(db, approver, mark(db, credit), PROFILE)
@@ -232,7 +238,10 @@ def test_one_cent_off_in_the_store_blocks_the_export(db, approver):
 def test_an_earlier_application_that_is_not_synced_warns(db, approver):
     make(db, "1", erp_status="not_sent")
     second = make(db, "2", application=2)
-    assert "before the earlier application 1" in review.plan_export(db, approver, mark(db, second), PROFILE).warnings[0]
+    assert (
+        "before the earlier application 1"
+        in review.plan_export(db, approver, mark(db, second), PROFILE).warnings[0]
+    )
 
 
 def test_reject_returns_the_invoice_and_notifies_creator_and_sender_once(db, approver, sender):
@@ -240,9 +249,16 @@ def test_reject_returns_the_invoice_and_notifies_creator_and_sender_once(db, app
     review.send(db, sender, mark(db, number))
     review.reject(db, approver, mark(db, number), "Retainage must be 10 %")
     row = invoices.rows(db, [number])[0]
-    assert (row.erp_status, row.outcome, row.outcome_reason) == ("not_sent", "rejected", "Retainage must be 10 %")
+    assert (row.erp_status, row.outcome, row.outcome_reason) == (
+        "not_sent",
+        "rejected",
+        "Retainage must be 10 %",
+    )
     assert row.status == "approved"
-    assert {n.address for n in notices.of_invoice(db, number)} == {"creator@acme.example", "mgarcia@acme.example"}
+    assert {n.address for n in notices.of_invoice(db, number)} == {
+        "creator@acme.example",
+        "mgarcia@acme.example",
+    }
     assert [row.id for row in invoices.rows(db, invoices.listing(db, ProjectView.RETURNED).ids)] == [number]
     assert review.recent_reasons(db, approver) == ["Retainage must be 10 %"]
 
@@ -305,7 +321,10 @@ def test_a_batch_whose_jobs_have_gone_cannot_be_recalled(db, approver):
 
 
 def test_sending_needs_an_approved_status_and_locks(db, sender):
-    draft, good = make(db, "1", erp_status="not_sent", status="draft"), make(db, "2", application=2, erp_status="not_sent")
+    draft, good = (
+        make(db, "1", erp_status="not_sent", status="draft"),
+        make(db, "2", application=2, erp_status="not_sent"),
+    )
     decision = review.send(db, sender, mark(db, draft, good))
     assert decision.done == (good,) and decision.stays[0].code == "status"
     with pytest.raises(Disallowed):
@@ -353,7 +372,10 @@ def test_an_event_says_what_was_before_and_after_and_by_which_rule(db, approver)
     ).fetchone()
     assert msgspec.json.decode(before) == {"erp_status": "ready_to_export"}
     assert msgspec.json.decode(after)["erp_status"] == "queued" and "preparer" in rule
-    assert audit.detail_of(db.execute("SELECT detail FROM audit_events ORDER BY id DESC").fetchone()[0])["net"] == "900.00"
+    assert (
+        audit.detail_of(db.execute("SELECT detail FROM audit_events ORDER BY id DESC").fetchone()[0])["net"]
+        == "900.00"
+    )
 
 
 def test_a_failing_audit_takes_the_decision_with_it(db, approver, monkeypatch):

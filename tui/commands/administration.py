@@ -20,7 +20,9 @@ SENDER, APPROVER = "mgarcia", "jlopez"
 
 def _write_settings(path: Path, text: str) -> None:
     if path.exists():
-        raise BadInput(f"There is a settings file {path} already", fix="Name another place with --config or --dir")
+        raise BadInput(
+            f"There is a settings file {path} already", fix="Name another place with --config or --dir"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
 
@@ -31,7 +33,9 @@ def _write_settings(path: Path, text: str) -> None:
 @click.option("--erp", type=click.Choice(["sandbox", "files"]), default="files", show_default=True,
               help="Where exports go: CSV files in a drop folder, or the stand-in sandbox.")  # fmt: skip
 @click.option("--drop-folder", default="export", show_default=True, help="The drop folder of files.")
-@click.option("--database", metavar="URL", help="sqlite:PATH or postgresql://…; a file beside the settings if left out.")
+@click.option(
+    "--database", metavar="URL", help="sqlite:PATH or postgresql://…; a file beside the settings if left out."
+)
 @click.option("--name", help="Your name, as the first Directory Admin.")
 @click.option("--email", default="", help="Your mail address.")
 @click.pass_context
@@ -63,7 +67,9 @@ def init(
             login, name or login, email, Level.ADMIN, Level.ADMIN, Level.ADMIN
         ))  # fmt: skip
     options = f'folder = "{drop_folder}"' if erp == "files" else 'file = "sandbox.db"'
-    _write_settings(path, f'[database]\nurl = "{url}"\n\n[erp]\nconnector = "{erp}"\n\n[erp.options]\n{options}\n')
+    _write_settings(
+        path, f'[database]\nurl = "{url}"\n\n[erp]\nconnector = "{erp}"\n\n[erp.options]\n{options}\n'
+    )
     click.echo(f"{company}: settings in {path}. You are {login}, its Directory Admin.")
     click.echo("Next: payapp users add, payapp import --template vendors vendors.csv")
 
@@ -113,7 +119,8 @@ def _make_demo(folder: Path, path: Path, *, rows: int, empty: bool) -> None:
             _invoices(db, rows)
         bootstrap.seed_sandbox(db, folder / "sandbox.db", example=empty)
     _write_settings(
-        path, '[database]\nurl = "sqlite:payapp.db"\n\n[erp]\nconnector = "sandbox"\n\n[erp.options]\nfile = "sandbox.db"\n'
+        path,
+        '[database]\nurl = "sqlite:payapp.db"\n\n[erp]\nconnector = "sandbox"\n\n[erp.options]\nfile = "sandbox.db"\n',
     )
 
 
@@ -178,7 +185,9 @@ def users_list(ctx: click.Context, as_json: bool, login: str | None) -> None:
 @click.option("--name", required=True, help="The person's name.")
 @click.option("--email", default="", help="Where notices go.")
 @click.option("--erp", type=click.Choice(LEVELS), default="none", show_default=True, help="ERP Integrations.")
-@click.option("--commitments", type=click.Choice(LEVELS), default="none", show_default=True, help="Commitments.")
+@click.option(
+    "--commitments", type=click.Choice(LEVELS), default="none", show_default=True, help="Commitments."
+)
 @click.option("--directory", "directory_level", type=click.Choice(LEVELS), default="none", show_default=True,
               help="Company Directory.")  # fmt: skip
 @click.option("--can-push", is_flag=True, help="Can Push to Accounting: may accept and reject.")

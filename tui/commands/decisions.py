@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 SOME_FAILED = 3
+# Seconds that a worker may take from its start to its first sign of life.
+WORKER_STARTS = 5.0
 _DAY = click.DateTime(["%Y-%m-%d"])
 
 
@@ -42,7 +44,9 @@ def exporting(command: F) -> F:
         click.option("--wait", is_flag=True, help="Wait until the ERP has answered; exit 3 if some failed."),
         click.option("--expect-total", metavar="AMOUNT", help="Refuse unless the net is exactly this."),
         click.option("--expect-count", type=int, metavar="N", help="Refuse unless exactly N would go."),
-        click.option("--dry-run", is_flag=True, help="Say what would go and what would stay; change nothing."),
+        click.option(
+            "--dry-run", is_flag=True, help="Say what would go and what would stay; change nothing."
+        ),
         click.option("--description", metavar="TEXT", help="Description of the bills, up to 30 characters."),
         click.option("--accounting-date", type=_DAY, metavar="YYYY-MM-DD", help="Post on that day."),
     ):
@@ -132,7 +136,7 @@ def retrieve(
 @click.command()
 @exporting
 @click.pass_context
-def export(ctx: click.Context, **options: Any) -> None:
+def export(ctx: click.Context, /, **options: Any) -> None:
     """Accept invoices for export to the ERP.
 
     \b
@@ -147,7 +151,7 @@ def export(ctx: click.Context, **options: Any) -> None:
 @click.option("--erp-number", metavar="NUMBER", help="The ERP invoice number; for one invoice.")
 @exporting
 @click.pass_context
-def retry(ctx: click.Context, erp_number: str | None, **options: Any) -> None:
+def retry(ctx: click.Context, /, erp_number: str | None, **options: Any) -> None:
     """Export failed invoices again, repaired where that helps.
 
     \b
@@ -182,9 +186,7 @@ def _export(
     with books_and_actor(ctx, login) as (books, me):
         chosen = selection(books, Chosen(words, where, every), _view(view))
         profile = books.profile()
-        plan = review.plan_export(
-            books.db, me, chosen, profile, accounting_date=day, description=description
-        )
+        plan = review.plan_export(books.db, me, chosen, profile, accounting_date=day, description=description)
         if dry_run:
             _print_plan(plan, as_json=as_json)
             ctx.exit(SOME_FAILED if plan.stays else 0)
@@ -193,14 +195,15 @@ def _export(
         for warning in plan.warnings:
             click.echo(f"warning: {warning}", err=True)
         confirm(f"Export {len(plan.goes)} invoices to {safe(profile.title)}?", yes=yes)
-        if erp_number is not None:
-            review.set_export_values(books.db, me, chosen, erp_number=erp_number)
-            chosen = selection(books, Chosen(words, where, every), _view(view))
         decide = review.accept if view == "ready" else review.retry
-        decision = decide(
-            books.db, me, chosen, profile, accounting_date=day, description=description,
-            expect=_expectation(books, expect_count, expect_total),
-        )  # fmt: skip
+        with books.db.transaction():
+            if erp_number is not None:
+                review.set_export_values(books.db, me, chosen, erp_number=erp_number)
+                chosen = selection(books, Chosen(words, where, every), _view(view))
+            decision = decide(
+                books.db, me, chosen, profile, accounting_date=day, description=description,
+                expect=_expectation(books, expect_count, expect_total),
+            )  # fmt: skip
         bootstrap.start_worker(books)
         if wait:
             _wait(books, decision)
@@ -244,9 +247,12 @@ def _wait(books: Books, decision: Decision) -> None:
     from store import batches
     from tui import bootstrap
 
+    started = time.monotonic()
     while any(batches.progress(books.db, batch).running for batch in decision.batches):
-        # A worker that dies meanwhile gets a successor.
-        bootstrap.start_worker(books)
+        # A worker that dies meanwhile gets a successor; one that just starts has not shown itself yet.
+        if time.monotonic() - started > WORKER_STARTS:
+            bootstrap.start_worker(books)
+            started = time.monotonic()
         time.sleep(0.2)
 
 
@@ -256,7 +262,9 @@ def _end(ctx: click.Context, books: Books, decision: Decision, *, as_json: bool)
     found = [batches.progress(books.db, batch, failures=1000) for batch in decision.batches]
     for p in found:
         if not as_json:
-            click.echo(f"batch {p.id}: ok {p.done}  FAIL {p.failed}  parked {p.parked}  recalled {p.cancelled}")
+            click.echo(
+                f"batch {p.id}: ok {p.done}  FAIL {p.failed}  parked {p.parked}  recalled {p.cancelled}"
+            )
             for failure in p.failures:
                 click.echo(f"failed: {safe(failure.number)}: {failure.cause}. {failure.fix}", err=True)
     if any(p.failed or p.parked for p in found):
@@ -311,4 +319,6 @@ def recall(
     with books_and_actor(ctx, login) as (books, me):
         chosen = selection(books, Chosen(words, where, every), _view("exporting"))
         confirm("Take them back to Ready to Export?", yes=yes)
-        _report(ctx, review.recall(books.db, me, chosen), "recalled; they are Ready to Export", as_json=as_json)
+        _report(
+            ctx, review.recall(books.db, me, chosen), "recalled; they are Ready to Export", as_json=as_json
+        )

@@ -16,13 +16,28 @@ SOME_FAILED = 3
 
 @click.command("import")
 @click.argument("files", metavar="FILE...", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--kind", type=click.Choice(KINDS), help="What a table holds, where its header leaves it open.")
+@click.option(
+    "--kind",
+    type=click.Choice(KINDS),
+    metavar="KIND",
+    help=f"What a table holds, where its header does not tell: {', '.join(KINDS)}.",
+)
 @click.option("--partial", is_flag=True, help="Take the good records of a file that has bad ones.")
-@click.option("--template", type=click.Choice(KINDS), help="Write an empty table of that kind to FILE instead.")
+@click.option(
+    "--template",
+    type=click.Choice(KINDS),
+    metavar="KIND",
+    help="Write an empty table of that kind to FILE instead.",
+)
 @acting
 @click.pass_context
 def import_(
-    ctx: click.Context, files: tuple[Path, ...], kind: str | None, partial: bool, template: str | None, login: str | None
+    ctx: click.Context,
+    files: tuple[Path, ...],
+    kind: str | None,
+    partial: bool,
+    template: str | None,
+    login: str | None,
 ) -> None:
     """Bring in invoices (Procore JSON, CSV, XLSX) and masters (CSV, XLSX).
 

@@ -29,9 +29,13 @@ def worker(ctx: click.Context, until_idle: bool, idle_exit: float | None, quiet:
     """  # noqa: D301 - \b keeps click from wrapping the examples
     from tui import bootstrap
 
-    logging.basicConfig(level=logging.WARNING if quiet else logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.basicConfig(
+        level=logging.WARNING if quiet else logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
+    )
     with books_only(ctx) as books:
-        asyncio.run(_run(bootstrap.worker(books, idle_exit=idle_exit), until_idle=until_idle, wait=idle_exit is None))
+        asyncio.run(
+            _run(bootstrap.worker(books, idle_exit=idle_exit), until_idle=until_idle, wait=idle_exit is None)
+        )
 
 
 async def _run(of: Worker, *, until_idle: bool, wait: bool) -> None:

@@ -1,0 +1,168 @@
+"""Opening databases that are not what they should be, on real files and a real PostgreSQL."""
+
+import asyncio
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from store import db as database
+from store.domain.errors import BadInput, StoreError
+
+
+def test_a_missing_database_names_the_way_to_one(tmp_path):
+    with pytest.raises(StoreError, match="payapp init"):
+        database.open(f"sqlite:{tmp_path / 'none.db'}")
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_a_missing_folder_is_said(tmp_path):
+    with pytest.raises(StoreError, match="no folder"):
+        database.create(f"sqlite:{tmp_path / 'none' / 'x.db'}")
+
+
+def test_what_is_no_url_is_refused():
+    with pytest.raises(BadInput, match="not a database URL"):
+        database.open("mysql://x")
+
+
+@pytest.mark.parametrize("content", [b"hello, this is a text file that is longer than a header", b"", None])
+def test_another_file_is_not_taken_for_ours(tmp_path, content):
+    path = tmp_path / "other.db"
+    if content is None:
+        with sqlite3.connect(path) as other:
+            other.execute("CREATE TABLE theirs (x)")
+        other.close()
+    else:
+        path.write_bytes(content)
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="not a payapp database"):
+        database.open(f"sqlite:{path}")
+    assert path.read_bytes() == before
+
+
+def test_a_database_with_other_tables_is_not_made_ours(tmp_path, postgres_url):
+    path = tmp_path / "theirs.db"
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE theirs (x)")
+    other.close()
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE theirs (x int)")
+    for url in (f"sqlite:{path}", postgres_url):
+        with pytest.raises(StoreError, match="not a payapp database"):
+            database.create(url)
+
+
+def test_an_empty_postgres_database_is_not_ours_until_init(postgres_url):
+    with pytest.raises(StoreError, match="not a payapp database"):
+        database.open(postgres_url)
+
+
+def test_a_newer_database_is_left_alone(db_url):
+    made = database.create(db_url)
+    with made.transaction():
+        made.execute("UPDATE schema_version SET version = 9999")
+    made.close()
+    with pytest.raises(StoreError, match="newer than this program"):
+        database.open(db_url)
+
+
+def test_a_locked_database_says_so_and_changes_nothing(tmp_path):
+    url = f"sqlite:{tmp_path / 'x.db'}"
+    made = database.create(url)
+    made.pw.timeout = 0.05
+    holder = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    try:
+        with pytest.raises(StoreError, match="locked"), made.transaction():
+            made.execute("INSERT INTO vendors (source_id, name) VALUES ('a', 'b')")
+    finally:
+        holder.execute("ROLLBACK")
+        holder.close()
+    assert made.execute("SELECT count(*) FROM vendors").fetchone()[0] == 0
+    made.close()
+
+
+def test_a_read_only_database_says_so(tmp_path):
+    path = tmp_path / "x.db"
+    made = database.create(f"sqlite:{path}")
+    # Without the WAL files beside it a reader needs no right to write.
+    made.execute("PRAGMA journal_mode = DELETE")
+    made.close()
+    code = (
+        "import os\nfrom store import db\nfrom store.domain.errors import StoreError\n"
+        f"opened = db.open('sqlite:{path}')\nopened.pw.close()\n"
+        # Root may write anywhere; another user, who connects anew, may not.
+        "if os.getuid() == 0: os.setuid(65534)\n"
+        "try:\n    with opened.transaction(): opened.execute(\"INSERT INTO vendors (source_id, name) VALUES ('a','b')\")\n"
+        "except StoreError as error: print(error)\n"
+    )
+    path.chmod(0o444)
+    for parent in (tmp_path, *tmp_path.parents):
+        if str(parent) not in {"/", "/tmp"} and os.getuid() == 0:
+            parent.chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2]
+    )
+    assert "The database is read-only" in done.stdout, done.stderr
+
+
+def test_an_error_in_a_transaction_undoes_all_of_it(db):
+    with pytest.raises(RuntimeError), db.transaction():
+        db.execute("INSERT INTO vendors (source_id, name) VALUES ('a', 'b')")
+        with db.transaction():
+            db.execute("INSERT INTO vendors (source_id, name) VALUES ('c', 'd')")
+        raise RuntimeError
+    assert db.execute("SELECT count(*) FROM vendors").fetchone()[0] == 0
+
+
+def test_a_feed_tells_of_commits_once(db):
+    feed = db.changes()
+    try:
+        assert not feed.changed()
+        with db.transaction():
+            db.execute("INSERT INTO vendors (source_id, name) VALUES ('a', 'b')")
+        # PostgreSQL's notice travels; wait for the condition itself.
+        for _ in range(1000):
+            if feed.changed():
+                break
+            threading.Event().wait(0.005)
+        else:
+            pytest.fail("the commit was not told")
+        assert not feed.changed()
+    finally:
+        feed.close()
+
+
+async def test_reads_and_writes_go_through_their_threads(db):
+    def name(_db):
+        return threading.current_thread().name
+
+    names = [await db.read(name), await db.write(name), await db.count(name), threading.current_thread().name]
+    assert len({n.rsplit("_", 1)[0] for n in names}) == 4
+
+    def insert(db, n):
+        with db.transaction():
+            db.execute("INSERT INTO vendors (source_id, name) VALUES (?, 'x')", (str(n),))
+
+    await asyncio.gather(*(db.write(insert, n) for n in range(20)))
+    assert await db.read(lambda db: db.execute("SELECT count(*) FROM vendors").fetchone()[0]) == 20
+
+
+def test_allocated_ids_are_fresh(db):
+    with db.transaction():
+        ids = list(db.allocate("vendors", 3))
+        db.executemany(
+            "INSERT INTO vendors (id, source_id, name) VALUES (?, ?, 'x')", [(n, f"v{n}") for n in ids]
+        )
+    with db.transaction():
+        db.execute("INSERT INTO vendors (source_id, name) VALUES ('next', 'x')")
+        more = list(db.allocate("vendors", 2))
+    assert len({*ids, *more}) == 5
+    used = {row[0] for row in db.execute("SELECT id FROM vendors").fetchall()}
+    assert len(used) == 4 and not used & set(more)
