@@ -7,19 +7,22 @@ import os
 import pty
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from invoice_factory import HOSTILE, make, state
 
 from store import db as database
+from store.db import Database
 from tui.cli import COMMANDS, run
 
+Told = Callable[..., tuple[int, str, str]]
 PAYAPP = [sys.executable, "-m", "tui.cli"]
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A demo company without invoices, and its settings file in the environment."""
     folder = tmp_path / "demo"
     assert run(["demo", "--empty", "--dir", str(folder)]) == 0
@@ -28,17 +31,17 @@ def place(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def books(place):
+def books(place: Path) -> Iterator[Database]:
     opened = database.open(f"sqlite:{place / 'payapp.db'}")
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def told(capsys):
+def told(capsys: pytest.CaptureFixture[str]) -> Told:
     """Run a command; returns (exit code, standard output, standard error)."""
 
-    def call(*words):
+    def call(*words: object) -> tuple[int, str, str]:
         capsys.readouterr()
         code = run([str(word) for word in words])
         out, err = capsys.readouterr()
@@ -48,7 +51,7 @@ def told(capsys):
     return call
 
 
-def test_list_shows_the_view_with_its_control_totals(books, told):
+def test_list_shows_the_view_with_its_control_totals(books: Database, told: Told) -> None:
     make(books, "101-007")
     make(books, "101-008", application=2)
     code, out, _ = told("--as", "jlopez", "list")
@@ -62,7 +65,7 @@ def test_list_shows_the_view_with_its_control_totals(books, told):
     assert code == 0 and "0 invoices" in out
 
 
-def test_other_peoples_text_reaches_no_terminal(books, told):
+def test_other_peoples_text_reaches_no_terminal(books: Database, told: Told) -> None:
     number = make(books, "\x1b[2J", vendor=HOSTILE)
     for words in (
         ["list"],
@@ -78,7 +81,7 @@ def test_other_peoples_text_reaches_no_terminal(books, told):
     assert "\x1b" not in err and "cannot be exported" in err
 
 
-def test_send_export_reject_say_what_they_did(books, told):
+def test_send_export_reject_say_what_they_did(books: Database, told: Told) -> None:
     first, second = (
         make(books, "1", erp_status="not_sent"),
         make(books, "2", application=2, erp_status="not_sent"),
@@ -91,13 +94,15 @@ def test_send_export_reject_say_what_they_did(books, told):
     assert state(books, first) == "not_sent"
 
 
-def test_a_dry_run_changes_nothing(books, told):
+def test_a_dry_run_changes_nothing(books: Database, told: Told) -> None:
     number = make(books)
     code, out, _ = told("--as", "jlopez", "export", "--all", "--dry-run")
     assert code == 0 and "1 would go, 0 would stay" in out and state(books, number) == "ready_to_export"
 
 
-def test_numbers_come_from_standard_input(books, told, monkeypatch):
+def test_numbers_come_from_standard_input(
+    books: Database, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make(books, "1")
     make(books, "2", application=2)
     monkeypatch.setattr("sys.stdin", io.StringIO("1\n2\n"))
@@ -121,12 +126,14 @@ def test_numbers_come_from_standard_input(books, told, monkeypatch):
         (["show", "#99"], 4, "There is no invoice"),
     ],
 )
-def test_bad_calls_have_their_sentence_and_code(place, told, words, code, sentence):
+def test_bad_calls_have_their_sentence_and_code(
+    place: Path, told: Told, words: list[str], code: int, sentence: str
+) -> None:
     found, _, err = told("--as", "jlopez", *words)
     assert (found, sentence in err) == (code, True), err
 
 
-def test_who_may_not_gets_exit_5(books, told):
+def test_who_may_not_gets_exit_5(books: Database, told: Told) -> None:
     number = make(books)
     assert told("--as", "mgarcia", "export", f"#{number}", "--yes")[0] == 5
     assert told("--as", "jlopez", "send", f"#{number}", "--yes")[0] == 5
@@ -134,21 +141,23 @@ def test_who_may_not_gets_exit_5(books, told):
     assert state(books, number) == "ready_to_export"
 
 
-def test_without_a_terminal_a_decision_needs_yes(books, told, monkeypatch):
+def test_without_a_terminal_a_decision_needs_yes(
+    books: Database, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
     number = make(books)
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     code, _, err = told("--as", "jlopez", "export", f"#{number}")
     assert code == 2 and "--yes" in err and state(books, number) == "ready_to_export"
 
 
-def test_control_totals_that_differ_exit_6(books, told):
+def test_control_totals_that_differ_exit_6(books: Database, told: Told) -> None:
     number = make(books)
     for extra in (["--expect-count", "2"], ["--expect-total", "900.01"]):
         assert told("--as", "jlopez", "export", "--all", "--yes", *extra)[0] == 6
     assert state(books, number) == "ready_to_export"
 
 
-def test_some_that_stay_exit_3(books, told):
+def test_some_that_stay_exit_3(books: Database, told: Told) -> None:
     make(books, "1")
     own = make(books, "2", application=2, creator="jlopez")
     code, _, err = told("--as", "jlopez", "reject", "--all", "--reason", "x", "--yes")
@@ -160,7 +169,7 @@ def test_some_that_stay_exit_3(books, told):
     assert code == 3 and "stays: 4" in err
 
 
-def test_as_works_in_demo_databases_only(tmp_path, told):
+def test_as_works_in_demo_databases_only(tmp_path: Path, told: Told) -> None:
     config = tmp_path / "real.toml"
     assert told("--config", config, "init", "--company", "ACME")[0] == 0
     code, _, err = told("--config", config, "--as", "jlopez", "list")
@@ -169,7 +178,7 @@ def test_as_works_in_demo_databases_only(tmp_path, told):
     assert told("--config", config, "init", "--company", "ACME")[0] == 2
 
 
-def test_a_wrong_settings_file_names_file_and_key(tmp_path, told):
+def test_a_wrong_settings_file_names_file_and_key(tmp_path: Path, told: Told) -> None:
     config = tmp_path / "bad.toml"
     config.write_text('[database]\nurl = "sqlite:x.db"\nurll = 1\n')
     code, _, err = told("--config", config, "list")
@@ -178,22 +187,22 @@ def test_a_wrong_settings_file_names_file_and_key(tmp_path, told):
     assert code == 2 and "payapp init" in err
 
 
-def test_an_interrupt_exits_130(books, told, monkeypatch):
-    def interrupted(*_args):
+def test_an_interrupt_exits_130(books: Database, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_args: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("store.invoices.listing", interrupted)
     assert run(["--as", "jlopez", "list"]) == 130
 
 
-def test_without_a_terminal_the_desk_names_the_command_line(place):
+def test_without_a_terminal_the_desk_names_the_command_line(place: Path) -> None:
     done = subprocess.run(
         [*PAYAPP, "--as", "jlopez"], capture_output=True, text=True, stdin=subprocess.DEVNULL
     )
     assert done.returncode == 2 and "payapp list" in done.stderr and "Traceback" not in done.stderr
 
 
-def test_a_dumb_terminal_is_refused(place):
+def test_a_dumb_terminal_is_refused(place: Path) -> None:
     parent, child = pty.openpty()
     done = subprocess.run(
         [*PAYAPP, "--as", "jlopez"], stdin=child, stdout=child, stderr=subprocess.PIPE, text=True,
@@ -204,7 +213,7 @@ def test_a_dumb_terminal_is_refused(place):
     assert done.returncode == 2 and "TERM is dumb" in done.stderr
 
 
-def test_a_reader_that_leaves_early_is_no_error(books, place):
+def test_a_reader_that_leaves_early_is_no_error(books: Database, place: Path) -> None:
     for n in range(1, 200):
         make(books, f"{n}", application=n)
     first = subprocess.run(
@@ -215,13 +224,13 @@ def test_a_reader_that_leaves_early_is_no_error(books, place):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_help_has_its_example_and_fits_80_columns(told, command):
+def test_every_help_has_its_example_and_fits_80_columns(told: Told, command: str) -> None:
     code, out, _ = told(command, "--help")
     assert code == 0 and max(map(len, out.splitlines())) <= 80
-    assert f"payapp {command}" in out or command in {"users"}
+    assert f"payapp {command}" in out or command == "users"
 
 
-def test_users_are_added_by_a_directory_admin_only(tmp_path, place, told):
+def test_users_are_added_by_a_directory_admin_only(tmp_path: Path, place: Path, told: Told) -> None:
     assert told("--as", "jlopez", "users", "add", "new", "--name", "New")[0] == 5
     config = tmp_path / "real.toml"
     told("--config", config, "init", "--company", "ACME")
@@ -232,7 +241,7 @@ def test_users_are_added_by_a_directory_admin_only(tmp_path, place, told):
     assert "new" in told("--config", config, "users", "list")[1]
 
 
-def test_status_tells_where_everything_stands(books, told):
+def test_status_tells_where_everything_stands(books: Database, told: Told) -> None:
     make(books)
     code, out, _ = told("status", "--json")
     assert code == 0 and json.loads(out)["views"]["ready"] == 1

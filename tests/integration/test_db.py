@@ -12,27 +12,28 @@ import psycopg
 import pytest
 
 from store import db as database
+from store.db import Database
 from store.domain.errors import BadInput, StoreError
 
 
-def test_a_missing_database_names_the_way_to_one(tmp_path):
+def test_a_missing_database_names_the_way_to_one(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="payapp init"):
         database.open(f"sqlite:{tmp_path / 'none.db'}")
     assert not (tmp_path / "none.db").exists()
 
 
-def test_a_missing_folder_is_said(tmp_path):
+def test_a_missing_folder_is_said(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no folder"):
         database.create(f"sqlite:{tmp_path / 'none' / 'x.db'}")
 
 
-def test_what_is_no_url_is_refused():
+def test_what_is_no_url_is_refused() -> None:
     with pytest.raises(BadInput, match="not a database URL"):
         database.open("mysql://x")
 
 
 @pytest.mark.parametrize("content", [b"hello, this is a text file that is longer than a header", b"", None])
-def test_another_file_is_not_taken_for_ours(tmp_path, content):
+def test_another_file_is_not_taken_for_ours(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "other.db"
     if content is None:
         with sqlite3.connect(path) as other:
@@ -46,7 +47,7 @@ def test_another_file_is_not_taken_for_ours(tmp_path, content):
     assert path.read_bytes() == before
 
 
-def test_a_database_with_other_tables_is_not_made_ours(tmp_path, postgres_url):
+def test_a_database_with_other_tables_is_not_made_ours(tmp_path: Path, postgres_url: str) -> None:
     path = tmp_path / "theirs.db"
     with sqlite3.connect(path) as other:
         other.execute("CREATE TABLE theirs (x)")
@@ -58,12 +59,12 @@ def test_a_database_with_other_tables_is_not_made_ours(tmp_path, postgres_url):
             database.create(url)
 
 
-def test_an_empty_postgres_database_is_not_ours_until_init(postgres_url):
+def test_an_empty_postgres_database_is_not_ours_until_init(postgres_url: str) -> None:
     with pytest.raises(StoreError, match="not a payapp database"):
         database.open(postgres_url)
 
 
-def test_a_newer_database_is_left_alone(db_url):
+def test_a_newer_database_is_left_alone(db_url: str) -> None:
     made = database.create(db_url)
     with made.transaction():
         made.execute("UPDATE schema_version SET version = 9999")
@@ -72,7 +73,7 @@ def test_a_newer_database_is_left_alone(db_url):
         database.open(db_url)
 
 
-def test_a_locked_database_says_so_and_changes_nothing(tmp_path):
+def test_a_locked_database_says_so_and_changes_nothing(tmp_path: Path) -> None:
     url = f"sqlite:{tmp_path / 'x.db'}"
     made = database.create(url)
     made.pw.timeout = 0.05
@@ -88,7 +89,7 @@ def test_a_locked_database_says_so_and_changes_nothing(tmp_path):
     made.close()
 
 
-def test_a_read_only_database_says_so(tmp_path):
+def test_a_read_only_database_says_so(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     made = database.create(f"sqlite:{path}")
     # Without the WAL files beside it a reader needs no right to write.
@@ -112,7 +113,7 @@ def test_a_read_only_database_says_so(tmp_path):
     assert "The database is read-only" in done.stdout, done.stderr
 
 
-def test_an_error_in_a_transaction_undoes_all_of_it(db):
+def test_an_error_in_a_transaction_undoes_all_of_it(db: Database) -> None:
     with pytest.raises(RuntimeError), db.transaction():
         db.execute("INSERT INTO vendors (source_id, name) VALUES ('a', 'b')")
         with db.transaction():
@@ -121,7 +122,7 @@ def test_an_error_in_a_transaction_undoes_all_of_it(db):
     assert db.execute("SELECT count(*) FROM vendors").fetchone()[0] == 0
 
 
-def test_a_feed_tells_of_commits_once(db):
+def test_a_feed_tells_of_commits_once(db: Database) -> None:
     feed = db.changes()
     try:
         assert not feed.changed()
@@ -139,14 +140,14 @@ def test_a_feed_tells_of_commits_once(db):
         feed.close()
 
 
-async def test_reads_and_writes_go_through_their_threads(db):
-    def name(_db):
+async def test_reads_and_writes_go_through_their_threads(db: Database) -> None:
+    def name(_db: Database) -> str:
         return threading.current_thread().name
 
     names = [await db.read(name), await db.write(name), await db.count(name), threading.current_thread().name]
     assert len({n.rsplit("_", 1)[0] for n in names}) == 4
 
-    def insert(db, n):
+    def insert(db: Database, n: int) -> None:
         with db.transaction():
             db.execute("INSERT INTO vendors (source_id, name) VALUES (?, 'x')", (str(n),))
 
@@ -154,7 +155,7 @@ async def test_reads_and_writes_go_through_their_threads(db):
     assert await db.read(lambda db: db.execute("SELECT count(*) FROM vendors").fetchone()[0]) == 20
 
 
-def test_allocated_ids_are_fresh(db):
+def test_allocated_ids_are_fresh(db: Database) -> None:
     with db.transaction():
         ids = list(db.allocate("vendors", 3))
         db.executemany(

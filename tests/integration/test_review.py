@@ -8,8 +8,9 @@ from invoice_factory import line, make, state, version
 
 from erp import profiles
 from store import audit, batches, detail, directory, invoices, notices, outbox, periods, review
+from store.db import Database
 from store.directory import UserValues
-from store.domain.actor import Level
+from store.domain.actor import Actor, Level
 from store.domain.bill import decode
 from store.domain.errors import (
     BadInput,
@@ -23,35 +24,34 @@ from store.domain.errors import (
 from store.domain.outcome import Booked, Period, Refused
 from store.domain.selection import Marked, Matching
 from store.domain.status import ProjectView, View
+from store.outbox import Job
 from store.query import digest, matched
 
 PROFILE = profiles.load("sandbox")
 
 
-def mark(db, *ids):
+def mark(db: Database, *ids: int) -> Marked:
     return Marked({number: version(db, number) for number in ids})
 
 
-def events(db, action):
-    return db.execute("SELECT count(*) FROM audit_events WHERE action = ?", (action,)).fetchone()[0]
+def events(db: Database, action: str) -> int:
+    return int(db.execute("SELECT count(*) FROM audit_events WHERE action = ?", (action,)).fetchone()[0])
 
 
-def export(db, worker="w1", outcome=Booked):
+def export(db: Database, worker: str = "w1", *, refusal: bool = False) -> list[Job]:
     """Play a worker: claim, fence, acknowledge all that is due with one kind of outcome."""
     jobs = outbox.claim(db, "sandbox", worker, limit=100, lease_ms=60_000, concurrency=1)
     held = outbox.fence(db, worker, jobs)
-    made = [
-        (job, outcome(job.key, f"BILL-{job.id}") if outcome is Booked else outcome(job.key)) for job in held
-    ]
+    made = [(job, refused(job.key) if refusal else Booked(job.key, f"BILL-{job.id}")) for job in held]
     outbox.acknowledge(db, worker, "sandbox", made, settle_ms=1000)
     return held
 
 
-def refused(key):
+def refused(key: str) -> Refused:
     return Refused(key, "number.long", "the number is too long", "D: give a shorter one")
 
 
-def test_accept_queues_the_invoice_with_a_frozen_payload(db, approver):
+def test_accept_queues_the_invoice_with_a_frozen_payload(db: Database, approver: Actor) -> None:
     number = make(db)
     decision = review.accept(db, approver, mark(db, number), PROFILE, description="October")
     assert decision.done == (number,) and state(db, number) == "queued"
@@ -66,7 +66,7 @@ def test_accept_queues_the_invoice_with_a_frozen_payload(db, approver):
     assert events(db, "accept") == 1
 
 
-def test_the_payload_of_one_key_never_changes(db, approver):
+def test_the_payload_of_one_key_never_changes(db: Database, approver: Actor) -> None:
     number = make(db)
     review.accept(db, approver, mark(db, number), PROFILE)
     payload, sha256 = db.execute("SELECT payload, payload_sha256 FROM export_jobs").fetchone()
@@ -74,7 +74,7 @@ def test_the_payload_of_one_key_never_changes(db, approver):
         decode(payload.replace("900.00", "901.00"), sha256)
 
 
-def test_what_is_booked_is_synced_with_its_reference(db, approver):
+def test_what_is_booked_is_synced_with_its_reference(db: Database, approver: Actor) -> None:
     number = make(db)
     review.accept(db, approver, mark(db, number), PROFILE)
     export(db)
@@ -82,10 +82,10 @@ def test_what_is_booked_is_synced_with_its_reference(db, approver):
     assert invoices.rows(db, [number])[0].origin_id.startswith("BILL-")
 
 
-def test_a_failed_one_is_retried_under_a_new_revision(db, approver):
+def test_a_failed_one_is_retried_under_a_new_revision(db: Database, approver: Actor) -> None:
     number = make(db)
     review.accept(db, approver, mark(db, number), PROFILE)
-    export(db, outcome=refused)
+    export(db, refusal=True)
     row = invoices.rows(db, [number])[0]
     assert (row.erp_status, row.error_cause) == ("failed_to_export", "the number is too long")
     review.set_export_values(db, approver, mark(db, number), erp_number="SHORT")
@@ -98,7 +98,7 @@ def test_a_failed_one_is_retried_under_a_new_revision(db, approver):
     assert decode(*posted).number == "SHORT"
 
 
-def test_an_empty_selection_is_refused(db, approver):
+def test_an_empty_selection_is_refused(db: Database, approver: Actor) -> None:
     with pytest.raises(NothingMatched, match="Nothing is marked"):
         review.accept(db, approver, Marked({}), PROFILE)
     with pytest.raises(NothingMatched, match="Nothing matches"):
@@ -106,7 +106,7 @@ def test_an_empty_selection_is_refused(db, approver):
 
 
 @pytest.mark.parametrize("reason", ["", "   ", "\n\t"])
-def test_an_empty_reason_is_refused(db, approver, reason):
+def test_an_empty_reason_is_refused(db: Database, approver: Actor, reason: str) -> None:
     number = make(db)
     with pytest.raises(BadInput, match="needs a reason"):
         review.reject(db, approver, mark(db, number), reason)
@@ -114,7 +114,7 @@ def test_an_empty_reason_is_refused(db, approver, reason):
 
 
 @pytest.mark.parametrize("login", ["mgarcia", "viewer", "nopush"])
-def test_who_lacks_level_or_privilege_may_not_decide(db, login):
+def test_who_lacks_level_or_privilege_may_not_decide(db: Database, login: str) -> None:
     number = make(db, creator="someone@else.example")
     actor = directory.actor(db, login)
     for decide in (
@@ -128,14 +128,14 @@ def test_who_lacks_level_or_privilege_may_not_decide(db, login):
     assert state(db, number) == "ready_to_export"
 
 
-def test_a_revoked_privilege_ends_at_the_next_action(db, approver):
+def test_a_revoked_privilege_ends_at_the_next_action(db: Database, approver: Actor) -> None:
     number = make(db)
     directory.put_user(db, None, UserValues("jlopez", "Juan Lopez", "", Level.STANDARD))
     with pytest.raises(NotPermitted, match="Can Push to Accounting"):
         review.accept(db, approver, mark(db, number), PROFILE)
 
 
-def test_nobody_grants_the_privilege_to_himself(db):
+def test_nobody_grants_the_privilege_to_himself(db: Database) -> None:
     directory.put_user(db, None, UserValues("boss", "Boss", "", directory_level=Level.ADMIN))
     boss = directory.actor(db, "boss")
     with pytest.raises(NotPermitted, match="to himself"):
@@ -145,20 +145,20 @@ def test_nobody_grants_the_privilege_to_himself(db):
 
 
 @pytest.mark.parametrize("creator", ["jlopez", "JLopez@ACME.example"])
-def test_who_created_it_does_not_accept_it(db, approver, creator):
+def test_who_created_it_does_not_accept_it(db: Database, approver: Actor, creator: str) -> None:
     number = make(db, creator=creator)
     with pytest.raises(NotPermitted, match="created or sent"):
         review.accept(db, approver, mark(db, number), PROFILE)
 
 
-def test_who_sent_it_does_not_accept_it(db, admin):
+def test_who_sent_it_does_not_accept_it(db: Database, admin: Actor) -> None:
     number = make(db, erp_status="not_sent", creator="x@y.example")
     review.send(db, admin, mark(db, number))
     with pytest.raises(NotPermitted, match="created or sent"):
         review.accept(db, admin, mark(db, number), PROFILE)
 
 
-def test_the_limit_holds_by_absolute_gross(db, approver):
+def test_the_limit_holds_by_absolute_gross(db: Database, approver: Actor) -> None:
     directory.put_user(
         db, None, UserValues("jlopez", "J", "", Level.STANDARD, can_push=True, limit_invoice=99_999)
     )
@@ -167,7 +167,7 @@ def test_the_limit_holds_by_absolute_gross(db, approver):
         review.accept(db, approver, mark(db, credit), PROFILE)
 
 
-def test_what_cannot_go_stays_and_the_rest_goes(db, approver):
+def test_what_cannot_go_stays_and_the_rest_goes(db: Database, approver: Actor) -> None:
     good = make(db, "1")
     own = make(db, "2", application=2, creator="jlopez")
     synced = make(db, "3", application=3, erp_status="synced")
@@ -181,7 +181,7 @@ def test_what_cannot_go_stays_and_the_rest_goes(db, approver):
     assert state(db, own) == "ready_to_export"
 
 
-def test_marked_ones_that_others_changed_are_skipped_and_named(db, approver):
+def test_marked_ones_that_others_changed_are_skipped_and_named(db: Database, approver: Actor) -> None:
     first, second = make(db, "1"), make(db, "2", application=2)
     marked = mark(db, first, second)
     review.set_export_values(db, approver, mark(db, second), description="other desk")
@@ -190,7 +190,7 @@ def test_marked_ones_that_others_changed_are_skipped_and_named(db, approver):
     assert state(db, second) == "ready_to_export"
 
 
-def test_a_filter_that_shows_something_else_now_is_refused(db, approver):
+def test_a_filter_that_shows_something_else_now_is_refused(db: Database, approver: Actor) -> None:
     make(db, "1")
     seen = digest(matched(db, Matching(View.READY), "USD"))
     make(db, "2", application=2)
@@ -200,7 +200,7 @@ def test_a_filter_that_shows_something_else_now_is_refused(db, approver):
     assert len(review.accept(db, approver, Matching(View.READY, digest=now), PROFILE).done) == 2
 
 
-def test_expected_control_totals_that_differ_change_nothing(db, approver):
+def test_expected_control_totals_that_differ_change_nothing(db: Database, approver: Actor) -> None:
     number = make(db)
     for expect in (review.Expectation(count=2), review.Expectation(net=90_001)):
         with pytest.raises(TotalsDiffer):
@@ -209,13 +209,13 @@ def test_expected_control_totals_that_differ_change_nothing(db, approver):
     review.accept(db, approver, mark(db, number), PROFILE, expect=review.Expectation(1, 90_000))
 
 
-def test_currencies_go_in_batches_of_their_own(db, approver):
+def test_currencies_go_in_batches_of_their_own(db: Database, approver: Actor) -> None:
     dollars, yen = make(db), make(db, "Y-1", commitment="SC-Y", currency="JPY")
     decision = review.accept(db, approver, mark(db, dollars, yen), PROFILE)
     assert [t.currency for t in decision.totals] == ["JPY", "USD"] and len(decision.batches) == 2
 
 
-def test_a_closed_period_moves_the_default_date_and_blocks_a_given_one(db, approver):
+def test_a_closed_period_moves_the_default_date_and_blocks_a_given_one(db: Database, approver: Actor) -> None:
     number = make(db)
     periods.put(db, "sandbox", [
         Period(date(2026, 10, 1), date(2026, 10, 31), False), Period(date(2026, 11, 1), date(2026, 11, 30), True),
@@ -227,7 +227,7 @@ def test_a_closed_period_moves_the_default_date_and_blocks_a_given_one(db, appro
     assert state(db, number) == "ready_to_export"
 
 
-def test_one_cent_off_in_the_store_blocks_the_export(db, approver):
+def test_one_cent_off_in_the_store_blocks_the_export(db: Database, approver: Actor) -> None:
     number = make(db)
     with db.transaction():
         db.execute("UPDATE invoices SET gross = gross + 1, net = net + 1 WHERE id = ?", (number,))
@@ -235,7 +235,7 @@ def test_one_cent_off_in_the_store_blocks_the_export(db, approver):
         review.accept(db, approver, mark(db, number), PROFILE)
 
 
-def test_an_earlier_application_that_is_not_synced_warns(db, approver):
+def test_an_earlier_application_that_is_not_synced_warns(db: Database, approver: Actor) -> None:
     make(db, "1", erp_status="not_sent")
     second = make(db, "2", application=2)
     assert (
@@ -244,7 +244,9 @@ def test_an_earlier_application_that_is_not_synced_warns(db, approver):
     )
 
 
-def test_reject_returns_the_invoice_and_notifies_creator_and_sender_once(db, approver, sender):
+def test_reject_returns_the_invoice_and_notifies_creator_and_sender_once(
+    db: Database, approver: Actor, sender: Actor
+) -> None:
     number = make(db, erp_status="not_sent", creator="creator@acme.example")
     review.send(db, sender, mark(db, number))
     review.reject(db, approver, mark(db, number), "Retainage must be 10 %")
@@ -263,20 +265,20 @@ def test_reject_returns_the_invoice_and_notifies_creator_and_sender_once(db, app
     assert review.recent_reasons(db, approver) == ["Retainage must be 10 %"]
 
 
-def test_an_override_replaces_the_reason_of_one_invoice(db, approver):
+def test_an_override_replaces_the_reason_of_one_invoice(db: Database, approver: Actor) -> None:
     first, second = make(db, "1"), make(db, "2", application=2)
     review.reject(db, approver, mark(db, first, second), "common", reasons={second: "special"})
     assert [row.outcome_reason for row in invoices.rows(db, [first, second])] == ["common", "special"]
 
 
-def test_no_address_leaves_the_rejection_standing(db, approver):
+def test_no_address_leaves_the_rejection_standing(db: Database, approver: Actor) -> None:
     number = make(db, creator="nobody")
     review.reject(db, approver, mark(db, number), "x")
     assert {n.state for n in notices.of_invoice(db, number)} == {"undeliverable"}
     assert state(db, number) == "not_sent"
 
 
-def test_reject_of_a_queued_invoice_recalls_it_in_the_same_transaction(db, approver):
+def test_reject_of_a_queued_invoice_recalls_it_in_the_same_transaction(db: Database, approver: Actor) -> None:
     number = make(db)
     review.accept(db, approver, mark(db, number), PROFILE)
     review.reject(db, approver, mark(db, number), "x")
@@ -285,7 +287,7 @@ def test_reject_of_a_queued_invoice_recalls_it_in_the_same_transaction(db, appro
     assert export(db) == []
 
 
-def test_what_is_being_sent_can_be_neither_rejected_nor_recalled(db, approver):
+def test_what_is_being_sent_can_be_neither_rejected_nor_recalled(db: Database, approver: Actor) -> None:
     number = make(db)
     review.accept(db, approver, mark(db, number), PROFILE)
     jobs = outbox.claim(db, "sandbox", "w1", limit=10, lease_ms=60_000, concurrency=1)
@@ -299,7 +301,9 @@ def test_what_is_being_sent_can_be_neither_rejected_nor_recalled(db, approver):
     assert state(db, number) == "exporting"
 
 
-def test_a_claim_does_not_stop_a_recall_but_the_recall_stops_the_sending(db, approver):
+def test_a_claim_does_not_stop_a_recall_but_the_recall_stops_the_sending(
+    db: Database, approver: Actor
+) -> None:
     number = make(db)
     decision = review.accept(db, approver, mark(db, number), PROFILE)
     jobs = outbox.claim(db, "sandbox", "w1", limit=10, lease_ms=60_000, concurrency=1)
@@ -312,7 +316,7 @@ def test_a_claim_does_not_stop_a_recall_but_the_recall_stops_the_sending(db, app
     assert keys == {":1", ":2"}
 
 
-def test_a_batch_whose_jobs_have_gone_cannot_be_recalled(db, approver):
+def test_a_batch_whose_jobs_have_gone_cannot_be_recalled(db: Database, approver: Actor) -> None:
     number = make(db)
     decision = review.accept(db, approver, mark(db, number), PROFILE)
     export(db)
@@ -320,7 +324,7 @@ def test_a_batch_whose_jobs_have_gone_cannot_be_recalled(db, approver):
         review.recall_batch(db, approver, decision.batches[0])
 
 
-def test_sending_needs_an_approved_status_and_locks(db, sender):
+def test_sending_needs_an_approved_status_and_locks(db: Database, sender: Actor) -> None:
     draft, good = (
         make(db, "1", erp_status="not_sent", status="draft"),
         make(db, "2", application=2, erp_status="not_sent"),
@@ -333,7 +337,7 @@ def test_sending_needs_an_approved_status_and_locks(db, sender):
     assert state(db, good) == "not_sent"
 
 
-def test_only_one_open_job_per_invoice(db, approver):
+def test_only_one_open_job_per_invoice(db: Database, approver: Actor) -> None:
     number = make(db)
     review.accept(db, approver, mark(db, number), PROFILE)
     with pytest.raises(Disallowed):
@@ -341,19 +345,19 @@ def test_only_one_open_job_per_invoice(db, approver):
     assert db.execute("SELECT count(*) FROM export_jobs").fetchone()[0] == 1
 
 
-def test_an_erp_number_is_for_one_invoice(db, approver):
+def test_an_erp_number_is_for_one_invoice(db: Database, approver: Actor) -> None:
     first, second = make(db, "1"), make(db, "2", application=2)
     with pytest.raises(BadInput, match="for one invoice"):
         review.set_export_values(db, approver, mark(db, first, second), erp_number="X")
 
 
-def test_a_description_has_thirty_characters(db, approver):
+def test_a_description_has_thirty_characters(db: Database, approver: Actor) -> None:
     number = make(db)
     with pytest.raises(BadInput, match="30"):
         review.accept(db, approver, mark(db, number), PROFILE, description="x" * 31)
 
 
-def test_every_decision_is_one_chained_event(db, approver, sender):
+def test_every_decision_is_one_chained_event(db: Database, approver: Actor, sender: Actor) -> None:
     number = make(db, erp_status="not_sent")
     review.send(db, sender, mark(db, number))
     review.reject(db, approver, mark(db, number), "x")
@@ -364,7 +368,7 @@ def test_every_decision_is_one_chained_event(db, approver, sender):
     assert [event.what for event in whole.history] == ["send", "reject"]
 
 
-def test_an_event_says_what_was_before_and_after_and_by_which_rule(db, approver):
+def test_an_event_says_what_was_before_and_after_and_by_which_rule(db: Database, approver: Actor) -> None:
     number = make(db)
     review.accept(db, approver, mark(db, number), PROFILE)
     before, after, rule = db.execute(
@@ -378,10 +382,12 @@ def test_an_event_says_what_was_before_and_after_and_by_which_rule(db, approver)
     )
 
 
-def test_a_failing_audit_takes_the_decision_with_it(db, approver, monkeypatch):
+def test_a_failing_audit_takes_the_decision_with_it(
+    db: Database, approver: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     number = make(db)
 
-    def broken(*_args, **_kwargs):
+    def broken(*_args: object, **_kwargs: object) -> None:
         raise RuntimeError("no audit")
 
     monkeypatch.setattr(audit, "record", broken)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from store.domain.filter import BadFilter, Term, parse
 
 
-def test_words_and_terms():
+def test_words_and_terms() -> None:
     assert parse('drywall job:24-101 -vendor:bell "apex dry"') == (
         Term("", "drywall"), Term("job", "24-101"), Term("vendor", "bell", negated=True), Term("", "apex dry"),
     )  # fmt: skip
@@ -25,7 +25,7 @@ def test_words_and_terms():
         ("net<-5", Term("net", high=Decimal(-5), strict=True)),
     ],
 )
-def test_amounts(text, term):
+def test_amounts(text: str, term: Term) -> None:
     assert parse(text) == (term,)
 
 
@@ -33,14 +33,14 @@ def test_amounts(text, term):
     ("text", "position"),
     [("drywall colour:red", 8), ("net>abc", 0), ('x "open', 2), ("vendor:", 0), ("a vendor>x", 2)],
 )
-def test_an_error_points_at_the_word(text, position):
+def test_an_error_points_at_the_word(text: str, position: int) -> None:
     with pytest.raises(BadFilter) as caught:
         parse(text)
     assert caught.value.position == position
 
 
 @given(st.text(max_size=40))
-def test_any_text_is_read_or_refused(text):
+def test_any_text_is_read_or_refused(text: str) -> None:
     try:
         terms = parse(text)
     except BadFilter as error:

@@ -13,33 +13,35 @@ from store.domain.money import hash_part, plain, show, to_decimal, to_minor
     [("1087.8", "USD", 108780), ("500.0", "USD", 50000), ("0", "USD", 0), ("-12.34", "USD", -1234),
      ("1200", "JPY", 1200), ("1200.0", "JPY", 1200), ("1.234", "KWD", 1234), ("98.5000", "USD", 9850)],
 )  # fmt: skip
-def test_amounts_are_read_exactly(text, currency, minor):
+def test_amounts_are_read_exactly(text: str, currency: str, minor: int) -> None:
     assert to_minor(text, currency) == minor
 
 
-@pytest.mark.parametrize("text", ["", "abc", "1,200.00", "$5", "1e3", "NaN", "Infinity", "12.345", "--1", "1 2", "１２"])
-def test_what_is_no_amount_is_refused(text):
+@pytest.mark.parametrize(
+    "text", ["", "abc", "1,200.00", "$5", "1e3", "NaN", "Infinity", "12.345", "--1", "1 2", "１２"]
+)
+def test_what_is_no_amount_is_refused(text: str) -> None:
     with pytest.raises(BadInput):
         to_minor(text, "USD")
 
 
-def test_floats_are_refused():
+def test_floats_are_refused() -> None:
     with pytest.raises(BadInput):
         to_minor(1.5, "USD")  # type: ignore[arg-type]
 
 
-def test_a_currency_without_decimals_takes_none():
+def test_a_currency_without_decimals_takes_none() -> None:
     with pytest.raises(BadInput, match="too many decimals"):
         to_minor("1.5", "JPY")
 
 
 @given(st.integers(-(10**12), 10**12), st.sampled_from(["USD", "JPY", "KWD"]))
-def test_minor_units_survive_the_way_out_and_back(minor, currency):
+def test_minor_units_survive_the_way_out_and_back(minor: int, currency: str) -> None:
     assert to_minor(plain(minor, currency), currency) == minor
     assert to_minor(to_decimal(minor, currency), currency) == minor
 
 
-def test_negatives_stand_in_parentheses():
+def test_negatives_stand_in_parentheses() -> None:
     assert show(-120000, "USD") == "(1,200.00)"
     assert show(120000, "USD") == "1,200.00"
     assert show(1234, "JPY") == "1,234"
@@ -50,5 +52,5 @@ def test_negatives_stand_in_parentheses():
     ("number", "part"),
     [("101-007", 101007), ("", 0), ("ABC", 0), ("2026-10-DELTA-0007", 26_100_007), ("１２3", 3)],
 )
-def test_the_hash_takes_the_last_nine_ascii_digits(number, part):
+def test_the_hash_takes_the_last_nine_ascii_digits(number: str, part: int) -> None:
     assert hash_part(number) == part

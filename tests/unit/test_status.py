@@ -24,7 +24,7 @@ PROCESS = {
 
 @pytest.mark.parametrize("action", Action)
 @pytest.mark.parametrize("state", ErpStatus)
-def test_every_action_from_every_state(action, state):
+def test_every_action_from_every_state(action: Action, state: ErpStatus) -> None:
     sources, target = PROCESS[action]
     assert allowed(action, state) is (state in sources)
     if state in sources:
@@ -34,13 +34,13 @@ def test_every_action_from_every_state(action, state):
             check(action, state, "101-007")
 
 
-def test_only_the_way_back_has_an_outcome():
+def test_only_the_way_back_has_an_outcome() -> None:
     assert {a: t.outcome for a, t in TRANSITIONS.items() if t.outcome} == {
         Action.RETRIEVE: Outcome.RETRIEVED, Action.REJECT: Outcome.REJECTED,
     }  # fmt: skip
 
 
-def test_the_views_share_out_all_states_but_not_sent():
+def test_the_views_share_out_all_states_but_not_sent() -> None:
     parts = [set(VIEW_STATES[view]) for view in View if view is not View.ALL]
     assert sum(map(len, parts)) == len(set().union(*parts))
     assert set().union(*parts) == set(VIEW_STATES[View.ALL]) == set(ErpStatus) - {E.NOT_SENT}
