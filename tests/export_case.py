@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -133,3 +135,18 @@ def seed_books(file: Path) -> None:
 
 def sandbox_on(books: Path, profile: Profile, **settings: Any) -> Sandbox:
     return Sandbox(SandboxSettings(file=str(books), **{"seconds_per_bill": 0.0, **settings}), profile)
+
+
+def csv_ledger(drop: Path) -> list[tuple[str, str, str, str]]:
+    """Key, gross, retainage and net of every bill in the drop folder's files, one each; their lines foot."""
+    rows = []
+    for file in sorted(drop.glob("*.csv")):
+        bills: dict[str, list[dict[str, str]]] = {}
+        with file.open(newline="", encoding="utf-8") as text:
+            for row in csv.DictReader(text):
+                bills.setdefault(row["key"], []).append(row)
+        for key, lines in bills.items():
+            for total, part in (("gross", "line_amount"), ("retainage", "line_retainage")):
+                assert sum(Decimal(line[part]) for line in lines) == Decimal(lines[0][total])
+            rows.append((key, lines[0]["gross"], lines[0]["retainage"], lines[0]["net"]))
+    return rows

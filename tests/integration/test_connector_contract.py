@@ -1,0 +1,202 @@
+"""What every connector owes the queue (erp.connector): the same tests over the sandbox and the files."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+from export_case import HOSTILE, csv_ledger, make_bill, sandbox_on, seed_books
+
+from erp import profiles
+from erp.connector import Connector
+from erp.connectors import sandbox
+from erp.connectors.files import Files, FilesSettings
+from store.domain.bill import Bill, BillLine
+from store.domain.outcome import Booked, Missing, Refused
+
+Amounts = dict[str, tuple[Decimal, Decimal, Decimal]]
+
+
+class Case:
+    """One connector, how to make another like it (a later process), and what is in its ERP's books."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name = name
+        self._folder = folder
+        if name == "sandbox":
+            seed_books(folder / "sandbox.db")
+        self._made: list[Connector] = []
+        self.connector = self.another()
+
+    def another(self) -> Connector:
+        profile = profiles.load(self.name)
+        made: Connector
+        if self.name == "sandbox":
+            made = sandbox_on(self._folder / "sandbox.db", profile)
+        else:
+            made = Files(FilesSettings(str(self._folder / "drop")), profile)
+        self._made.append(made)
+        return made
+
+    def books(self) -> Amounts:
+        """Gross, retainage and net by key, as the ERP has them; a key twice is an error."""
+        if self.name == "sandbox":
+            rows = [(r.key, r.gross, r.retainage, r.net) for r in sandbox.ledger(self._folder / "sandbox.db")]
+        else:
+            rows = csv_ledger(self._folder / "drop")
+        assert len({row[0] for row in rows}) == len(rows)
+        return {key: (Decimal(gross), Decimal(kept), Decimal(net)) for key, gross, kept, net in rows}
+
+    async def close(self) -> None:
+        for made in self._made:
+            await made.close()
+
+
+@pytest.fixture(params=["sandbox", "files"])
+async def case(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Case]:
+    opened = Case(request.param, tmp_path)
+    yield opened
+    await opened.close()
+
+
+def amounts(*bills: Bill) -> Amounts:
+    return {bill.key: (Decimal(bill.gross), Decimal(bill.retainage), Decimal(bill.net)) for bill in bills}
+
+
+def misfooted(n: int) -> Bill:
+    return make_bill(n, gross=f"{Decimal(make_bill(n).gross) + Decimal('0.01')}", net=make_bill(n).net)
+
+
+async def test_each_bill_gets_an_outcome_of_its_own_and_is_in_the_books_to_the_cent(case: Case) -> None:
+    bills = [make_bill(n) for n in range(1, 8)]
+    outcomes = await case.connector.post(bills)
+    assert [outcome.key for outcome in outcomes] == [bill.key for bill in bills]
+    assert all(isinstance(outcome, Booked) for outcome in outcomes)
+    assert len({outcome.ref for outcome in outcomes if isinstance(outcome, Booked)}) == len(bills)
+    assert case.books() == amounts(*bills)
+
+
+async def test_a_replay_answers_with_the_first_bill_and_books_nothing(case: Case) -> None:
+    bills = [make_bill(1), make_bill(2)]
+    first = await case.connector.post(bills)
+    assert await case.connector.post(bills) == first
+    assert await case.another().post(list(reversed(bills))) == list(reversed(first))
+    assert case.books() == amounts(*bills)
+
+
+async def test_a_replay_in_other_company_books_only_what_is_new(case: Case) -> None:
+    old, new = make_bill(1), make_bill(2)
+    [first] = await case.connector.post([old])
+    mixed = await case.another().post([new, old])
+    assert mixed[1] == first
+    assert case.books() == amounts(old, new)
+
+
+async def test_the_books_can_be_asked_by_key_also_by_a_later_process(case: Case) -> None:
+    known, unknown = make_bill(1), make_bill(2)
+    [booked] = await case.connector.post([known])
+    for connector in (case.connector, case.another()):
+        assert await connector.find([unknown, known]) == [Missing(unknown.key), booked]
+    assert case.books() == amounts(known)
+
+
+async def test_one_bad_bill_does_not_fail_its_neighbours(case: Case) -> None:
+    bills = [make_bill(1), misfooted(2), make_bill(3)]
+    good, bad, also_good = await case.connector.post(bills)
+    assert isinstance(good, Booked)
+    assert isinstance(also_good, Booked)
+    assert isinstance(bad, Refused)
+    assert case.books() == amounts(bills[0], bills[2])
+
+
+async def test_a_refusal_has_a_code_a_cause_with_both_figures_and_a_fix(case: Case) -> None:
+    [refused] = await case.connector.post([misfooted(1)])
+    assert isinstance(refused, Refused)
+    assert refused.code == "totals.misfooted"
+    assert "100.02" in refused.cause
+    assert "100.01" in refused.cause
+    assert "r rejects" in refused.fix
+    assert await case.connector.find([misfooted(1)]) == [Missing(refused.key)]
+
+
+@pytest.mark.parametrize("field", ["gross", "retainage", "net"])
+async def test_one_cent_off_is_refused(case: Case, field: str) -> None:
+    bill = make_bill(1)
+    off = msgspec.structs.replace(bill, **{field: f"{Decimal(getattr(bill, field)) + Decimal('0.01')}"})
+    [refused] = await case.connector.post([off])
+    assert isinstance(refused, Refused)
+    assert case.books() == {}
+
+
+async def test_a_bill_without_lines_is_refused(case: Case) -> None:
+    [refused] = await case.connector.post(
+        [make_bill(1, lines=(), gross="0.00", retainage="0.00", net="0.00")]
+    )
+    assert isinstance(refused, Refused)
+    assert refused.code == "lines.missing"
+
+
+async def test_a_refused_bill_is_booked_once_it_is_repaired_under_its_next_revision(case: Case) -> None:
+    await case.connector.post([misfooted(1)])
+    repaired = make_bill(1, key=make_bill(1).key.replace(":1", ":2"))
+    [booked] = await case.connector.post([repaired])
+    assert isinstance(booked, Booked)
+    assert case.books() == amounts(repaired)
+
+
+async def test_credits_and_release_only_bills_keep_their_signs(case: Case) -> None:
+    credit = make_bill(
+        1,
+        gross="-1200.00",
+        retainage="-120.00",
+        net="-1080.00",
+        lines=(BillLine(1, "change_order_item", "03-300", "Credit", "-1200.00", "-120.00"),),
+    )
+    release = make_bill(
+        2,
+        gross="0.00",
+        retainage="-500.25",
+        net="500.25",
+        lines=(BillLine(1, "contract_item", "03-300", "Release", "0.00", "-500.25"),),
+    )
+    outcomes = await case.connector.post([credit, release])
+    assert all(isinstance(outcome, Booked) for outcome in outcomes)
+    assert case.books() == amounts(credit, release)
+
+
+async def test_text_of_every_script_arrives_as_it_is(case: Case) -> None:
+    bill = make_bill(1, vendor_name=HOSTILE, commitment="SC-1, \"A\"; 'B'")
+    [booked] = await case.connector.post([bill])
+    assert isinstance(booked, Booked)
+    assert case.books() == amounts(bill)
+
+
+async def test_checking_finds_the_same_and_books_nothing(case: Case) -> None:
+    found = await case.connector.check([make_bill(1), misfooted(2)])
+    assert found[make_bill(1).key] == []
+    assert found[make_bill(2).key][0].code == "totals.misfooted"
+    assert case.books() == {}
+
+
+async def test_it_knows_whether_a_bill_is_still_there(case: Case) -> None:
+    [booked] = await case.connector.post([make_bill(1)])
+    assert isinstance(booked, Booked)
+    assert await case.connector.exists(booked.ref)
+    assert not await case.connector.exists(booked.ref + "9")
+    assert not await case.connector.exists("")
+
+
+async def test_many_at_once_from_two_processes_book_each_once(case: Case) -> None:
+    bills = [make_bill(n) for n in range(1, 21)]
+    both = await asyncio.gather(case.connector.post(bills), case.another().post(list(reversed(bills))))
+    assert {o.key: o for o in both[0]} == {o.key: o for o in both[1]}
+    assert case.books() == amounts(*bills)
+
+
+async def test_closing_twice_is_no_harm(case: Case) -> None:
+    await case.connector.close()
+    await case.connector.close()
