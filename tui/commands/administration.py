@@ -79,8 +79,9 @@ def init(
               help="Where the demo lives.")  # fmt: skip
 @click.option("--rows", default=300, show_default=True, help="How many invoices.")
 @click.option("--empty", is_flag=True, help="The company, its two users and its ERP only; no invoices.")
+@click.option("--mail", metavar="HOST:PORT", help="A mail server without TLS, e.g. 127.0.0.1:2525.")
 @click.option("--no-open", is_flag=True, help="Make it, and do not open the desk.")
-def demo(folder: Path, rows: int, empty: bool, no_open: bool) -> None:
+def demo(folder: Path, rows: int, empty: bool, mail: str | None, no_open: bool) -> None:
     """Make a made-up company with two users and open the desk on it, offline.
 
     \b
@@ -89,7 +90,7 @@ def demo(folder: Path, rows: int, empty: bool, no_open: bool) -> None:
     """  # noqa: D301 - \b keeps click from wrapping the examples
     path = folder / "payapp.toml"
     if not path.exists():
-        _make_demo(folder, path, rows=rows, empty=empty)
+        _make_demo(folder, path, rows=rows, empty=empty, mail=_mail_settings(mail))
         click.echo(f"Made the demo company in {folder}. {SENDER} sends, {APPROVER} accepts and rejects.")
     if no_open or empty:
         return
@@ -104,7 +105,17 @@ def demo(folder: Path, rows: int, empty: bool, no_open: bool) -> None:
     open_desk(str(path), APPROVER, ascii_only=False, mouse=True)
 
 
-def _make_demo(folder: Path, path: Path, *, rows: int, empty: bool) -> None:
+def _mail_settings(server: str | None) -> str:
+    """The [mail] table for that server; nothing for none, so that notices wait."""
+    if server is None:
+        return ""
+    host, _, port = server.rpartition(":")
+    if not host or not port.isascii() or not port.isdigit():
+        raise BadInput(f"{server} names no mail server", fix="Write HOST:PORT, e.g. 127.0.0.1:2525")
+    return f'\n[mail]\nhost = "{host}"\nport = {port}\ntls = "none"\nsender = "payapp@acme.example"\n'
+
+
+def _make_demo(folder: Path, path: Path, *, rows: int, empty: bool, mail: str) -> None:
     from store import directory
     from tui import bootstrap
 
@@ -120,7 +131,8 @@ def _make_demo(folder: Path, path: Path, *, rows: int, empty: bool) -> None:
         bootstrap.seed_sandbox(db, folder / "sandbox.db", example=empty)
     _write_settings(
         path,
-        '[database]\nurl = "sqlite:payapp.db"\n\n[erp]\nconnector = "sandbox"\n\n[erp.options]\nfile = "sandbox.db"\n',
+        '[database]\nurl = "sqlite:payapp.db"\n\n[erp]\nconnector = "sandbox"\n\n[erp.options]\nfile = "sandbox.db"\n'
+        + mail,
     )
 
 
