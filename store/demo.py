@@ -245,8 +245,9 @@ def _commitment(
     number = f"SC-{101 + project_index}-{index // sizes.projects + 1:02}"
     kind = "purchase_order" if index % 9 == 4 else "subcontract"
     vendor = vendors[f"demo-{vendor_index}"]
+    project = projects[f"demo-{project_index}"]
     values = {
-        "project_id": projects[f"demo-{project_index}"],
+        "project_id": project,
         "vendor_id": vendor,
         "number": number,
         "title": f"{trade}, {_PLACES[project_index % len(_PLACES)]}",
@@ -262,7 +263,7 @@ def _commitment(
     ]
     want = Wanted(0, f"demo-{index}", (number,), values, list(schedule))
     word = _NAMES[(vendor_index * 7) % len(_NAMES)].upper()[:6]
-    made = _Commitment(0, values["project_id"], project_index, vendor, word, opening + 1, count, lines)
+    made = _Commitment(0, project, project_index, vendor, word, opening + 1, count, lines)
     return want, made
 
 

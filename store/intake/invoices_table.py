@@ -136,13 +136,20 @@ class Record:
 def _line(index: int, cells: dict[str, str], take: Taker) -> DraftLine:
     get = cells.get
 
-    def amount(column: str) -> int:
-        value = get(column)
-        return take.amount(value, column, index) if value else 0
+    read = take.read
 
     def claim(column: str) -> int | None:
         value = get(column)
-        return take.amount(value, column, index) if value else None
+        if not value:
+            return None
+        try:
+            return read(value)
+        except BadInput as error:
+            take.wrong(column, str(error), index)
+            return 0
+
+    def amount(column: str) -> int:
+        return claim(column) or 0
 
     kind = get("item_type") or "contract_item"
     if kind not in ITEM_TYPES:

@@ -291,13 +291,20 @@ def _claims(summary: Summary, name: str, take: Taker) -> dict[str, int]:
 def _line(index: int, item: Item, scene: Scene, take: Taker) -> DraftLine:
     _same_currency(take, scene.commitment, item.currency_configuration, index)
 
+    read = take.read
+
     def claim(name: str) -> int | None:
         value = getattr(item, name)
-        return None if value is None else take.claim(value, name, index)
+        if value is None:
+            return None
+        try:
+            return read(value)
+        except BadInput as error:
+            take.wrong(name, str(error), index)
+            return 0
 
     def amount(name: str) -> int:
-        value = getattr(item, name)
-        return 0 if value is None else take.amount(value, name, index)
+        return claim(name) or 0
 
     known = _known_as(item, take, index)
     kind = item.item_type

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from functools import cache
 
 from store.domain.errors import BadInput
 from store.domain.money import decimals, to_minor
@@ -13,34 +14,40 @@ from store.domain.text import storable
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _MEMORY = 50_000
-_remembered: dict[tuple[str, str], int] = {}
+
+
+@cache
+def reader(currency: str) -> Callable[[object], int]:
+    """The function that turns a decimal text, an int or a Decimal into minor units of the currency.
+
+    It raises BadInput as money.to_minor does. Files repeat their amounts (most are zero), so texts are remembered.
+    """
+    cents = decimals(currency) == 2
+    memory: dict[str, int] = {}
+
+    def read(value: object) -> int:
+        if type(value) is not str:
+            if isinstance(value, bool) or not isinstance(value, int | Decimal):
+                raise BadInput(f"{_short(value)} is not an amount", why="an amount is a decimal number")
+            return to_minor(value, currency)
+        known = memory.get(value)
+        if known is not None:
+            return known
+        digits = value[:-3] + value[-2:]
+        # The form nearly every amount has; whatever else there is goes the thorough way.
+        plain = cents and value[-3:-2] == "." and len(digits) <= 11 and digits.isdigit() and digits.isascii()
+        known = int(digits) if plain else to_minor(value, currency)
+        if len(memory) >= _MEMORY:
+            memory.clear()
+        memory[value] = known
+        return known
+
+    return read
 
 
 def amount(value: object, currency: str) -> int:
-    """Minor units of a decimal text, an int or a Decimal. Raises BadInput as money.to_minor does.
-
-    Files repeat their amounts (most are zero), so texts are remembered.
-    """
-    if type(value) is str:
-        known = _remembered.get((currency, value))
-        if known is None:
-            known = _fast(value, currency)
-            if len(_remembered) >= _MEMORY:
-                _remembered.clear()
-            _remembered[(currency, value)] = known
-        return known
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise BadInput(f"{_short(value)} is not an amount", why="an amount is a decimal number")
-    return to_minor(value, currency)
-
-
-def _fast(text: str, currency: str) -> int:
-    # The form nearly every amount has; whatever else there is goes the thorough way.
-    if text[-3:-2] == "." and 4 <= len(text) <= 12 and text.isascii() and decimals(currency) == 2:
-        digits = text[:-3] + text[-2:]
-        if digits.isdigit():
-            return int(digits)
-    return to_minor(text, currency)
+    """Minor units of one amount. Raises BadInput."""
+    return reader(currency)(value)
 
 
 def day(value: object) -> str:
@@ -103,10 +110,11 @@ class Taker:
     ``place`` turns a field and a line's index into the words for where it stands in the file.
     """
 
-    __slots__ = ("currency", "place", "problems")
+    __slots__ = ("currency", "place", "problems", "read")
 
     def __init__(self, currency: str, place: Callable[[str, int | None], str]) -> None:
         self.currency = currency
+        self.read = reader(currency)
         self.place = place
         self.problems: list[tuple[str, str]] = []
 
@@ -119,7 +127,7 @@ class Taker:
         if value is None or value == "":
             return 0
         try:
-            return amount(value, self.currency)
+            return self.read(value)
         except BadInput as error:
             self.wrong(field, str(error), line)
             return 0
