@@ -139,11 +139,14 @@ class Chain:
             return [problem]
         return verdict
 
-    def refuse(self, head: Head) -> None:
-        """Remember that a record was no good: what follows it cannot build on it."""
+    def refuse(self, head: Head) -> tuple[int, int] | None:
+        """Remember that a record was no good: what follows it cannot build on it. Returns its place, if it has one."""
         commitment = self.books.commitments.get(head.commitment)
-        if commitment and head.application:
-            self.refused[(commitment.id, head.application)] = head.ordinal
+        if commitment is None or head.application is None:
+            return None
+        place = (commitment.id, head.application)
+        self.refused[place] = head.ordinal
+        return place
 
     def _conflicts(self, scene: Scene, draft: Draft) -> list[tuple[str, str]]:
         """What stands against the record before its amounts are looked at."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -17,6 +17,8 @@ from store.intake.spool import Parcel, Spool
 from store.intake.write import stale, write
 
 _BATCH = 500
+# How many records may wait for an application that the file brings later: they wait in memory.
+_WAITING = 2000
 # "paya" plus one: what two imports on PostgreSQL wait for each other at.
 _LOCK = 0x70617962
 
@@ -105,46 +107,77 @@ def _judge(
     progress: Callable[[int], None] | None,
 ) -> dict[int, tuple[str, str]]:
     """Pass one. Returns the records that contradict later applications of the store: (where, reason) by ordinal."""
-    books = Books(db, source.name)
-    chain = Chain(books, source.word)
+    judge = _Judge(Chain(Books(db, source.name), source.word), found, excluded)
     count = 0
     for batch in chunks(source.read(), _BATCH):
-        books.load([record.head for record in batch if not isinstance(record, Refused)])
-        for record in batch:
-            if isinstance(record, Refused):
-                found.report.add(record.where, record.reason)
-            elif record.head.ordinal in excluded:
-                found.report.add(*excluded[record.head.ordinal])
-                chain.refuse(record.head)
-            else:
-                _one(chain, record, found)
+        judge.batch(batch)
         count += len(batch)
         if progress:
             progress(count)
-    found.marks = books.marks
-    return {ordinal: (where, reason) for ordinal, where, reason in chain.unmatched.values()}
+    judge.finish()
+    found.marks = judge.chain.books.marks
+    return {ordinal: (where, reason) for ordinal, where, reason in judge.chain.unmatched.values()}
 
 
-def _one(chain: Chain, record: Record, found: _Pass) -> None:
-    scene = chain.scene(record.head)
-    if isinstance(scene, str):
-        found.report.add(record.place("commitment", None), scene)
-        chain.refuse(record.head)
-        return
-    draft, problems = record.draft(scene)
-    verdict = problems or chain.judge(scene, draft)
-    if isinstance(verdict, list):
-        for where, reason in verdict:
-            found.report.add(where, reason)
-        chain.refuse(record.head)
-    elif verdict.action == "locked":
-        found.locked.append(verdict.name)
-    elif verdict.action == "same":
-        found.unchanged += 1
-    else:
-        found.created += verdict.action == "create"
-        found.updated += verdict.action == "update"
-        found.spool.put(parcel(verdict))
+class _Judge:
+    """Judges records batch by batch. One whose previous application is unknown waits for it, should it come later."""
+
+    def __init__(self, chain: Chain, found: _Pass, excluded: dict[int, tuple[str, str]]) -> None:
+        self.chain = chain
+        self.found = found
+        self.excluded = excluded
+        self.waiting: dict[tuple[int, int], Record] = {}
+
+    def batch(self, records: Sequence[Record | Refused], *, wait: bool = True) -> None:
+        """Judge the records, and those that waited for one of them."""
+        while records:
+            self.chain.books.load([record.head for record in records if not isinstance(record, Refused)])
+            released: list[Record] = []
+            for record in records:
+                if isinstance(record, Refused):
+                    self.found.report.add(record.where, record.reason)
+                elif place := self._one(record, wait=wait):
+                    released += filter(None, [self.waiting.pop(place, None)])
+            records = released
+
+    def finish(self) -> None:
+        """Judge what has waited in vain."""
+        left = sorted(self.waiting.values(), key=lambda record: record.head.application or 0)
+        self.waiting.clear()
+        for some in chunks(left, _BATCH):
+            self.batch(some, wait=False)
+
+    def _one(self, record: Record, *, wait: bool) -> tuple[int, int] | None:
+        """Judge one record; returns commitment and application, or None where it waits or has none."""
+        chain, found, head = self.chain, self.found, record.head
+        if head.ordinal in self.excluded:
+            found.report.add(*self.excluded[head.ordinal])
+            return chain.refuse(head)
+        scene = chain.scene(head)
+        if isinstance(scene, str):
+            found.report.add(record.place("commitment", None), scene)
+            return chain.refuse(head)
+        place = (scene.commitment.id, scene.application)
+        needed = (place[0], place[1] - 1)
+        wait = wait and len(self.waiting) < _WAITING
+        if scene.before is None and wait and needed not in self.waiting and needed not in chain.refused:
+            self.waiting[needed] = record
+            return None
+        draft, problems = record.draft(scene)
+        verdict = problems or chain.judge(scene, draft)
+        if isinstance(verdict, list):
+            for where, reason in verdict:
+                found.report.add(where, reason)
+            return chain.refuse(head)
+        if verdict.action == "locked":
+            found.locked.append(verdict.name)
+        elif verdict.action == "same":
+            found.unchanged += 1
+        else:
+            found.created += verdict.action == "create"
+            found.updated += verdict.action == "update"
+            found.spool.put(parcel(verdict))
+        return place
 
 
 def parcel(verdict: Verdict) -> Parcel:
