@@ -42,16 +42,12 @@ class Exporting:
         self._lease_ms = round(lease * 1000)
         self._settle_ms = round(self.profile.settle * 1000)
         self._holding: dict[int, Job] = {}
-        self._unsure = False
 
     async def claim(self, may_send: Callable[[], bool]) -> tuple[int, list[Job]]:
         """Claim one parcel and fence it: how many were claimed, and the jobs that may be sent now.
 
         Call it one at a time: what the fence loses is given back, with whatever else is claimed and not begun.
         """
-        if self._unsure:
-            await self.release()
-        self._unsure = True
         jobs = await self.db.write(
             outbox.claim,
             self.profile.name,
@@ -60,11 +56,16 @@ class Exporting:
             lease_ms=self._lease_ms,
             concurrency=self.profile.concurrency,
         )
-        held = await self.db.write(outbox.fence, self.worker, jobs) if jobs and may_send() else []
+        try:
+            held = await self.db.write(outbox.fence, self.worker, jobs) if jobs and may_send() else []
+        except Exception:
+            # Nothing of it is sent. Where even this fails, the lease is not extended and brings it back.
+            with contextlib.suppress(Exception):
+                await self.release()
+            raise
         if len(held) < len(jobs):
-            released = await self.db.write(outbox.release, self.worker)
+            released = await self.release()
             eventlog.warning("fence.lost", parcel=jobs[0].parcel, lost=len(jobs) - len(held), back=released)
-        self._unsure = False
         return len(jobs), held
 
     async def send(self, jobs: Sequence[Job], stop: asyncio.Event) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from erp import profiles
 from erp.connectors import sandbox
 from erp.connectors.sandbox import Sandbox, SandboxSettings
 from store import outbox
@@ -127,6 +128,11 @@ def states(db: Database) -> dict[str, int]:
 def statuses(db: Database) -> dict[str, int]:
     """How many invoices there are by ERP status."""
     return dict(db.execute("SELECT erp_status, count(*) FROM invoices GROUP BY erp_status").fetchall())
+
+
+def hasty() -> Profile:
+    """The sandbox's profile for workers that are killed: leases of a few seconds are long enough."""
+    return msgspec.structs.replace(profiles.load("sandbox"), settle=0.2, timeout=1.0)
 
 
 def seed_books(file: Path) -> None:
