@@ -12,6 +12,7 @@ from store import audit
 from store.db import Database
 from store.domain.actor import Actor
 from store.domain.invoice import CHANGE_ORDER_ITEM, CONTRACT_ITEM
+from store.domain.money import plain
 from store.domain.status import Status
 from store.intake import commitments
 from store.intake.masters import Tally, Wanted, upsert
@@ -323,12 +324,24 @@ def _invoice(
         "number": number,
         "application": application,
         "status": content[5],
-        "gross": gross,
-        "retainage": retainage,
-        "net": gross - retainage,
+        "gross": plain(gross, "USD"),
+        "retainage": plain(retainage, "USD"),
+        "net": plain(gross - retainage, "USD"),
     }
     return Parcel(
-        str(5_000_000 + made), place.id, place.project, place.vendor, content, rows, [], None, 0, 0, {}, after
+        str(5_000_000 + made),
+        place.id,
+        place.project,
+        place.vendor,
+        content,
+        rows,
+        [],
+        None,
+        0,
+        0,
+        False,
+        {},
+        after,
     )
 
 

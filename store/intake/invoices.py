@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any, Protocol
 
 from store import audit, directory
 from store.db import Database
 from store.domain.actor import Actor
-from store.intake.books import CONTENT, LINE, Books, chunks, fingerprint
+from store.domain.money import plain
+from store.domain.status import Outcome
+from store.intake.books import CONTENT, LINE, Books, Stored, chunks, fingerprint
 from store.intake.chain import Chain, Scene, Verdict
 from store.intake.draft import Draft, Head
 from store.intake.report import Refused, Report, Result
@@ -184,9 +187,9 @@ def parcel(verdict: Verdict) -> Parcel:
     """The verdict as what pass two writes."""
     existing, c = verdict.existing, verdict.commitment
     before: dict[str, Any] = {}
-    after = {name: verdict.content[i] for i, name in _KEY_VALUES}
+    after = {name: _shown(name, verdict.content[i], c.currency) for i, name in _KEY_VALUES}
     if existing:
-        before, after = _difference(existing.content, existing.lines, verdict.content, verdict.lines)
+        before, after = _difference(existing, verdict, c.currency)
     return Parcel(
         source_id=verdict.draft.source_id,
         commitment=c.id,
@@ -198,6 +201,7 @@ def parcel(verdict: Verdict) -> Parcel:
         origin_id=verdict.draft.origin_id,
         invoice=existing.id if existing else 0,
         version=existing.version if existing else 0,
+        marked=bool(existing and existing.outcome == Outcome.REJECTED and after.keys() - {"status"}),
         before=before,
         after=after,
     )
@@ -205,39 +209,31 @@ def parcel(verdict: Verdict) -> Parcel:
 
 _KEY_VALUES = [
     (CONTENT.index(name), name)
-    for name in (
-        "number",
-        "application",
-        "status",
-        "period_end",
-        "currency",
-        "gross",
-        "retainage",
-        "net",
-        "tax",
-    )
+    for name in ("number", "application", "status", "period_end", "gross", "retainage", "net", "tax")
 ]
+_AMOUNTS = frozenset({"gross", "retainage", "net", "tax", "completed", "retainage_to_date", *LINE[5:]})
+# As people call the columns of a line; the others go by their own names.
+_TITLES = {"work_now": "this period", "stored_now": "stored"}
 
 
-def _difference(
-    content: tuple[Any, ...],
-    lines: list[tuple[Any, ...]],
-    new: tuple[Any, ...],
-    new_lines: list[tuple[Any, ...]],
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The values that differ, before and after; those of a line under "line N"."""
+def _shown(name: str, value: Any, currency: str) -> Any:
+    return plain(value, currency) if name in _AMOUNTS and value is not None else value
+
+
+def _difference(old: Stored, new: Verdict, currency: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The values that differ, before and after; those of a line in words under "line N"."""
     before: dict[str, Any] = {}
     after: dict[str, Any] = {}
-    for name, old, fresh in zip(CONTENT, content, new, strict=True):
-        if old != fresh:
-            before[name], after[name] = old, fresh
-    for n in range(max(len(lines), len(new_lines))):
-        old_line = dict(zip(LINE, lines[n], strict=True)) if n < len(lines) else {}
-        new_line = dict(zip(LINE, new_lines[n], strict=True)) if n < len(new_lines) else {}
-        if old_line != new_line:
-            names = [name for name in LINE if old_line.get(name) != new_line.get(name)]
-            before[f"line {n + 1}"] = {name: old_line[name] for name in names if old_line}
-            after[f"line {n + 1}"] = {name: new_line[name] for name in names if new_line}
+    for name, was, is_now in zip(CONTENT, old.content, new.content, strict=True):
+        if was != is_now:
+            before[name], after[name] = _shown(name, was, currency), _shown(name, is_now, currency)
+    nothing = (None,) * len(LINE)
+    for n, (was, is_now) in enumerate(zip_longest(old.lines, new.lines, fillvalue=nothing), 1):
+        names = [i for i, name in enumerate(LINE) if was[i] != is_now[i]]
+        for values, line in ((before, was), (after, is_now)):
+            words = [f"{_TITLES.get(LINE[i], LINE[i])} {_shown(LINE[i], line[i], currency)}" for i in names]
+            if words:
+                values[f"line {n}"] = ", ".join(words) if line is not nothing else ""
     return before, after
 
 

@@ -15,7 +15,7 @@ class Parcel(msgspec.Struct, frozen=True, array_like=True):
     """One invoice ready to be written. ``content`` and ``lines`` are in the order of books.CONTENT and books.LINE.
 
     ``invoice`` and ``version`` are those of the invoice to update, 0 for a new one; ``before`` and ``after`` are the
-    values for the audit trail. ``origin_id`` is the ERP's bill where the source says that there is one.
+    values for the audit trail; ``marked``: it changed since it was rejected. ``origin_id`` is the ERP's bill where the source says that there is one.
     """
 
     source_id: str
@@ -28,6 +28,7 @@ class Parcel(msgspec.Struct, frozen=True, array_like=True):
     origin_id: str | None
     invoice: int
     version: int
+    marked: bool
     before: dict[str, Any]
     after: dict[str, Any]
 

@@ -10,7 +10,7 @@ from store.db import Database
 from store.domain.bill import invoice_uuid
 from store.domain.errors import Changed
 from store.domain.money import hash_part
-from store.domain.status import ErpStatus, Outcome
+from store.domain.status import ErpStatus
 from store.intake.books import CONTENT, LINE, chunks, marks
 from store.intake.spool import Parcel
 
@@ -37,7 +37,7 @@ _INSERT_FILE = "INSERT INTO attachments (invoice_id, filename, url) VALUES (?, ?
 _UPDATE = (
     f"UPDATE invoices SET {', '.join(f'{name} = ?' for name in CONTENT)},"
     " number_hash = CASE WHEN erp_number = '' THEN ? ELSE number_hash END,"
-    " erp_status = ?, origin_id = ?, changed_since = (changed_since OR coalesce(outcome = ?, ?)),"
+    " erp_status = ?, origin_id = ?, changed_since = (changed_since OR ?),"
     " version = version + 1, updated_at = ? WHERE id = ?"
 )
 
@@ -116,8 +116,7 @@ def _update(db: Database, known: Sequence[Parcel], now: int) -> None:
                 hash_part(parcel.content[1]),
                 _status(parcel),
                 parcel.origin_id,
-                Outcome.REJECTED.value,
-                False,
+                parcel.marked,
                 now,
                 parcel.invoice,
             )
