@@ -10,6 +10,7 @@ from textual import events
 from textual.app import App
 from textual.binding import Binding
 
+from store import due
 from store.domain.errors import PayappError
 from tui.screens.commitments import CommitmentsScreen
 from tui.screens.invoices import InvoicesScreen
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 # How often other processes' commits are looked for; asking costs microseconds and writes nothing.
 LOOK = 0.25
+# How often an approver's desk looks whether queued work has a worker, in seconds.
+TEND = 3.0
 
 
 class DeskApp(App[None]):
@@ -50,6 +53,8 @@ class DeskApp(App[None]):
         self.install_screen(CommitmentsScreen(self.desk), COMMITMENTS)
         self.push_screen(INVOICES if self.desk.me.sees_erp else COMMITMENTS)
         self.set_interval(LOOK, self._look)
+        if self.desk.me.is_approver:
+            self.set_interval(TEND, self._tend)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.exit)
 
     def on_unmount(self) -> None:
@@ -67,6 +72,15 @@ class DeskApp(App[None]):
             for screen in self.screen_stack:
                 if isinstance(screen, ListingScreen):
                     screen.store_changed()
+
+    async def _tend(self) -> None:
+        """A worker that died while something is queued gets a successor."""
+        try:
+            queue = await self.desk.db.read(due.of, self.desk.company.erp)
+            if queue.open:
+                await self.desk.ensure_worker()
+        except (PayappError, OSError) as error:
+            self._tell(str(error))
 
     def _tell(self, text: str) -> None:
         for screen in self.screen_stack:

@@ -20,7 +20,7 @@ from store.domain.text import one_line
 from store.planning import DESCRIPTION_MOST
 from store.review import Plan
 from tui.screens.dialog import Dialog
-from tui.screens.fields import field, parse_day
+from tui.screens.fields import button, field, parse_day
 from tui.screens.plan_text import plan_text, totals_text
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class ExportChoice:
 
 
 class ConfirmExport(Dialog[ExportChoice | None]):
-    """Shows the plan of an export; ``visible`` is the part of the selection that the filter shows, if it hides any."""
+    """Shows the plan of an export. ``hidden`` are the selected invoices that the filter hides."""
 
     CSS_PATH = ["dialog.tcss", "confirm.tcss"]
     FIRST = "#cancel"
@@ -51,12 +51,14 @@ class ConfirmExport(Dialog[ExportChoice | None]):
     ]
 
     def __init__(
-        self, desk: Desk, selection: Marked, visible: Marked | None, plan: Plan, *, retry: bool
+        self, desk: Desk, selection: Marked, hidden: frozenset[int], plan: Plan, *, retry: bool
     ) -> None:
         super().__init__()
         self._desk = desk
-        self._all, self._visible = selection, visible
-        self._selection = selection
+        self._hidden = hidden
+        self._all = self._selection = selection
+        seen = {number: version for number, version in selection.versions.items() if number not in hidden}
+        self._visible = Marked(seen) if hidden and seen else None
         self._plan: Plan | None = plan
         self._word = "Retry" if retry else "Export"
         self._timer: Timer | None = None
@@ -79,8 +81,10 @@ class ConfirmExport(Dialog[ExportChoice | None]):
                 yield field("Type the count", Input(id="count"))
             yield Static(id="problem", classes="problem", markup=False)
             with Horizontal(classes="buttons"):
-                yield Static("y: yes, all of it   Tab: fields   Enter, Esc: cancel", id="how", markup=False)
-                yield Button("Cancel", id="cancel")
+                yield Static(
+                    f"y: {self._word.lower()}   Tab: fields   Enter, Esc: cancel", id="how", markup=False
+                )
+                yield button("Cancel", "cancel")
 
     def on_mount(self) -> None:
         """Show the plan."""
@@ -91,23 +95,21 @@ class ConfirmExport(Dialog[ExportChoice | None]):
 
     def _tell(self) -> None:
         plan = self._plan
-        hidden = 0 if self._visible is None else len(self._all.versions) - len(self._visible.versions)
-        only_visible = self._selection is self._visible
-        self._text("#how", f"y: {self._word.lower()}   Tab: fields   Enter, Esc: cancel")
-        if hidden and not only_visible:
-            self._text(
-                "#hidden",
-                f"{hidden:,} of them hidden by the filter: v visible only, y all {len(self._all.versions):,}",
-            )
-        else:
-            self._text(
-                "#hidden", "Visible ones only; v takes the hidden ones in again" if only_visible else ""
-            )
+        self._text("#hidden", self._hidden_text())
         if plan is None:
             return
         self._text("#totals", totals_text(plan.totals) or "Nothing of it can go.")
-        self.query_one("#plan", Static).update(plan_text(plan, max(40, min(self.app.size.width, 78) - 6)))
+        self.query_one("#plan", Static).update(
+            plan_text(plan, max(40, min(self.app.size.width, 78) - 6), hidden=self._hidden)
+        )
         self.query_one("#count-field").display = len(plan.goes) > self._desk.company.confirm_count
+
+    def _hidden_text(self) -> str:
+        if self._selection is self._visible:
+            return "Visible ones only; v takes the hidden ones in again"
+        if self._visible is not None:
+            return f"{len(self._hidden):,} of them hidden by the filter: v visible only, y all {len(self._all.versions):,}"
+        return f"All {len(self._hidden):,} of them are hidden by the filter" if self._hidden else ""
 
     def _text(self, selector: str, text: str) -> None:
         widget = self.query_one(selector, Static)

@@ -19,7 +19,7 @@ from store.domain.invoice import Line, foot, summarize
 from store.domain.money import plain, show, to_minor
 from store.domain.text import one_line
 from tui.screens.dialog import Dialog
-from tui.screens.fields import field, parse_day
+from tui.screens.fields import button, field, parse_day
 from tui.text import cut
 from tui.widgets.bar import BOLD, REVERSE, WARN, Bar
 from tui.widgets.bar import plain as bar_line
@@ -81,8 +81,8 @@ class EditScreen(Dialog[bool]):
             yield Static(id="problem", classes="problem", markup=False)
             with Horizontal(classes="buttons"):
                 yield Static("Up, Down: lines   Tab, Enter: boxes", id="how", markup=False)
-                yield Button("Cancel", id="cancel")
-                yield Button("Save", id="save")
+                yield button("Cancel", "cancel")
+                yield button("Save", "save")
 
     def _box(self, name: str) -> Input:
         box = Input(id=name, compact=True)
@@ -132,11 +132,13 @@ class EditScreen(Dialog[bool]):
         self._tell()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter goes on: to the next box, behind the last one to the next line."""
+        """Enter goes on: to the next box, behind the last one to the next line, at the end to Save."""
         event.stop()
         if event.input.id == FIGURES[-1][0] and self._at < len(self._edited) - 1 and not self._unread:
             self.action_line(1)
             self.query_one("#work", Input).focus()
+        elif event.input.id == FIGURES[-1][0]:
+            self.query_one("#save", Button).focus()
         else:
             self.focus_next()
 

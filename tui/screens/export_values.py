@@ -14,7 +14,7 @@ from store.domain.text import one_line
 from store.invoices import Row
 from store.planning import DESCRIPTION_MOST
 from tui.screens.dialog import Dialog
-from tui.screens.fields import field, parse_day
+from tui.screens.fields import button, field, parse_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +54,17 @@ class ExportValuesScreen(Dialog[ExportValues | None]):
             )
             yield Static(id="problem", classes="problem", markup=False)
             with Horizontal(classes="buttons"):
-                yield Button("Cancel", id="cancel")
-                yield Button("Save", id="save")
+                yield button("Cancel", "cancel")
+                yield button("Save", "save")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter goes on to the next box or button."""
+        """Enter goes on: to the next box, behind the last one to Save."""
         event.stop()
-        self.focus_next()
+        last = "number" if self._only else "text"
+        if event.input.id == last:
+            self.query_one("#save", Button).focus()
+        else:
+            self.focus_next()
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Save, or leave."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from textual.containers import Horizontal
-from textual.widgets import Input, Static
+from textual.widgets import Button, Input, Static
 
 from store.domain.errors import BadInput
 
@@ -20,6 +20,13 @@ def quiet(box: Input) -> Input:
 def field(word: str, box: Input) -> Horizontal:
     """A word and its box on one line."""
     return Horizontal(Static(word, markup=False), quiet(box), classes="field")
+
+
+def button(word: str, name: str) -> Button:
+    """A button that draws no effect when it is pressed: that would cost bytes and swallow a second press."""
+    made = Button(word, id=name)
+    made.active_effect_duration = 0
+    return made
 
 
 def parse_day(text: str) -> date | None:

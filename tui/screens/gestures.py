@@ -170,12 +170,9 @@ class GestureScreen(ListingScreen[V], Generic[V]):
         self.only_marked = not self.only_marked
         self.request()
 
-    def marked(self, *, visible_only: bool = False) -> Marked:
+    def marked(self) -> Marked:
         """The selection of a decision. Raises NothingMatched, with the key that marks."""
         versions = dict(self.marks.versions)
-        if visible_only:
-            listed = set(self.table.listing.ids)
-            versions = {number: version for number, version in versions.items() if number in listed}
         if not versions:
             raise NothingMatched(
                 "Nothing is marked", fix="Space marks the invoice under the cursor, a all clean matches"

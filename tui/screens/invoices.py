@@ -99,23 +99,22 @@ class InvoicesScreen(GestureScreen[View]):
         """Take the held batch back."""
         self.attempt(self._recall())
 
-    def _exportable(self, *, visible_only: bool = False) -> Marked:
+    def _exportable(self) -> Marked:
         self.desk.me.require_approver()
         if self.view not in {View.READY, View.FAILED}:
             raise Disallowed(
                 f"Nothing can be exported from {VIEW_TITLES[self.view]}",
                 fix="Export in Ready to Export (1), retry in Failed to Export (3)",
             )
-        return self.marked(visible_only=visible_only)
+        return self.marked()
 
     async def _export(self) -> None:
         selection = self._exportable()
-        listed = len(selection.versions) - sum(map(self.marks.__contains__, self.table.listing.ids))
-        visible = self.marked(visible_only=True) if 0 < listed < len(selection.versions) else None
+        hidden = frozenset(selection.versions).difference(self.table.listing.ids)
         retry = self.view is View.FAILED
         plan = await self.desk.db.read(review.plan_export, self.desk.me, selection, self.desk.profile)
         choice = await self.app.push_screen_wait(
-            ConfirmExport(self.desk, selection, visible, plan, retry=retry)
+            ConfirmExport(self.desk, selection, hidden, plan, retry=retry)
         )
         if choice is not None:
             await self._accept(choice, retry=retry)
@@ -151,7 +150,7 @@ class InvoicesScreen(GestureScreen[View]):
         ids = list(selection.versions)
         rows = await self.desk.db.read(invoices.rows, ids[:LISTED], me)
         recalled = await self.desk.db.read(review.recent_reasons, me)
-        choice = await self.app.push_screen_wait(RejectScreen(rows, len(ids), recalled))
+        choice = await self.app.push_screen_wait(RejectScreen(rows, len(ids), self.hidden_marks(), recalled))
         if choice is not None:
             await self._reject_for(selection, choice)
 

@@ -58,7 +58,7 @@ class ListingScreen(Screen[None], Generic[V]):
         super().__init__()
         self.desk = desk
         self.view: V = view
-        self.query_text = ""
+        self.query_text = self._shown_query = ""
         self.sort, self.descending = SortBy.VENDOR, False
         self.only_marked = False
         self._marks: dict[V, Marks] = {}
@@ -151,11 +151,7 @@ class ListingScreen(Screen[None], Generic[V]):
     def store_changed(self) -> None:
         """Somebody committed something: show it soon."""
         if "changed" not in self._waiting:
-            self._waiting["changed"] = self.set_timer(BETWEEN_REFRESHES / 2, self._show_changes)
-
-    def _show_changes(self) -> None:
-        self._waiting.pop("changed", None)
-        self.request()
+            self._later("changed", BETWEEN_REFRESHES / 2, self.request)
 
     async def _reload(self) -> None:
         try:
@@ -215,7 +211,10 @@ class ListingScreen(Screen[None], Generic[V]):
         if table.with_status != with_status:
             table.with_status = with_status
             table.forget_widths()
-        table.set_listing(listing, self._cursors.pop(self.view, None))
+        table.set_listing(
+            listing, self._cursors.pop(self.view, None), narrowed=self.query_text != self._shown_query
+        )
+        self._shown_query = self.query_text
         self.marks_changed()
         self.show_lines()
         self.follow_cursor()
@@ -257,10 +256,19 @@ class ListingScreen(Screen[None], Generic[V]):
     def _later(self, name: str, seconds: float, call: Callable[[], None]) -> None:
         if name in self._waiting:
             self._waiting.pop(name).stop()
-        self._waiting[name] = self.set_timer(seconds, call)
+
+        def fire() -> None:
+            self._waiting.pop(name, None)
+            call()
+
+        self._waiting[name] = self.set_timer(seconds, fire)
 
     def _count_marks(self) -> None:
         self.run_worker(self._read_totals(), group="totals", exclusive=True)
+
+    def hidden_marks(self) -> int:
+        """How many marked invoices the filter hides."""
+        return len(self.marks) - sum(map(self.marks.__contains__, self.table.listing.ids))
 
     async def _read_totals(self) -> None:
         try:
@@ -268,7 +276,7 @@ class ListingScreen(Screen[None], Generic[V]):
         except PayappError as error:
             self.say(str(error))
             return
-        self._hidden = len(self.marks) - sum(map(self.marks.__contains__, self.table.listing.ids))
+        self._hidden = self.hidden_marks()
         self._totals = totals
         self.show_foot()
 

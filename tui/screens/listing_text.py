@@ -40,7 +40,7 @@ def header_line(desk: Desk, tool: str, width: int) -> Line:
 def tabs_line(tabs: str, width: int) -> Line:
     """The tool's tabs, and the key to the other tools."""
     more = "tools: More m "
-    return (Part(cut(" " + tabs, width - len(more)), REVERSE), Part(more, REVERSE, "more"))
+    return (Part(" " + cut(tabs, width - len(more) - 1), REVERSE), Part(more, REVERSE, "more"))
 
 
 def views_line(

@@ -26,7 +26,7 @@ def totals_text(totals: Sequence[Totals]) -> str:
     )
 
 
-def plan_text(plan: Plan, width: int, *, every: bool = False) -> Text:
+def plan_text(plan: Plan, width: int, *, every: bool = False, hidden: frozenset[int] = frozenset()) -> Text:
     """What deserves a look before it goes, and what stays; with ``every`` also the whole list of what goes."""
     text = Text()
     for warning in plan.warnings:
@@ -35,6 +35,7 @@ def plan_text(plan: Plan, width: int, *, every: bool = False) -> Text:
     if plan.dates:
         days = ", ".join(f"{day} ({count:,})" for day, count in plan.dates)
         text.append("Accounting date: ", "bold").append(f"{days}\n")
+    _rows(text, "Hidden by the filter", [row for row in plan.goes if row.id in hidden], width)
     _rows(text, "Credits", plan.credits, width)
     _rows(text, "Flagged", plan.flagged, width)
     if every:

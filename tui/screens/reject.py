@@ -16,6 +16,7 @@ from textual.widgets.option_list import Option
 from store.domain.text import one_line, safe
 from store.invoices import Row
 from tui.screens.dialog import Dialog
+from tui.screens.fields import button
 from tui.text import cut, money
 
 # So many invoices are listed for overrides; a longer selection takes the one reason.
@@ -64,14 +65,15 @@ class ReasonBox(TextArea):
 
 
 class RejectScreen(Dialog[RejectChoice | None]):
-    """Asks for the reason. ``rows`` are the first of the ``count`` selected invoices."""
+    """Asks for the reason. ``rows`` are the first of the ``count`` selected invoices, of which the filter hides ``hidden``."""
 
     CSS_PATH = ["dialog.tcss", "reject.tcss"]
     FIRST = "#reason"
     BINDINGS = [Binding("o", "override", "Own reason", show=False)]
 
-    def __init__(self, rows: Sequence[Row], count: int, recalled: Sequence[str]) -> None:
+    def __init__(self, rows: Sequence[Row], count: int, hidden: int, recalled: Sequence[str]) -> None:
         super().__init__()
+        self._hidden = hidden
         self._rows = {row.id: row for row in rows[:LISTED]}
         self._count = count
         self._recalled = recalled
@@ -83,7 +85,8 @@ class RejectScreen(Dialog[RejectChoice | None]):
         """What is rejected, why, what follows, and the two buttons."""
         noun = "invoice" if self._count == 1 else "invoices"
         with Vertical(classes="frame"):
-            yield Static(f"Reject {self._count:,} {noun}", classes="title", markup=False)
+            hidden = f" ({self._hidden:,} of them hidden by the filter)" if self._hidden else ""
+            yield Static(f"Reject {self._count:,} {noun}{hidden}", classes="title", markup=False)
             yield OptionList(*self._options(), markup=False, compact=True, id="rows")
             yield Static(id="word", classes="title", markup=False)
             yield ReasonBox(self._recalled)
@@ -96,8 +99,8 @@ class RejectScreen(Dialog[RejectChoice | None]):
             yield Static(id="problem", classes="problem", markup=False)
             with Horizontal(classes="buttons"):
                 yield Static("Tab: list, buttons   Up: earlier reasons", id="how", markup=False)
-                yield Button("Cancel", id="cancel")
-                yield Button("Reject", id="reject")
+                yield button("Cancel", "cancel")
+                yield button("Reject", "reject")
 
     def on_mount(self) -> None:
         """One reason for all, first."""

@@ -23,6 +23,10 @@ class TooSmallScreen(ModalScreen[None]):
     CSS_PATH = "too_small.tcss"
     BINDINGS = [Binding("q,f3", "leave", "Quit", show=False)]
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._left = False
+
     def compose(self) -> ComposeResult:
         """One sentence."""
         yield Static(self._text(self.app.size), markup=False)
@@ -33,7 +37,9 @@ class TooSmallScreen(ModalScreen[None]):
     def on_resize(self, event: events.Resize) -> None:
         """Say the size, or go."""
         self.query_one(Static).update(self._text(event.size))
-        if not too_small(event.size):
+        # A second resize may be on its way already: the desk below must not be closed with it.
+        if not too_small(event.size) and self.is_current and not self._left:
+            self._left = True
             self.dismiss(None)
 
     def action_leave(self) -> None:

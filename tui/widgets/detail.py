@@ -241,7 +241,8 @@ class DetailPane(Bar, can_focus=True):
             self.show(*[plain(EDGE)] * self.size.height)
             return
         row, width = self._detail.row, max(10, self.size.width - len(EDGE))
-        title = cut(f"{one_line(row.number)}  {one_line(row.vendor)}", width)
+        number = fitting(width - 10, one_line(row.number))
+        title = f"{number}  {cut(row.vendor, width - len(number) - 2)}"
         head: list[Line] = [
             (Part(EDGE), Part(title, REVERSE if self.has_focus else BOLD)),
             (Part(EDGE), *self._tabs(width)),

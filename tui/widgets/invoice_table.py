@@ -121,10 +121,11 @@ class InvoiceTable(Widget, can_focus=True):
         """How many rows fit below the header."""
         return max(1, self.size.height - 1)
 
-    def set_listing(self, listing: Listing, at: int | None = None) -> None:
+    def set_listing(self, listing: Listing, at: int | None = None, *, narrowed: bool = False) -> None:
         """Show another order. The cursor stays on its invoice, at its place on the screen, as long as it is listed.
 
-        ``at`` is the invoice to stand on instead.
+        ``at`` is the invoice to stand on instead. With ``narrowed`` (another filter) the cursor of an invoice that is
+        not listed goes to the top; else it stays at its place in the list.
         """
         before, offset = self.current, self.cursor - self.top
         if at is not None:
@@ -137,6 +138,8 @@ class InvoiceTable(Widget, can_focus=True):
         self.range_from = None
         if was is not None and was in listing.ids:
             self.cursor = listing.ids.index(was)
+        elif narrowed:
+            self.cursor = 0
         if anchor is not None and anchor in listing.ids:
             self.range_from = listing.ids.index(anchor)
         self._scroll(self.cursor - offset)

@@ -1,0 +1,99 @@
+"""A small, fixed set of books and a desk on them, driven by keys."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from hand import NOW, PROFILE, VENDORS, Counter, Hand, Start, add_invoice
+
+from store import directory
+from store.db import Database
+from store.models import BillingPeriod, Commitment, CommitmentLine, ErpPeriod, Project, User, Vendor
+from tui.app import DeskApp
+from tui.bootstrap import Desk
+from tui.screens.gestures import GestureScreen
+
+
+@pytest.fixture
+def books(sqlite_db: Database) -> Database:
+    """Ten ready (one changed since its rejection), two failed, one synced, two not sent, one rejected."""
+    db = sqlite_db
+    maria = User.get(User.login == "mgarcia")
+    with db.transaction():
+        project = Project.create(source_id="p1", number="24-101", name="Riverside", erp_ref="J101")
+        BillingPeriod.create(project=project, source_id="b1", start_date="2026-10-01", end_date="2026-10-31")
+        ErpPeriod.create(
+            erp="sandbox", start_date="2026-10-01", end_date="2026-10-31", is_open=True, fetched_at=NOW
+        )
+        places = []
+        for n, name in enumerate(VENDORS, 1):
+            vendor = Vendor.create(source_id=f"v{n}", name=name, erp_ref=f"V{n}")
+            place = Commitment.create(
+                source_id=f"c{n}", project=project, vendor=vendor, number=f"SC-{n}", title=f"Work {n}",
+                kind="subcontract", currency="USD", retainage_bp=1000, erp_ref=f"C{n}",
+            )  # fmt: skip
+            for k in (1, 2):
+                CommitmentLine.create(
+                    commitment=place, position=k, item=str(k), item_type="contract_item", cost_code="03-300",
+                    description=f"Item {k}", scheduled=10_000_000,
+                )  # fmt: skip
+            places.append(place)
+        for n, place in zip(range(10), itertools.cycle(places), strict=False):
+            add_invoice(
+                db, place, f"R-{n:02}", "ready_to_export", 100_000 + 1_000 * n, sender=maria, sent_at=NOW,
+                changed_since=n == 4,
+            )  # fmt: skip
+        for n in range(2):
+            add_invoice(
+                db, places[0], f"F-{n:02}", "failed_to_export", sender=maria, error_code="cost_code.unknown",
+                error_cause="Cost code 03-300 is not in the job", error_fix="Add it in the ERP, then retry (x)",
+            )  # fmt: skip
+        add_invoice(db, places[1], "S-00", "synced", sender=maria, origin_id="B-1")
+        for n in range(2):
+            add_invoice(db, places[1], f"N-{n:02}", "not_sent", status="under_review")
+        add_invoice(
+            db,
+            places[2],
+            "N-99",
+            "not_sent",
+            outcome="rejected",
+            outcome_reason="Wrong [/] retainage on line 1",
+        )
+    return db
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits for the hand to rest does not wait long."""
+    for name in ("REST", "TYPING", "BETWEEN_REFRESHES"):
+        monkeypatch.setattr(f"tui.screens.listing.{name}", 0.02)
+
+
+@pytest.fixture
+def desk_of(books: Database) -> Callable[[str], tuple[Desk, Counter]]:
+    """A wired desk for a login."""
+
+    def wire(login: str) -> tuple[Desk, Counter]:
+        counter = Counter()
+        me = directory.actor(books, login)
+        return Desk(books, me, directory.company(books), PROFILE, counter.ensure), counter
+
+    return wire
+
+
+@pytest.fixture
+def start(desk_of: Callable[[str], tuple[Desk, Counter]]) -> Start:
+    @asynccontextmanager
+    async def run(login: str = "jlopez", size: tuple[int, int] = (80, 24)) -> AsyncIterator[Hand]:
+        desk, counter = desk_of(login)
+        app = DeskApp(desk)
+        async with app.run_test(size=size, notifications=True) as pilot:
+            hand = Hand(app, pilot, counter)
+            await hand.until(lambda: isinstance(app.screen, GestureScreen) and app.screen._counts)
+            await hand.idle()
+            yield hand
+
+    return run

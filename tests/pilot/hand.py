@@ -1,0 +1,217 @@
+"""A hand on a desk: presses keys, waits for what they bring about, and adds invoices to books."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from store.db import Database
+from store.domain.money import hash_part
+from store.domain.profile import Kind, Profile, Rule
+from store.models import Commitment, Invoice, InvoiceLine
+from tui.app import DeskApp
+from tui.screens.commitments import CommitmentsScreen
+from tui.screens.gestures import GestureScreen
+from tui.screens.invoices import InvoicesScreen
+from tui.widgets.bar import Bar
+
+HOSTILE = "Smith [/] & Co \x1b]52;c;aGk=\x07\x1b[2J\u202eevil " + "建設会社" * 10 + "x" * 300
+VENDORS = ("Apex Drywall LLC", "Bell Mechanical", HOSTILE)
+NOW = 1_793_500_000_000
+PROFILE = Profile(
+    name="sandbox",
+    title="Sandbox ERP",
+    enforces_keys=True,
+    finds=True,
+    settle=1.0,
+    timeout=5.0,
+    parcel=50,
+    concurrency=1,
+    rules=(
+        Rule(
+            field="number",
+            kind=Kind.MAX_LENGTH,
+            message="Invoice number {value} has more than {limit} characters",
+            fix="Set a shorter ERP invoice number (D)",
+            source="test",
+            value=15,
+        ),
+    ),
+)
+
+
+@dataclass
+class Counter:
+    """Counts how often a worker was asked for."""
+
+    calls: int = 0
+
+    async def ensure(self) -> None:
+        self.calls += 1
+
+
+@dataclass
+class Hand:
+    """Presses keys on a desk and waits for what they bring about, without fixed sleeps."""
+
+    app: DeskApp
+    pilot: Pilot[None]
+    worker: Counter
+
+    @property
+    def invoices(self) -> InvoicesScreen:
+        return cast("InvoicesScreen", self.app.get_screen("invoices"))
+
+    @property
+    def commitments(self) -> CommitmentsScreen:
+        return cast("CommitmentsScreen", self.app.get_screen("commitments"))
+
+    async def until(self, condition: Callable[[], object], what: str = "") -> None:
+        for _ in range(500):
+            await self.pilot.pause()
+            if condition():
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError(what or "it did not happen")
+
+    async def idle(self) -> None:
+        """Every reload, timer and worker of the lists under way has ended."""
+
+        def rests() -> bool:
+            lists = [s for s in self.app.screen_stack if isinstance(s, GestureScreen)]
+            busy = any(w.is_running for w in self.app.workers if w.group not in {"decide", "panel"})
+            return not busy and not any(s._reloading or s._waiting for s in lists)
+
+        await self.until(rests, "the desk never rests")
+
+    async def press(self, *keys: str) -> None:
+        for key in keys:
+            await self.pilot.press(key)
+        await self.idle()
+
+    async def dialog(self, kind: type) -> None:
+        """A dialog of that kind is open and takes keys."""
+        await self.until(lambda: isinstance(self.app.screen, kind), f"no {kind.__name__}")
+        screen = self.app.screen
+        await self.until(
+            lambda: getattr(screen, "armed", True) and (screen.focused or not getattr(screen, "FIRST", ""))
+        )
+
+    async def focus(self, selector: str) -> None:
+        """Put the focus there and wait until it is."""
+        widget = self.app.screen.query_one(selector)
+        widget.focus()
+        await self.until(lambda: widget.has_focus)
+
+    def text(self, selector: str) -> str:
+        """What a bar or a text on the topmost screen says."""
+        widget = self.app.screen.query_one(selector)
+        if isinstance(widget, Bar):
+            return widget.text
+        return str(cast("Static", widget).render())
+
+    async def says(self, words: str) -> None:
+        """The status line says that, sooner or later."""
+        list_screen = next(s for s in reversed(self.app.screen_stack) if isinstance(s, GestureScreen))
+        await self.until(
+            lambda: words in list_screen._message, f"{words!r} is not said: {list_screen._message!r}"
+        )
+
+    def state(self, number: str) -> tuple[str, str, str]:
+        """ERP status, outcome and reason of an invoice, from the store."""
+        row = self.app.desk.db.execute(
+            "SELECT erp_status, outcome, outcome_reason FROM invoices WHERE number = ?", (number,)
+        ).fetchone()
+        return row[0], row[1] or "", row[2]
+
+    def marked(self) -> set[str]:
+        """The numbers of the marked invoices of the view that is shown."""
+        screen = cast("GestureScreen", self.app.screen)
+        return {number_of(screen.desk.db, i) for i in screen.marks.versions}
+
+    def current(self) -> str:
+        screen = cast("GestureScreen", self.app.screen)
+        assert screen.table.current is not None
+        return number_of(screen.desk.db, screen.table.current)
+
+    def listed(self) -> list[str]:
+        screen = cast("GestureScreen", self.app.screen)
+        return [number_of(screen.desk.db, i) for i in screen.table.listing.ids]
+
+
+def number_of(db: Database, invoice_id: int) -> str:
+    return str(db.execute("SELECT number FROM invoices WHERE id = ?", (invoice_id,)).fetchone()[0])
+
+
+def add_invoice(
+    db: Database, commitment: Commitment, number: str, state: str, work: int = 100_000, **values: object
+) -> int:
+    """One invoice of two lines that foots: ``work`` and twice as much, a tenth retained."""
+    amounts = (work, 2 * work)
+    gross = sum(amounts)
+    retained = gross // 10
+    count = Invoice.select().where(Invoice.commitment == commitment).count()
+    fields: dict[str, object] = {
+        "uuid": f"uuid-{commitment.id}-{number}",
+        "source": "test",
+        "source_id": f"{commitment.id}-{number}",
+        "commitment": commitment,
+        "project": commitment.project,
+        "vendor": commitment.vendor,
+        "application": count + 1,
+        "number": number,
+        "period_start": "2026-10-01",
+        "period_end": "2026-10-31",
+        "billing_date": "2026-10-25",
+        "status": "approved",
+        "erp_status": state,
+        "currency": "USD",
+        "gross": gross,
+        "retainage": retained,
+        "net": gross - retained,
+        "completed": gross,
+        "retainage_to_date": retained,
+        "creator_login": "pm",
+        "creator_name": "Pat Manager",
+        "creator_email": "pm@acme.example",
+        "number_hash": hash_part(number),
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    made = Invoice.create(**{**fields, **values})
+    InvoiceLine.insert_many(
+        {
+            "invoice": made.id,
+            "position": n,
+            "item": str(n),
+            "item_type": "contract_item",
+            "cost_code": "03-300",
+            "description": f"Item {n}",
+            "scheduled": 10_000_000,
+            "work_before": 0,
+            "work_now": amount,
+            "stored_now": 0,
+            "stored_before": 0,
+            "moved": 0,
+            "total_before": 0,
+            "held": amount // 10,
+            "released": 0,
+            "retainage_before": 0,
+        }
+        for n, amount in enumerate(amounts, 1)
+    ).execute()
+    return int(made.id)
+
+
+class Start(Protocol):
+    """``async with start("jlopez") as hand``: a running desk at 80x24."""
+
+    def __call__(
+        self, login: str = "jlopez", size: tuple[int, int] = (80, 24)
+    ) -> AbstractAsyncContextManager[Hand]: ...

@@ -1,0 +1,340 @@
+"""The keys that decide nothing: moving, marking, filtering, sorting, views, detail, help."""
+
+from __future__ import annotations
+
+from hand import HOSTILE, Start, add_invoice
+from textual.geometry import Size
+
+from store.db import Database
+from store.db import open as open_db
+from store.domain.status import ProjectView, View
+from store.models import Commitment
+from tui.screens.commitments import CommitmentsScreen
+from tui.screens.help import HelpScreen
+from tui.screens.more import MoreScreen
+from tui.screens.too_small import TooSmallScreen
+
+READY = ["R-00", "R-03", "R-06", "R-09", "R-01", "R-04", "R-07", "R-02", "R-05", "R-08"]
+
+
+async def test_the_desk_opens_on_ready_to_export_with_the_counts_of_all_views(start: Start) -> None:
+    async with start() as hand:
+        views = hand.text("#views")
+        assert "[1 Ready 10]" in views
+        assert "3 Failed 2!" in views
+        assert "5 All 13" in views
+        assert hand.listed() == READY
+        assert "ACME BUILDERS" in hand.text("#header")
+        assert "Approver" in hand.text("#header")
+        assert hand.invoices.table.height >= 12
+
+
+async def test_every_moving_key_moves(start: Start) -> None:
+    async with start() as hand:
+        for key, expected in (
+            ("j", 1), ("down", 2), ("k", 1), ("up", 0), ("G", 9), ("g", 0), ("end", 9), ("home", 0),
+            ("pagedown", 9), ("pageup", 0), ("n", 1), ("p", 0), ("k", 0),
+        ):  # fmt: skip
+            await hand.press(key)
+            assert hand.invoices.table.cursor == expected, key
+
+
+async def test_a_long_list_flips_half_a_page_at_its_edge(start: Start, books: Database) -> None:
+    with books.transaction():
+        for n in range(60):
+            add_invoice(books, Commitment.get_by_id(1), f"L-{n:02}", "ready_to_export")
+    async with start() as hand:
+        table = hand.invoices.table
+        await hand.press(*["j"] * table.height)
+        assert table.cursor == table.height
+        assert table.top == table.height // 2
+        await hand.press("G")
+        assert table.top == 70 - table.height
+        assert all(line.text for line in table._drawn)
+
+
+async def test_space_and_insert_mark_and_move_down(start: Start) -> None:
+    async with start() as hand:
+        await hand.press("space", "insert")
+        assert hand.marked() == {"R-00", "R-03"}
+        assert hand.invoices.table.cursor == 2
+        await hand.press("k", "space")
+        assert hand.marked() == {"R-00"}
+
+
+async def test_the_totals_of_what_is_marked_are_the_stores(start: Start) -> None:
+    async with start() as hand:
+        await hand.press("space", "space")
+        foot = hand.text("#foot")
+        assert "MARKED 2 " in foot
+        # R-00: 3,000.00; R-03: 3,090.00; a tenth retained; hash 0 + 3.
+        assert "Gross 6,090.00" in foot
+        assert "Retainage 609.00" in foot
+        assert "Net 5,481.00" in foot
+        assert "Hash 3" in foot
+
+
+async def test_a_range_is_marked_by_the_second_v_and_dropped_by_escape(start: Start) -> None:
+    async with start() as hand:
+        await hand.press("j", "v", "j", "j", "v")
+        assert hand.marked() == {"R-03", "R-06", "R-09"}
+        await hand.press("u", "v", "j", "escape", "j")
+        assert hand.invoices.table.range_from is None
+        assert hand.marked() == set()
+
+
+async def test_a_marks_clean_ones_again_unmarks_them_and_capital_a_takes_flagged_ones_too(
+    start: Start,
+) -> None:
+    async with start() as hand:
+        await hand.press("a")
+        assert hand.marked() == set(READY) - {"R-04"}
+        await hand.says("1 flagged")
+        await hand.press("a")
+        assert hand.marked() == set()
+        await hand.press("A")
+        assert hand.marked() == set(READY)
+        assert hand.invoices.table._box == "x"
+
+
+async def test_invert_unmark_and_undo(start: Start) -> None:
+    async with start() as hand:
+        await hand.press("space", "asterisk")
+        assert hand.marked() == set(READY) - {"R-00"}
+        await hand.press("u")
+        assert hand.marked() == set()
+        await hand.press("z")
+        assert hand.marked() == set(READY) - {"R-00"}
+        await hand.press("z", "z")
+        assert hand.marked() == set()
+        await hand.press("z")
+        await hand.says("no marking to undo")
+
+
+async def test_marked_only_and_back(start: Start) -> None:
+    async with start() as hand:
+        await hand.press("t")
+        await hand.says("Nothing is marked")
+        await hand.press("space", "space", "t")
+        assert hand.listed() == ["R-00", "R-03"]
+        await hand.press("t")
+        assert hand.listed() == READY
+
+
+async def test_the_header_box_and_a_rows_box_can_be_clicked(start: Start) -> None:
+    async with start() as hand:
+        await hand.pilot.click("InvoiceTable", offset=(2, 3))
+        await hand.idle()
+        assert hand.marked() == {"R-06"}
+        assert hand.current() == "R-06"
+        await hand.pilot.click("InvoiceTable", offset=(2, 0))
+        await hand.until(lambda: len(hand.marked()) == 9)
+
+
+async def test_the_filter_works_as_it_is_typed_and_marks_survive_it(start: Start) -> None:
+    async with start() as hand:
+        await hand.press("space", "slash", *"bell")
+        assert hand.listed() == ["R-01", "R-04", "R-07"]
+        assert "(1 hidden)" in hand.text("#foot")
+        await hand.press("escape", "j")
+        assert hand.current() == "R-04"
+        await hand.press("backslash")
+        assert hand.listed() == READY
+        assert hand.marked() == {"R-00"}
+        assert hand.current() == "R-04"
+
+
+async def test_a_filter_that_cannot_be_read_points_at_the_word_and_keeps_the_list(start: Start) -> None:
+    async with start() as hand:
+        await hand.press("slash", *"net>3k", "space", *"foo:x")
+        await hand.says("There is no filter 'foo'")
+        assert hand.invoices.query_one("FilterLine")._fault.position == 7
+        await hand.press("enter", "j")
+        assert hand.invoices.table.has_focus
+
+
+async def test_an_empty_list_names_cause_and_key(start: Start) -> None:
+    async with start() as hand:
+        await hand.press("slash", *"nobody", "enter")
+        table = hand.invoices.table
+        assert "0 of 10 match. \\ clears" in table._drawn[1].text
+        await hand.press("x")
+        await hand.says("Nothing is marked")
+        await hand.press("backslash", "2")
+        assert "Nothing is being exported" in table._drawn[1].text
+
+
+async def test_sorting_by_the_active_column_and_back_keeps_the_cursor_on_its_invoice(start: Start) -> None:
+    async with start() as hand:
+        await hand.press("j", "j")
+        assert hand.current() == "R-06"
+        await hand.press("less_than_sign", "s")
+        assert hand.listed() == sorted(READY)
+        assert hand.current() == "R-06"
+        await hand.press("s")
+        assert hand.listed() == sorted(READY, reverse=True)
+        assert hand.current() == "R-06"
+        await hand.press("greater_than_sign", "greater_than_sign", "s")
+        assert "Sort: Job" in hand.text("#filter-info")
+
+
+async def test_views_by_digit_and_bracket_each_with_its_own_marks(start: Start) -> None:
+    async with start() as hand:
+        await hand.press("space", "3")
+        assert hand.invoices.view is View.FAILED
+        assert hand.listed() == ["F-00", "F-01"]
+        assert hand.marked() == set()
+        await hand.press("right_square_bracket", "right_square_bracket")
+        assert hand.invoices.view is View.ALL
+        assert (
+            "Failed" in "".join(line.text for line in hand.invoices.table._drawn) or hand.app.size.width == 80
+        )
+        await hand.press("right_square_bracket")
+        assert hand.invoices.view is View.READY
+        assert hand.marked() == {"R-00"}
+        await hand.press("left_square_bracket", "1")
+        assert hand.current() == "R-03"
+
+
+async def test_enter_opens_the_detail_in_place_of_the_list_and_escape_returns(start: Start) -> None:
+    async with start() as hand:
+        await hand.press("enter")
+        assert hand.invoices.has_class("reading")
+        await hand.until(lambda: "R-00  Apex Drywall LLC" in hand.text("DetailPane"))
+        assert "Contract position" in hand.text("DetailPane")
+        await hand.press("n")
+        await hand.until(lambda: "R-03" in hand.text("DetailPane"))
+        await hand.press("j", "space", "pageup", "end", "home", "k")
+        assert "R-03" in hand.text("DetailPane")
+        await hand.press("escape")
+        assert not hand.invoices.has_class("reading")
+        assert hand.invoices.table.has_focus
+        assert hand.state("R-03")[0] == "ready_to_export"
+
+
+async def test_lines_errors_and_history_of_the_invoice(start: Start) -> None:
+    async with start() as hand:
+        await hand.press("3", "e")
+        await hand.until(lambda: "Cost code 03-300 is not in the job" in hand.text("DetailPane"))
+        assert "Fix: Add it in the ERP" in hand.text("DetailPane")
+        await hand.press("h")
+        assert "Nothing has happened" in hand.text("DetailPane")
+        await hand.press("l", "end")
+        assert "Attachments" in hand.text("DetailPane")
+
+
+async def test_wide_the_detail_stands_beside_the_list_and_follows_the_cursor(start: Start) -> None:
+    async with start(size=(120, 40)) as hand:
+        await hand.until(lambda: "R-00" in hand.text("DetailPane"))
+        await hand.press("j")
+        await hand.until(lambda: "R-03" in hand.text("DetailPane"))
+        await hand.press("tab")
+        assert hand.invoices.pane.has_focus
+        await hand.press("shift+tab")
+        assert hand.invoices.table.has_focus
+
+
+async def test_other_peoples_text_is_harmless_everywhere(start: Start) -> None:
+    async with start(size=(120, 40)) as hand:
+        await hand.press("G")
+        await hand.until(lambda: "R-08" in hand.text("DetailPane"))
+        drawn = "".join(line.text for line in hand.invoices.table._drawn) + hand.text("DetailPane")
+        assert "Smith [/] & Co" in drawn
+        assert not {c for c in drawn if c in "\x1b\x07\u202e"}
+        assert HOSTILE not in drawn
+        widths = {strip.cell_length for strip in map(hand.invoices.table.render_line, range(12))}
+        assert widths == {hand.invoices.table.size.width}
+
+
+async def test_money_is_never_cut_whatever_its_size(start: Start, books: Database) -> None:
+    with books.transaction():
+        add_invoice(books, Commitment.get_by_id(1), "BIG", "ready_to_export", -33_333_333_333)
+    async with start() as hand:
+        await hand.press("5")
+        text = "\n".join(line.text for line in hand.invoices.table._drawn)
+        assert "(999,999,999.99)" in text
+        assert "(899,999,999.99)" in text or "(900,000,000.00)" in text
+
+
+async def test_help_lists_the_keys_of_the_place_and_closes(start: Start) -> None:
+    async with start() as hand:
+        for key, close in (("question_mark", "escape"), ("f1", "q"), ("question_mark", "enter")):
+            await hand.press(key)
+            await hand.dialog(HelpScreen)
+            assert "export what is marked" in str(hand.app.screen.query("Static")[1].render())
+            await hand.press(close)
+            assert hand.app.screen is hand.invoices
+
+
+async def test_more_opens_the_other_tool(start: Start) -> None:
+    async with start() as hand:
+        await hand.press("m")
+        await hand.dialog(MoreScreen)
+        await hand.press("2")
+        await hand.until(lambda: isinstance(hand.app.screen, CommitmentsScreen))
+        assert hand.commitments.view is ProjectView.RETURNED
+        await hand.press("m", "1")
+        await hand.until(lambda: hand.app.screen is hand.invoices)
+
+
+async def test_who_may_not_see_erp_integrations_starts_in_commitments(start: Start) -> None:
+    async with start("mgarcia") as hand:
+        assert hand.app.screen is hand.commitments
+        await hand.press("m", "1")
+        assert isinstance(hand.app.screen, MoreScreen)
+        assert "needs Read Only" in str(hand.app.screen.query("Static")[1].render())
+
+
+async def test_what_others_do_appears_without_moving_the_cursor_or_losing_marks(
+    start: Start, books: Database
+) -> None:
+    async with start() as hand:
+        await hand.press("j", "j", "space", "j")
+        assert hand.current() == "R-01"
+        other = open_db(books.url)
+        other.execute(
+            "UPDATE invoices SET erp_status = 'not_sent', version = version + 1 WHERE number = 'R-00'"
+        )
+        other.close()
+        await hand.until(lambda: "R-00" not in hand.listed())
+        assert hand.current() == "R-01"
+        assert hand.marked() == {"R-06"}
+        assert "[1 Ready 9]" in hand.text("#views")
+
+
+async def test_marks_that_leave_the_view_are_dropped_and_counted(start: Start, books: Database) -> None:
+    async with start() as hand:
+        await hand.press("space", "space", "slash", *"bell", "enter")
+        other = open_db(books.url)
+        other.execute(
+            "UPDATE invoices SET erp_status = 'not_sent', version = version + 1 WHERE number = 'R-00'"
+        )
+        other.close()
+        await hand.says("1 marked left this view")
+        assert hand.marked() == {"R-03"}
+
+
+async def test_refresh_redraw_cancel_and_the_keys_that_do_them(start: Start) -> None:
+    async with start() as hand:
+        for key in ("f5", "ctrl+r", "ctrl+l", "escape", "ctrl+g", "f12"):
+            await hand.press(key)
+            assert hand.app.screen is hand.invoices
+
+
+async def test_below_80x24_the_desk_says_so_and_takes_no_keys(start: Start) -> None:
+    async with start() as hand:
+        await hand.pilot.resize_terminal(79, 24)
+        await hand.until(lambda: isinstance(hand.app.screen, TooSmallScreen))
+        assert "needs 80x24" in str(hand.app.screen.query_one("Static").render())
+        await hand.pilot.press("space", "x")
+        await hand.pilot.resize_terminal(120, 40)
+        await hand.until(lambda: hand.app.screen is hand.invoices)
+        assert hand.marked() == set()
+        assert hand.app.size == Size(120, 40)
+
+
+async def test_quit(start: Start) -> None:
+    for key in ("q", "f3"):
+        async with start() as hand:
+            await hand.pilot.press(key)
+            await hand.until(lambda: not hand.app.is_running or hand.app._exit)
