@@ -75,24 +75,26 @@ class Chain:
     # Changed applications whose successor in the store still has to come in this file: (ordinal, where, reason).
     unmatched: dict[tuple[int, int], tuple[int, str, str]] = field(default_factory=dict)
 
-    def scene(self, head: Head) -> Scene | str:
-        """The scene of a record, or the reason why there is none."""
+    def scene(self, head: Head) -> Scene | tuple[str, str]:
+        """The scene of a record, or the field and the reason why there is none."""
         commitment = self.books.commitments.get(head.commitment)
         if commitment is None:
-            return f"there is no commitment {_named(head.commitment)}: import the commitments first"
+            return (
+                "commitment",
+                f"there is no commitment {_named(head.commitment)}: import the commitments first",
+            )
         if (other := self.seen.get(head.source_id)) is not None:
-            return f"the same invoice came before, in {self.word} {other}"
+            together = " (the rows of an invoice stand together)" if self.word == "row" else ""
+            return "", f"the same invoice came before, in {self.word} {other}{together}"
         existing = self.books.existing.get(head.source_id)
         if existing and existing.commitment_id != commitment.id:
-            return f"invoice {existing.number} belongs to another commitment here"
+            return "commitment", f"invoice {existing.number} belongs to another commitment here"
         application = head.application
         if application is None:
             application = existing.application if existing else self._next(commitment)
         elif existing and existing.application != application:
-            return (
-                f"invoice {existing.number} is application {existing.application} here,"
-                f" and application {application} in the file"
-            )
+            here = f"invoice {existing.number} is application {existing.application} here"
+            return "application", f"{here}, and application {application} in the file"
         before, previous = self._before(commitment, application)
         return Scene(head, self.books, commitment, existing, application, before, previous)
 

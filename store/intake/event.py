@@ -25,9 +25,11 @@ from store.intake.report import Refused, damaged
 from store.intake.values import Taker, key
 
 NAME = "create_requisitions"
-# "$1,087.80", "-$20.00", "($20.00)", "USD 1,087.80".
+# "$1,087.80", "-$20.00", "($20.00)", "$(20.00)", "USD 1,087.80".
+_SIGN = r"(?:[A-Z]{3} ?|[^\w\s.,()-])?"
 _MONEY = re.compile(
-    r"(?P<sign>-?)(?P<open>\(?)(?:[A-Z]{3} ?|[^\w\s.,()-])?(?P<amount>-?\d[\d,]*(?:\.\d+)?)\)?"
+    rf"(?P<minus>-?){_SIGN}(?P<open>\(?){_SIGN}(?P<amount>-?(?:\d{{1,3}}(?:,\d{{3}})+|\d+)(?:\.\d+)?)(?P<close>\)?)",
+    re.ASCII,
 )
 _KEYS = {"commitment": "contract_id", "lines": "line_items", "period": "billing_date", "number": "code"}
 
@@ -263,11 +265,11 @@ def _carried(line: ScheduleLine, stood: Position) -> DraftLine:
 
 def _formatted(value: str, take: Taker, field: str, line: int | None) -> int:
     match = _MONEY.fullmatch(value.strip())
-    if not match:
+    if not match or bool(match["open"]) != bool(match["close"]):
         take.wrong(field, f"{value!r} is not an amount", line)
         return 0
     minor = take.amount(match["amount"].replace(",", ""), field, line)
-    return -minor if match["sign"] or match["open"] else minor
+    return -minor if match["minus"] or match["open"] else minor
 
 
 def read(file: str, body: Any) -> Iterator[Record | Refused]:

@@ -157,8 +157,8 @@ class _Judge:
             found.report.add(*self.excluded[head.ordinal])
             return chain.refuse(head)
         scene = chain.scene(head)
-        if isinstance(scene, str):
-            found.report.add(record.place("commitment", None), scene)
+        if isinstance(scene, tuple):
+            found.report.add(record.place(scene[0], None), scene[1])
             return chain.refuse(head)
         place = (scene.commitment.id, scene.application)
         needed = (place[0], place[1] - 1)
