@@ -1,0 +1,108 @@
+"""A program on a real pty with a real screen behind it (pyte): what a person would type and read."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import termios
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import pyte
+
+KEYS = {
+    "Space": " ", "Enter": "\r", "Escape": "\x1b", "Tab": "\t", "Up": "\x1b[A", "Down": "\x1b[B", "Backspace": "\x7f",
+    "PgDn": "\x1b[6~", "PgUp": "\x1b[5~", "Home": "\x1b[H", "End": "\x1b[F",
+}  # fmt: skip
+
+
+class Terminal:
+    """Starts ``argv`` on a pty. ``patience`` is in seconds: how long to wait for what must come."""
+
+    def __init__(
+        self, argv: Sequence[str], *, columns: int = 80, rows: int = 24, env: Mapping[str, str] | None = None,
+        cwd: str | os.PathLike[str] | None = None, patience: float = 30,
+    ) -> None:  # fmt: skip
+        self.screen = pyte.Screen(columns, rows)
+        self.stream = pyte.ByteStream(self.screen)
+        self.patience = patience
+        self.written = bytearray()
+        self.pid, self.master = pty.fork()
+        if self.pid == 0:
+            # The child never comes back from here, whatever happens.
+            try:
+                if cwd:
+                    os.chdir(cwd)
+                os.execvpe(argv[0], list(argv), {**os.environ, "TERM": "xterm-256color", **(env or {})})
+            finally:
+                os._exit(127)
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def text(self) -> str:
+        """The screen as it stands."""
+        return "\n".join(line.rstrip() for line in self.screen.display)
+
+    def read(self, seconds: float) -> bool:
+        """Take what the program writes within that time; whether there was anything."""
+        if not select.select([self.master], [], [], seconds)[0]:
+            return False
+        try:
+            data = os.read(self.master, 65536)
+        except OSError:
+            return False
+        self.written += data
+        self.stream.feed(data)
+        return bool(data)
+
+    def until(self, condition: Callable[[str], bool], what: str) -> str:
+        """Read until the screen meets the condition; returns the screen."""
+        end = time.monotonic() + self.patience
+        while not condition(self.text()):
+            if time.monotonic() > end:
+                raise AssertionError(f"waited for {what}; the screen is\n{self.text()}")
+            self.read(0.1)
+        return self.text()
+
+    def shows(self, text: str) -> str:
+        """Wait until the text is on the screen."""
+        return self.until(lambda screen: text in screen, repr(text))
+
+    def settle(self, quiet: float = 0.4) -> None:
+        """Read until nothing has come for so long: longer than a dialog drops typed-ahead keys."""
+        end = time.monotonic() + self.patience
+        while self.read(quiet):
+            assert time.monotonic() < end, "the program does not come to rest"
+
+    def type(self, *keys: str) -> None:
+        """Type keys by name, or text, each after the screen has come to rest."""
+        for key in keys:
+            self.settle()
+            os.write(self.master, KEYS.get(key, key).encode())
+        self.settle()
+
+    def press(self, key: str) -> None:
+        """Type one key at once, whatever the screen does."""
+        os.write(self.master, KEYS.get(key, key).encode())
+
+    def ended(self) -> int:
+        """Wait for the program's end; its exit code."""
+        end = time.monotonic() + self.patience
+        while True:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.pid = 0
+                return os.waitstatus_to_exitcode(status)
+            if time.monotonic() > end:
+                raise AssertionError(f"the program does not end; the screen is\n{self.text()}")
+            self.read(0.05)
+
+    def close(self) -> None:
+        """Hang up, and end the program if it is still there."""
+        os.close(self.master)
+        if self.pid:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
