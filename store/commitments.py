@@ -126,7 +126,9 @@ def _values(
     return values
 
 
-def _change(before: Candidate, values: Mapping[str, Any], old: Sequence[Line], new: Sequence[Line]) -> audit.Change:
+def _change(
+    before: Candidate, values: Mapping[str, Any], old: Sequence[Line], new: Sequence[Line]
+) -> audit.Change:
     """Before and after of what changed, the lines among it by their position."""
     was = {name: getattr(before, name) for name in values if name in Candidate.__slots__}
     earlier = {name: _plain(name, value, before.currency) for name, value in was.items()}
@@ -139,7 +141,12 @@ def _change(before: Candidate, values: Mapping[str, Any], old: Sequence[Line], n
 
 
 def _amounts(line: Line, currency: str) -> str:
-    named = {"this period": line.work_now, "stored": line.stored_now, "held": line.held, "released": line.released}
+    named = {
+        "this period": line.work_now,
+        "stored": line.stored_now,
+        "held": line.held,
+        "released": line.released,
+    }
     return ", ".join(f"{name} {plain(value, currency)}" for name, value in named.items())
 
 

@@ -9,7 +9,8 @@ from store.models import CostCode, Project, Vendor
 def vendors(db: Database) -> list[tuple[str, str]]:
     """(ERP id, name) of every vendor that has an ERP id."""
     return [
-        (ref, name) for ref, name in db.rows(Vendor.select(Vendor.erp_ref, Vendor.name).where(Vendor.erp_ref != ""))
+        (ref, name)
+        for ref, name in db.rows(Vendor.select(Vendor.erp_ref, Vendor.name).where(Vendor.erp_ref != ""))
     ]
 
 
