@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from store.notices import NoticeSeen
-
 from store.detail import Detail
 from store.domain.money import show
 from store.domain.text import safe
+from store.notices import NoticeSeen
 from tui.text import STATUS_TITLES, cut, moment, status
 
 
