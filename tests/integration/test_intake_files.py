@@ -14,7 +14,7 @@ from store import audit, directory
 from store.db import Database
 from store.domain.actor import Actor
 from store.domain.bill import invoice_uuid
-from store.domain.errors import BadFile, BadInput, NotPermitted
+from store.domain.errors import BadFile, BadInput, Changed, NotPermitted
 from store.domain.money import hash_part
 from store.intake import example, kinds, templates
 from store.intake.load import Result, import_file
@@ -597,3 +597,34 @@ def test_the_audit_chain_holds_after_imports(db: Database, admin: Actor, files: 
         previous = own
     assert db.execute("SELECT hash FROM audit_head").fetchone()[0] == previous
     assert audit.Change("x", 1, {}, {}).rule == ""
+
+
+# -- others at work --------------------------------------------------------------------------------------------
+
+
+def test_a_change_by_somebody_else_meanwhile_is_seen_and_the_file_judged_again(
+    db: Database, admin: Actor, ready: Path
+) -> None:
+    import_file(db, admin, ready / "invoices.json")
+    rounds: list[int] = []
+
+    def meanwhile(_: int) -> None:
+        rounds.append(1)
+        if len(rounds) == 1:
+            db.execute("UPDATE invoices SET erp_status = 'ready_to_export', version = version + 1")
+
+    result = import_file(db, admin, invoices(ready, raised), progress=meanwhile)
+    assert (len(rounds), result.updated, result.locked) == (2, 0, ("SC-202-01 202-021",))
+
+
+def test_an_import_that_others_keep_overtaking_gives_up_and_changes_nothing(
+    db: Database, admin: Actor, ready: Path
+) -> None:
+    import_file(db, admin, ready / "invoices.json")
+
+    def meanwhile(_: int) -> None:
+        db.execute("UPDATE invoices SET version = version + 1")
+
+    with pytest.raises(Changed, match="Import it again"):
+        import_file(db, admin, invoices(ready, raised), progress=meanwhile)
+    assert db.execute("SELECT max(gross) FROM invoices WHERE number = '202-021'").fetchone()[0] == 5438750
