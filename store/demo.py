@@ -320,14 +320,7 @@ def _invoice(
         mode == "release",
         *CREATOR,
     )
-    after = {
-        "number": number,
-        "application": application,
-        "status": content[5],
-        "gross": plain(gross, "USD"),
-        "retainage": plain(retainage, "USD"),
-        "net": plain(gross - retainage, "USD"),
-    }
+    after = {"number": number, "application": application, "net": plain(gross - retainage, "USD")}
     return Parcel(
         str(5_000_000 + made),
         place.id,
