@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,12 +20,15 @@ from export_case import PERIODS, make_bill, queue_jobs, sandbox_on, states, stat
 from erp.connector import ParcelRefusedError
 from erp.connectors import sandbox
 from erp.connectors.sandbox import Sandbox, SandboxSettings
+from erp.process import place
 from erp.worker import Worker, WorkerRunningError, WorkerSettings
 from store import due, outbox, periods, workers
 from store.db import Database
 from store.domain.bill import Bill
 from store.domain.errors import SettingsError, StoreError
+from store.domain.outcome import Booked
 from store.domain.profile import Profile
+from store.job import JOB_COLUMNS, job_of
 
 SETTINGS = WorkerSettings(lease=6.0, poll=0.02)
 
@@ -198,6 +204,49 @@ async def test_an_erp_without_keys_gets_nothing_twice_and_a_person_decides(
     await finish(db, connector)
     assert statuses(db) == {"parked": 1}
     assert connector.parcels == [1]
+
+
+def abandoned(db: Database, pid: int) -> Bill:
+    """One job whose sender, at that pid of this machine, was lost while sending."""
+    [bill] = queued(db, 1)
+    workers.register(db, "dead", place(), pid)
+    jobs = outbox.claim(db, "sandbox", "dead", limit=1, lease_ms=60_000, concurrency=1)
+    outbox.fence(db, "dead", jobs)
+    outbox.expire(db, settle_ms=0, sole_worker="new")
+    return bill
+
+
+async def test_a_reply_that_came_too_late_answers_the_look_up(
+    db: Database, books: Path, quick: Profile
+) -> None:
+    bill = abandoned(db, 1)
+    row = db.execute(f"SELECT {JOB_COLUMNS} FROM export_jobs").fetchone()
+    outbox.acknowledge(db, "dead", "sandbox", [(job_of(row), Booked(bill.key, "SBX-77"))], settle_ms=0)
+    await finish(db, sandbox_on(books, quick))
+    assert tuple(db.execute("SELECT erp_status, origin_id FROM invoices").fetchone()) == ("synced", "SBX-77")
+    assert sandbox.ledger(books) == []
+
+
+async def test_without_keys_it_goes_again_only_when_its_sender_is_proven_dead(
+    db: Database, books: Path, quick: Profile
+) -> None:
+    # The sender's pid is this process's own, alive: on PostgreSQL nothing is proven, on SQLite the lock proves it.
+    bill = abandoned(db, os.getpid())
+    await finish(db, sandbox_on(books, msgspec.structs.replace(quick, enforces_keys=False)))
+    if db.postgres:
+        assert statuses(db) == {"parked": 1}
+        assert sandbox.ledger(books) == []
+    else:
+        assert_each_once(db, books, [bill])
+
+
+@pytest.mark.parametrize("db_url", ["postgres"], indirect=True)
+async def test_on_postgresql_a_pid_that_is_gone_is_proof(db: Database, books: Path, quick: Profile) -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])  # noqa: ASYNC220 - it is over at once
+    process.wait()
+    bill = abandoned(db, process.pid)
+    await finish(db, sandbox_on(books, msgspec.structs.replace(quick, enforces_keys=False)))
+    assert_each_once(db, books, [bill])
 
 
 async def test_a_bad_week(db: Database, books: Path, quick: Profile) -> None:
