@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from store.db import Database
 from store.domain.status import JobState
 
+# The earliest moment at which a row may be taken: its own time, or the end of the lease upon it.
+_FREE = "min(CASE WHEN lease_until IS NULL OR lease_until < run_at THEN run_at ELSE lease_until + 1 END)"
+
 
 @dataclass(frozen=True, slots=True)
 class Due:
@@ -42,37 +45,25 @@ class Due:
 
 
 def of(db: Database, erp: str) -> Due:
-    """What is due for this ERP and the mail, by one read each."""
+    """What is due for this ERP and the mail, in one statement: a job on its way from one state to another is seen once."""
     now = db.now()
-    pause = db.execute("SELECT open_until FROM erp_state WHERE erp = ?", (erp,)).fetchone()
-    until = pause[0] if pause else 0
-    export = db.execute(
-        f"SELECT run_at FROM export_jobs WHERE state IN ('{JobState.HELD}', '{JobState.PENDING}') AND erp = ?"
-        " ORDER BY run_at, id LIMIT 1",
-        (erp,),
+    row = db.execute(
+        "SELECT (SELECT open_until FROM erp_state WHERE erp = ?),"
+        f" (SELECT run_at FROM export_jobs WHERE state IN ('{JobState.HELD}', '{JobState.PENDING}') AND erp = ?"
+        " ORDER BY run_at, id LIMIT 1),"
+        f" (SELECT {_FREE} FROM export_jobs WHERE state = '{JobState.UNCERTAIN}' AND erp = ?),"
+        f" (SELECT min(lease_until) FROM export_jobs WHERE state = '{JobState.CLAIMED}' AND erp = ?),"
+        f" (SELECT count(*) FROM export_jobs WHERE state = '{JobState.CLAIMED}' AND erp = ?),"
+        f" (SELECT {_FREE} FROM notices WHERE state = 'waiting')",
+        (erp,) * 5,
     ).fetchone()
-    lookup = _free(db, "export_jobs", f"state = '{JobState.UNCERTAIN}' AND erp = ?", (erp,))
-    claims = db.execute(
-        f"SELECT min(lease_until), count(*) FROM export_jobs WHERE state = '{JobState.CLAIMED}' AND erp = ?",
-        (erp,),
-    ).fetchone()
-    notice = _free(db, "notices", "state = 'waiting'", ())
+    until, export, lookup, lease, claimed, notice = row
     return Due(
         now=now,
-        export=max(export[0], until) if export else None,
+        export=None if export is None else max(export, until or 0),
         lookup=lookup,
-        lease=claims[0],
+        lease=lease,
         notice=notice,
-        paused=until > now,
-        claimed=claims[1],
+        paused=(until or 0) > now,
+        claimed=claimed,
     )
-
-
-def _free(db: Database, table: str, which: str, given: tuple[str, ...]) -> int | None:
-    """The earliest moment at which a row may be taken: its own time, or the end of the lease upon it."""
-    row = db.execute(
-        f"SELECT min(CASE WHEN lease_until IS NULL OR lease_until < run_at THEN run_at ELSE lease_until + 1 END)"
-        f" FROM {table} WHERE {which}",
-        given,
-    ).fetchone()
-    return None if row[0] is None else int(row[0])
