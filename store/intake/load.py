@@ -73,7 +73,7 @@ def _json(
     directory.refresh(db, actor).require_sender()
     ordinal, first = next(json_stream.records(path), (0, None))
     if first is None and not ordinal:
-        raise damaged(path.name, "it holds an empty list")
+        raise damaged(path.name, "it holds no record")
     if not ordinal and isinstance(first, dict) and "request_name" in first:
         source = Source("procore", safe(path.name), lambda: event.read(path.name, first))
     elif not ordinal and not _is_requisition(first):

@@ -8,6 +8,8 @@ from typing import Any, BinaryIO, cast
 
 import msgspec
 
+from store.domain.errors import StoreError
+
 _PREFIX = 4
 
 
@@ -42,9 +44,16 @@ class Spool:
         self._encoder = msgspec.msgpack.Encoder()
 
     def put(self, parcel: Parcel) -> None:
-        """Append a parcel."""
+        """Append a parcel. Raises StoreError where the temporary folder is full."""
         frame = self._encoder.encode(parcel)
-        self._file.write(len(frame).to_bytes(_PREFIX, "big") + frame)
+        try:
+            self._file.write(len(frame).to_bytes(_PREFIX, "big") + frame)
+        except OSError as error:
+            raise StoreError(
+                "The import ran out of room",
+                why=f"its temporary file cannot grow: {error.strerror or error}",
+                fix="Free some space in the temporary folder (TMPDIR); nothing was imported",
+            ) from error
 
     def read(self) -> Iterator[Parcel]:
         """The parcels in the order in which they were put."""

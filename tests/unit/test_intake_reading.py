@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ def test_keys_numbers_and_answers() -> None:
     assert (key(7), key("7"), key("  a")) == ("7", "7", "  a")
     assert (whole(3), whole("12")) == (3, 12)
     assert [yes(x) for x in ("yes", "No", "", "TRUE")] == [True, False, False, True]
-    for function, value in (
+    wrong: list[tuple[Callable[[Any], object], Any]] = [
         (key, " "),
         (key, True),
         (key, 1.0),
@@ -55,9 +56,10 @@ def test_keys_numbers_and_answers() -> None:
         (whole, "-1"),
         (whole, "1.0"),
         (yes, "x"),
-    ):
+    ]
+    for function, value in wrong:
         with pytest.raises(BadInput):
-            function(value)  # type: ignore[operator]
+            function(value)
 
 
 # -- JSON ------------------------------------------------------------------------------------------------------
