@@ -20,7 +20,7 @@ from erp.lock import WorkerLock
 from erp.notices import Mailer
 from erp.process import place
 from erp.settings import WorkerSettings
-from store import due, periods, workers
+from store import due, notices, periods, workers
 from store.domain.errors import PayappError, SettingsError
 from store.due import Due
 
@@ -128,6 +128,7 @@ class Worker:
         eventlog.info("worker.started", worker=self.id, erp=self.profile.name, pid=os.getpid())
         if self._lock:
             await self._export.expire(sole=True)
+            await self.db.write(notices.expire, self.id)
 
     async def _drain(self) -> None:
         """Finish what is being sent, give the rest back, say goodbye."""

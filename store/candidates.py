@@ -112,6 +112,26 @@ def lines(db: Database, ids: Sequence[int]) -> dict[int, tuple[Line, ...]]:
     }
 
 
+def outdated(db: Database, ids: Sequence[int]) -> dict[int, tuple[str, int, int]]:
+    """Of these invoices (a few hundred) those whose previous application in the store has other totals by now.
+
+    By invoice: the first such line's item, column G of the previous application as this one has it, and as it is.
+    """
+    found = db.execute(
+        "SELECT own.invoice_id, own.item, own.total_before,"
+        " coalesce(before.work_before + before.work_now + before.stored_now, 0)"
+        " FROM invoices i"
+        " JOIN invoices p ON p.commitment_id = i.commitment_id AND p.application = i.application - 1"
+        " JOIN invoice_lines own ON own.invoice_id = i.id"
+        " LEFT JOIN invoice_lines before ON before.invoice_id = p.id AND before.item = own.item"
+        f" WHERE i.id IN ({', '.join('?' * len(ids))}) AND own.total_before <>"
+        " coalesce(before.work_before + before.work_now + before.stored_now, 0)"
+        " ORDER BY own.invoice_id, own.position DESC",
+        list(ids),
+    )
+    return {row[0]: (row[1], row[2], row[3]) for row in found.fetchall()}
+
+
 def bill(
     of: Candidate, own: Sequence[Line], *, company: str, erp: str, accounting_date: date, description: str
 ) -> Bill:

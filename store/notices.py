@@ -238,6 +238,17 @@ def release(db: Database, worker: str, notices: Sequence[Notice]) -> None:
             _close(db, worker, notice, "attempts = attempts - 1", ())
 
 
+def expire(db: Database, sole_worker: str) -> int:
+    """End the claims of all other workers at once: this one holds the SQLite database's lock, so none of them lives."""
+    with db.transaction():
+        found = db.execute(
+            "UPDATE notices SET worker = NULL, lease_until = NULL"
+            " WHERE state = 'waiting' AND worker IS NOT NULL AND worker <> ? RETURNING id",
+            (sole_worker,),
+        ).fetchall()
+        return len(found)
+
+
 def _close(db: Database, worker: str, notice: Notice, values: str, given: tuple[object, ...]) -> bool:
     with db.transaction():
         found = db.execute(

@@ -90,9 +90,13 @@ def plan(db: Database, actor: Actor, ids: Sequence[int], terms: Terms) -> tuple[
     going: list[Going] = []
     stays: list[Stay] = []
     for chunk in candidates.load(db, ids):
-        own = candidates.lines(db, [candidate.id for candidate in chunk])
+        numbers = [candidate.id for candidate in chunk]
+        own = candidates.lines(db, numbers)
+        outdated = candidates.outdated(db, numbers)
         for candidate in chunk:
             judged = _judge(actor, candidate, own.get(candidate.id, ()), terms, known)
+            if isinstance(judged, Going) and candidate.id in outdated:
+                judged = stay(candidate, "previous", _outdated(candidate, *outdated[candidate.id]))
             if isinstance(judged, Stay):
                 stays.append(judged)
             else:
@@ -157,6 +161,15 @@ def _footing(candidate: Candidate, own: Sequence[Line]) -> None:
         raise Blocked(
             "Its amounts do not foot", why=wrong[0], fix="Reject it (r), so that the project corrects it"
         )
+
+
+def _outdated(candidate: Candidate, item: str, ours: int, theirs: int) -> Blocked:
+    return Blocked(
+        "Its previous application is not the one it was made from",
+        why=f"line {item} has {show(ours, candidate.currency)} before, the previous application has"
+        f" {show(theirs, candidate.currency)}",
+        fix="Reject it (r), so that the project corrects it",
+    )
 
 
 def _date(candidate: Candidate, terms: Terms, known: Sequence[Period]) -> date:

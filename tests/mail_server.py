@@ -6,11 +6,11 @@ import email
 import email.policy
 import socket
 import ssl
-import subprocess
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, Self
 
+import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
@@ -77,15 +77,10 @@ def login(user: str, password: str) -> Any:
 
 
 def certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
-    """A certificate of its own for 127.0.0.1, and the context of a server that shows it."""
-    key, cert = folder / "key.pem", folder / "cert.pem"
-    subprocess.run(
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=127.0.0.1"
-        f" -addext subjectAltName=IP:127.0.0.1 -keyout {key.name} -out {cert.name}".split(),
-        check=True,
-        capture_output=True,
-        cwd=folder,
-    )
+    """The certificate of an authority of its own, and the context of a server for 127.0.0.1 that it vouches for."""
+    authority = trustme.CA()
+    cert = folder / "cert.pem"
+    authority.cert_pem.write_to_path(cert)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(cert, key)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
     return cert, context

@@ -136,12 +136,18 @@ def connector(books: Books) -> Connector:
         from erp.connectors.sandbox import Sandbox, SandboxSettings
 
         sandbox = _options(books, SandboxSettings)
-        return Sandbox(msgspec.structs.replace(sandbox, file=str(folder / sandbox.file)), books.profile())
+        return Sandbox(
+            msgspec.structs.replace(sandbox, file=str(configuration.anchored(sandbox.file, folder))),
+            books.profile(),
+        )
     if name == "files":
         from erp.connectors.files import Files, FilesSettings
 
         files = _options(books, FilesSettings)
-        return Files(msgspec.structs.replace(files, folder=str(folder / files.folder)), books.profile())
+        return Files(
+            msgspec.structs.replace(files, folder=str(configuration.anchored(files.folder, folder))),
+            books.profile(),
+        )
     raise SettingsError(
         f"{books.path}: erp.connector is {name!r}, which payapp does not know", fix="Use sandbox or files"
     )

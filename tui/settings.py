@@ -62,15 +62,28 @@ def load(path: Path) -> Settings:
         raise SettingsError(
             f"The settings file {path} cannot be used", why=str(error), fix="Mend that key"
         ) from None
-    if url := os.environ.get("PAYAPP_DATABASE"):
-        return msgspec.structs.replace(settings, database=DatabaseSettings(url))
+    url = os.environ.get("PAYAPP_DATABASE") or _anchored_url(settings.database.url, path.parent)
     return msgspec.structs.replace(
-        settings, database=DatabaseSettings(_anchored(settings.database.url, path.parent))
+        settings,
+        database=DatabaseSettings(url),
+        mail=settings.mail and _anchored_mail(settings.mail, path.parent),
     )
 
 
-def _anchored(url: str, folder: Path) -> str:
+def _anchored_url(url: str, folder: Path) -> str:
     """A SQLite path that is relative, seen from the settings file's folder."""
-    if not url.startswith("sqlite:"):
-        return url
-    return f"sqlite:{(folder / Path(url.removeprefix('sqlite:')).expanduser()).resolve()}"
+    return f"sqlite:{anchored(url.removeprefix('sqlite:'), folder)}" if url.startswith("sqlite:") else url
+
+
+def _anchored_mail(mail: MailSettings, folder: Path) -> MailSettings:
+    """The files that mail names, seen from the settings file's folder."""
+    return msgspec.structs.replace(
+        mail,
+        password_file=mail.password_file and str(anchored(mail.password_file, folder)),
+        ca_file=mail.ca_file and str(anchored(mail.ca_file, folder)),
+    )
+
+
+def anchored(path: str, folder: Path) -> Path:
+    """A path of the settings file, seen from that file's folder."""
+    return (folder / Path(path).expanduser()).resolve()

@@ -394,3 +394,16 @@ def test_a_failing_audit_takes_the_decision_with_it(
     with pytest.raises(RuntimeError):
         review.reject(db, approver, mark(db, number), "x")
     assert state(db, number) == "ready_to_export" and notices.of_invoice(db, number) == []
+
+
+def test_a_previous_application_that_has_changed_since_blocks_the_next_one(
+    db: Database, approver: Actor
+) -> None:
+    first = make(db, "1", erp_status="synced")
+    second = make(db, "2", application=2, lines=(line(work=50_000, before=100_000, held=5_000),))
+    assert review.plan_export(db, approver, mark(db, second), PROFILE).stays == ()
+    with db.transaction():
+        db.execute("UPDATE invoice_lines SET work_now = work_now + 1 WHERE invoice_id = ?", (first,))
+    with pytest.raises(Blocked, match=r"1,000\.00 before.*1,000\.01"):
+        review.accept(db, approver, mark(db, second), PROFILE)
+    assert state(db, second) == "ready_to_export"

@@ -43,7 +43,4 @@ async def _run(of: Worker, *, until_idle: bool, wait: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    try:
-        await of.run(stop, until_idle=until_idle, wait=wait)
-    finally:
-        await of.connector.close()
+    await of.run(stop, until_idle=until_idle, wait=wait)
