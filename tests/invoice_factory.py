@@ -38,7 +38,7 @@ def make(
     lines: tuple[Line, ...] | None = None,
 ) -> int:
     """One invoice; returns its id. Vendor, project and commitment are made when they are not there."""
-    own = lines or (line(),)
+    own = lines or (line(before=(application - 1) * 100_000),)
     total = summarize(own)
     with db.pw.bind_ctx(TABLES, bind_refs=False, bind_backrefs=False), db.transaction():
         who, _ = Vendor.get_or_create(source_id=vendor_ref, defaults={"name": vendor, "erp_ref": vendor_ref})
