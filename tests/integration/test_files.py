@@ -174,9 +174,10 @@ async def test_a_crash_at_any_step_neither_loses_the_file_nor_shows_it_twice(
         [answer] = await later.find([make_bill(1)])
         if isinstance(answer, Missing):
             assert seen == []
-            [answer] = await later.post([make_bill(1)])
-        assert isinstance(answer, Booked)
-        assert await later.post([make_bill(1)]) == [answer]
+        [booked] = await later.post([make_bill(1)])
+        assert isinstance(booked, Booked)
+        assert isinstance(answer, Missing) or answer == booked
+        assert await later.post([make_bill(1)]) == [booked]
         await later.close()
         appeared = [name for name in seen if name.endswith(".csv")] + [
             path.name for path in drop.glob("payapp-*.csv")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,23 +45,23 @@ def reject(db: Database, by: Actor, *addresses: str, **values: str) -> None:
             by,
             "ACME BUILDERS",
             [
-                Rejection(
-                    **{
-                        "invoice_id": number,
-                        "invoice_uuid": bill.key.rpartition(":")[0],
-                        "name": bill.number,
-                        "vendor": "Apex",
-                        "project": "24-101",
-                        "commitment": "SC-1",
-                        "period": "October",
-                        "gross": "1.00",
-                        "reason": "Wrong retainage",
-                        "creator_name": "Maria",
-                        "creator_email": address,
-                        "sender_name": "Maria",
-                        "sender_email": address,
-                        **values,
-                    }
+                dataclasses.replace(
+                    Rejection(
+                        invoice_id=number,
+                        invoice_uuid=bill.key.rpartition(":")[0],
+                        name=bill.number,
+                        vendor="Apex",
+                        project="24-101",
+                        commitment="SC-1",
+                        period="October",
+                        gross="1.00",
+                        reason="Wrong retainage",
+                        creator_name="Maria",
+                        creator_email=address,
+                        sender_name="Maria",
+                        sender_email=address,
+                    ),
+                    **values,
                 )
                 for number, bill, address in zip(ids, bills, addresses, strict=True)
             ],
@@ -235,7 +236,7 @@ async def test_a_server_that_wants_us_to_log_in_is_our_settings_fault(
 @pytest.fixture
 def secured(tmp_path: Path) -> Iterator[tuple[MailServer, Path]]:
     cert, context = certificate(tmp_path)
-    options = {"tls_context": context, "require_starttls": True, "auth_required": True}
+    options: dict[str, Any] = {"tls_context": context, "require_starttls": True, "auth_required": True}
     with MailServer(authenticator=login("payapp", "s3cret"), **options) as server:
         yield server, cert
 

@@ -1,5 +1,6 @@
 """The decisions, through their public door, on both databases."""
 
+from collections.abc import Callable
 from datetime import date
 
 import msgspec
@@ -24,7 +25,7 @@ from store.domain.errors import (
 from store.domain.outcome import Booked, Period, Refused
 from store.domain.selection import Marked, Matching
 from store.domain.status import ProjectView, View
-from store.outbox import Job
+from store.job import Job
 from store.query import digest, matched
 
 PROFILE = profiles.load("sandbox")
@@ -117,12 +118,13 @@ def test_an_empty_reason_is_refused(db: Database, approver: Actor, reason: str) 
 def test_who_lacks_level_or_privilege_may_not_decide(db: Database, login: str) -> None:
     number = make(db, creator="someone@else.example")
     actor = directory.actor(db, login)
-    for decide in (
+    decisions: tuple[Callable[[], object], ...] = (
         lambda: review.accept(db, actor, mark(db, number), PROFILE),
         lambda: review.reject(db, actor, mark(db, number), "no"),
         lambda: review.recall(db, actor, mark(db, number)),
         lambda: review.set_export_values(db, actor, mark(db, number), description="x"),
-    ):
+    )
+    for decide in decisions:
         with pytest.raises(NotPermitted):
             decide()
     assert state(db, number) == "ready_to_export"
@@ -292,10 +294,11 @@ def test_what_is_being_sent_can_be_neither_rejected_nor_recalled(db: Database, a
     review.accept(db, approver, mark(db, number), PROFILE)
     jobs = outbox.claim(db, "sandbox", "w1", limit=10, lease_ms=60_000, concurrency=1)
     assert outbox.fence(db, "w1", jobs)
-    for decide in (
+    decisions: tuple[Callable[[], object], ...] = (
         lambda: review.reject(db, approver, mark(db, number), "x"),
         lambda: review.recall(db, approver, mark(db, number)),
-    ):
+    )
+    for decide in decisions:
         with pytest.raises(Disallowed):
             decide()
     assert state(db, number) == "exporting"

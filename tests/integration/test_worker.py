@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -453,9 +454,13 @@ async def test_on_postgresql_many_share_the_queue(db: Database, books: Path, qui
 async def test_on_postgresql_cut_connections_are_made_anew(db: Database, books: Path, quick: Profile) -> None:
     queued(db, 40)
     worker = Worker(db, sandbox_on(books, quick, seconds_per_bill=0.01), None, SETTINGS)
+
+    def reached(count: int) -> bool:
+        return len(sandbox.ledger(books)) >= count
+
     async with running(worker):
         for booked in (5, 15, 25):
-            await until(lambda booked=booked: len(sandbox.ledger(books)) >= booked)
+            await until(partial(reached, booked))
             cut(db.url)
         await until(lambda: done_count(db.url) == 40)
     assert len(sandbox.ledger(books)) == 40

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mail_server import MailServer
@@ -107,7 +108,8 @@ def test_the_walk_of_the_readme(folder: Path, mail: MailServer) -> None:
     assert [kind for kind, _ in parts].count("keys") >= 2
     for kind, lines in parts:
         walker.console(lines) if kind == "console" else walker.keys(lines)
-    states = dict(rows(folder / "walk" / "payapp.db", "SELECT number, erp_status FROM invoices"))
+    found = rows(folder / "walk" / "payapp.db", "SELECT number, erp_status FROM invoices")
+    states: dict[str, str] = dict(found)
     assert states.pop("201-006") == "ready_to_export", walker.screens
     assert set(states.values()) == {"synced"}, walker.screens[-1]
     numbers = [row[0] for row in rows(folder / "walk" / "sandbox.db", "SELECT number FROM bills")]
@@ -121,7 +123,7 @@ def test_the_walk_of_the_readme(folder: Path, mail: MailServer) -> None:
     assert "Retainage is 5 percent by contract" in message.get_content()
 
 
-def rows(file: Path, sql: str) -> list[tuple[str, ...]]:
+def rows(file: Path, sql: str) -> list[Any]:
     connection = sqlite3.connect(file)
     try:
         return connection.execute(sql).fetchall()

@@ -13,7 +13,8 @@ from export_case import make_bill
 from erp import parcel, profiles
 from erp.connector import ParcelRefusedError, UnavailableError
 from store.domain.bill import Bill, encode
-from store.domain.outcome import Answer, Booked, Later, Missing, Refused, Split, Unknown
+from store.domain.outcome import Answer, Booked, Later, Missing, Period, Refused, Split, Unknown
+from store.domain.profile import Finding
 from store.job import Job
 
 Reply = Callable[[Sequence[Bill]], Awaitable[Any]]
@@ -32,6 +33,18 @@ class Wayward:
         return await self._reply(bills)
 
     find = post
+
+    async def check(self, _bills: Sequence[Bill]) -> dict[str, list[Finding]]:
+        raise NotImplementedError
+
+    async def periods(self) -> Sequence[Period]:
+        raise NotImplementedError
+
+    async def exists(self, _ref: str) -> bool:
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        raise NotImplementedError
 
 
 def job(n: int, sends: int = 0, **changes: Any) -> Job:
@@ -140,10 +153,12 @@ async def test_a_cancelled_sending_stays_cancelled() -> None:
         dict(zip(("payload", "payload_sha256"), encode(make_bill(2)), strict=True)),
     ],
 )
-async def test_a_changed_payload_never_leaves(tampered: dict[str, str]) -> None:
+async def test_a_changed_payload_never_leaves(tampered: dict[str, Any]) -> None:
     connector = Wayward(saying(Booked(KEYS[1], "R2")))
     results = dict(await parcel.post(connector, [stray := job(1, **tampered), good := job(2)]))
-    assert results[stray].code == "payload.changed"
+    refusal = results[stray]
+    assert isinstance(refusal, Refused)
+    assert refusal.code == "payload.changed"
     assert results[good] == Booked(KEYS[1], "R2")
     assert connector.asked == [[KEYS[1]]]
 
