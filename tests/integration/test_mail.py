@@ -35,7 +35,7 @@ def settings(port: int, **values: Any) -> MailSettings:
     )
 
 
-def reject(db: Database, by: Actor, *addresses: str, **values: str) -> None:
+def reject(db: Database, by: Actor, *addresses: str, **values: Any) -> None:
     """One rejected invoice per address."""
     bills = [make_bill(n) for n in range(1, len(addresses) + 1)]
     ids = queue_jobs(db, bills, erp="nobody")
