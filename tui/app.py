@@ -45,6 +45,7 @@ class DeskApp(App[None]):
         self.desk = desk
         self._ascii = ascii_only
         self._feed = desk.db.changes()
+        self._next_look: asyncio.TimerHandle | None = None
 
     def on_mount(self) -> None:
         """Put the tools up, open the first one that the user may see, and look for changes."""
@@ -52,16 +53,20 @@ class DeskApp(App[None]):
         self.install_screen(InvoicesScreen(self.desk), INVOICES)
         self.install_screen(CommitmentsScreen(self.desk), COMMITMENTS)
         self.push_screen(INVOICES if self.desk.me.sees_erp else COMMITMENTS)
-        self.set_interval(LOOK, self._look)
+        self._look()
         if self.desk.me.is_approver:
             self.set_interval(TEND, self._tend)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.exit)
 
     def on_unmount(self) -> None:
-        """Give the feed's connection back."""
+        """Stop looking, and give the feed's connection back."""
+        if self._next_look is not None:
+            self._next_look.cancel()
         self._feed.close()
 
     def _look(self) -> None:
+        # The loop's own timer: Textual's goes through its messages, and costs several times as much while idle.
+        self._next_look = asyncio.get_running_loop().call_later(LOOK, self._look)
         try:
             with self.desk.db.translated():
                 changed = self._feed.changed()

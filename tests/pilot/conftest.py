@@ -11,7 +11,7 @@ from hand import NOW, PROFILE, VENDORS, Counter, Hand, Start, add_invoice
 
 from store import directory
 from store.db import Database
-from store.models import BillingPeriod, Commitment, CommitmentLine, ErpPeriod, Project, User, Vendor
+from store.models import BillingPeriod, ErpPeriod, Project, User, Vendor
 from tui.app import DeskApp
 from tui.bootstrap import Desk
 from tui.screens.gestures import GestureScreen
@@ -28,40 +28,24 @@ def books(sqlite_db: Database) -> Database:
         ErpPeriod.create(
             erp="sandbox", start_date="2026-10-01", end_date="2026-10-31", is_open=True, fetched_at=NOW
         )
-        places = []
-        for n, name in enumerate(VENDORS, 1):
-            vendor = Vendor.create(source_id=f"v{n}", name=name, erp_ref=f"V{n}")
-            place = Commitment.create(
-                source_id=f"c{n}", project=project, vendor=vendor, number=f"SC-{n}", title=f"Work {n}",
-                kind="subcontract", currency="USD", retainage_bp=1000, erp_ref=f"C{n}",
-            )  # fmt: skip
-            for k in (1, 2):
-                CommitmentLine.create(
-                    commitment=place, position=k, item=str(k), item_type="contract_item", cost_code="03-300",
-                    description=f"Item {k}", scheduled=10_000_000,
-                )  # fmt: skip
-            places.append(place)
-        for n, place in zip(range(10), itertools.cycle(places), strict=False):
-            add_invoice(
-                db, place, f"R-{n:02}", "ready_to_export", 100_000 + 1_000 * n, sender=maria, sent_at=NOW,
-                changed_since=n == 4,
+        vendors = [
+            Vendor.create(source_id=f"v{n}", name=name, erp_ref=f"V{n}") for n, name in enumerate(VENDORS, 1)
+        ]
+        for n, vendor in zip(range(10), itertools.cycle(vendors), strict=False):
+            add_invoice(project, vendor, f"R-{n:02}", "ready_to_export", 100_000 + 1_000 * n, sender=maria,
+                sent_at=NOW, changed_since=n == 4,
             )  # fmt: skip
         for n in range(2):
-            add_invoice(
-                db, places[0], f"F-{n:02}", "failed_to_export", sender=maria, error_code="cost_code.unknown",
-                error_cause="Cost code 03-300 is not in the job", error_fix="Add it in the ERP, then retry (x)",
+            add_invoice(project, vendors[0], f"F-{n:02}", "failed_to_export", sender=maria,
+                error_code="cost_code.unknown", error_cause="Cost code 03-300 is not in the job",
+                error_fix="Add it in the ERP, then retry (x)",
             )  # fmt: skip
-        add_invoice(db, places[1], "S-00", "synced", sender=maria, origin_id="B-1")
+        add_invoice(project, vendors[1], "S-00", "synced", sender=maria, origin_id="B-1")
         for n in range(2):
-            add_invoice(db, places[1], f"N-{n:02}", "not_sent", status="under_review")
-        add_invoice(
-            db,
-            places[2],
-            "N-99",
-            "not_sent",
-            outcome="rejected",
+            add_invoice(project, vendors[1], f"N-{n:02}", "not_sent", status="under_review")
+        add_invoice(project, vendors[2], "N-99", "not_sent", outcome="rejected",
             outcome_reason="Wrong [/] retainage on line 1",
-        )
+        )  # fmt: skip
     return db
 
 

@@ -14,7 +14,7 @@ from textual.widgets import Static
 from store.db import Database
 from store.domain.money import hash_part
 from store.domain.profile import Kind, Profile, Rule
-from store.models import Commitment, Invoice, InvoiceLine
+from store.models import Commitment, CommitmentLine, Invoice, InvoiceLine, Project, Vendor
 from tui.app import DeskApp
 from tui.screens.commitments import CommitmentsScreen
 from tui.screens.gestures import GestureScreen
@@ -150,21 +150,34 @@ def number_of(db: Database, invoice_id: int) -> str:
 
 
 def add_invoice(
-    db: Database, commitment: Commitment, number: str, state: str, work: int = 100_000, **values: object
+    project: Project,
+    vendor: Vendor,
+    number: str,
+    state: str,
+    work: int = 100_000,
+    **values: object,
 ) -> int:
-    """One invoice of two lines that foots: ``work`` and twice as much, a tenth retained."""
+    """One invoice of two lines that foots, the first one on a commitment of its own: ``work`` and twice as much."""
+    commitment = Commitment.create(
+        source_id=f"c-{number}", project=project, vendor=vendor, number=f"SC-{number}", title=f"Work {number}",
+        kind="subcontract", currency="USD", retainage_bp=1000, erp_ref=f"C-{number}",
+    )  # fmt: skip
+    for k in (1, 2):
+        CommitmentLine.create(
+            commitment=commitment, position=k, item=str(k), item_type="contract_item", cost_code="03-300",
+            description=f"Item {k}", scheduled=10_000_000,
+        )  # fmt: skip
     amounts = (work, 2 * work)
     gross = sum(amounts)
     retained = gross // 10
-    count = Invoice.select().where(Invoice.commitment == commitment).count()
     fields: dict[str, object] = {
-        "uuid": f"uuid-{commitment.id}-{number}",
+        "uuid": f"uuid-{number}",
         "source": "test",
-        "source_id": f"{commitment.id}-{number}",
+        "source_id": number,
         "commitment": commitment,
-        "project": commitment.project,
-        "vendor": commitment.vendor,
-        "application": count + 1,
+        "project": project,
+        "vendor": vendor,
+        "application": 1,
         "number": number,
         "period_start": "2026-10-01",
         "period_end": "2026-10-31",

@@ -12,7 +12,7 @@ from store.db import Database
 from store.db import open as open_db
 from store.directory import actor
 from store.domain.selection import Marked
-from store.models import Commitment
+from store.models import Project, Vendor
 from tui.screens.confirm import ConfirmExport
 from tui.screens.dry_run import DryRunScreen
 from tui.screens.edit import EditScreen
@@ -113,7 +113,7 @@ async def test_the_date_and_the_description_are_taken_and_a_bad_date_is_refused(
 async def test_what_cannot_go_is_shown_with_cause_and_fix_and_stays_marked(
     start: Start, books: Database
 ) -> None:
-    add_invoice(books, Commitment.get_by_id(1), "A-NUMBER-THAT-IS-TOO-LONG", "ready_to_export")
+    add_invoice(Project.get_by_id(1), Vendor.get_by_id(1), "A-NUMBER-THAT-IS-TOO-LONG", "ready_to_export")
     async with start() as hand:
         await confirming(hand, "A", "x")
         assert "Cannot go, and stays (1)" in hand.text("#plan")
@@ -121,7 +121,7 @@ async def test_what_cannot_go_is_shown_with_cause_and_fix_and_stays_marked(
         assert "Set a shorter ERP invoice number (D)" in hand.text("#plan")
         await hand.pilot.press("y")
         await hand.says("10 accepted")
-        await hand.says("A-NUMBER-THAT-IS-TOO-LONG (SC-1) stay")
+        await hand.says("A-NUMBER-THAT-IS-TOO-LONG (SC-A-NUMBER-THAT-IS-TOO-LONG) stay")
         await hand.until(lambda: hand.marked() == {"A-NUMBER-THAT-IS-TOO-LONG"})
 
 

@@ -8,7 +8,7 @@ from textual.geometry import Size
 from store.db import Database
 from store.db import open as open_db
 from store.domain.status import ProjectView, View
-from store.models import Commitment
+from store.models import Project, Vendor
 from tui.screens.commitments import CommitmentsScreen
 from tui.screens.help import HelpScreen
 from tui.screens.more import MoreScreen
@@ -42,7 +42,7 @@ async def test_every_moving_key_moves(start: Start) -> None:
 async def test_a_long_list_flips_half_a_page_at_its_edge(start: Start, books: Database) -> None:
     with books.transaction():
         for n in range(60):
-            add_invoice(books, Commitment.get_by_id(1), f"L-{n:02}", "ready_to_export")
+            add_invoice(Project.get_by_id(1), Vendor.get_by_id(1), f"L-{n:02}", "ready_to_export")
     async with start() as hand:
         table = hand.invoices.table
         await hand.press(*["j"] * table.height)
@@ -248,7 +248,7 @@ async def test_other_peoples_text_is_harmless_everywhere(start: Start) -> None:
 
 async def test_money_is_never_cut_whatever_its_size(start: Start, books: Database) -> None:
     with books.transaction():
-        add_invoice(books, Commitment.get_by_id(1), "BIG", "ready_to_export", -33_333_333_333)
+        add_invoice(Project.get_by_id(1), Vendor.get_by_id(1), "BIG", "ready_to_export", -33_333_333_333)
     async with start() as hand:
         await hand.press("5")
         text = "\n".join(line.text for line in hand.invoices.table._drawn)
@@ -338,3 +338,17 @@ async def test_quit(start: Start) -> None:
         async with start() as hand:
             await hand.pilot.press(key)
             await hand.until(lambda: not hand.app.is_running or hand.app._exit)
+
+
+async def test_keys_typed_behind_a_filter_wait_for_it(start: Start) -> None:
+    async with start() as hand:
+        for key in ("slash", *"bell", "enter", "space", "j", "space"):
+            await hand.pilot.press(key)
+        await hand.idle()
+        await hand.until(lambda: hand.marked() == {"R-01", "R-07"})
+        for key in ("3", "space"):
+            await hand.pilot.press(key)
+        await hand.idle()
+        await hand.press("backslash")
+        await hand.until(lambda: hand.listed() == ["F-00", "F-01"])
+        assert hand.marked() == set()

@@ -34,6 +34,7 @@ class GestureScreen(ListingScreen[V], Generic[V]):
         self.say("")
         self.table.range_from = None
         self.table.forget_widths()
+        self.hold()
         self.request()
 
     def _view_number(self, number: int) -> None:
@@ -80,7 +81,7 @@ class GestureScreen(ListingScreen[V], Generic[V]):
         self.close_detail()
         box = self.query_one(FilterLine).box
         box.cursor_position = len(box.value)
-        box.focus()
+        self.set_focus(box)
 
     def action_clear_filter(self) -> None:
         """All of the view again."""
@@ -119,6 +120,7 @@ class GestureScreen(ListingScreen[V], Generic[V]):
         self.run_worker(self._mark_clean(), group="marking", exclusive=True)
 
     async def _mark_clean(self) -> None:
+        await self._listed.wait()
         listing = self.table.listing
         pairs = list(zip(listing.ids, listing.versions, strict=True))
         try:
@@ -139,6 +141,10 @@ class GestureScreen(ListingScreen[V], Generic[V]):
 
     def action_mark_every(self) -> None:
         """All matches, flagged ones too."""
+        self.run_worker(self._mark_every(), group="marking", exclusive=True)
+
+    async def _mark_every(self) -> None:
+        await self._listed.wait()
         listing = self.table.listing
         self.marks.add(zip(listing.ids, listing.versions, strict=True))
         self.say(f"All {len(listing.ids):,} matches are marked, flagged ones too.")
@@ -146,6 +152,10 @@ class GestureScreen(ListingScreen[V], Generic[V]):
 
     def action_invert(self) -> None:
         """What is marked is not, within the filter."""
+        self.run_worker(self._invert(), group="marking", exclusive=True)
+
+    async def _invert(self) -> None:
+        await self._listed.wait()
         listing = self.table.listing
         self.marks.invert(zip(listing.ids, listing.versions, strict=True))
         self.marks_changed()
@@ -188,7 +198,7 @@ class GestureScreen(ListingScreen[V], Generic[V]):
             return
         if not self.has_class("wide"):
             self.add_class("reading")
-        self.pane.focus()
+        self.set_focus(self.pane)
         self._show_detail()
 
     def close_detail(self) -> bool:
@@ -284,6 +294,7 @@ class GestureScreen(ListingScreen[V], Generic[V]):
         self.run_worker(self._attempt(work), group="decide")
 
     async def _attempt(self, work: Coroutine[Any, Any, None]) -> None:
+        await self._listed.wait()
         try:
             await work
         except PayappError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -71,6 +72,9 @@ class ListingScreen(Screen[None], Generic[V]):
         self._own: set[int] = set()
         self._followed: set[int] = set()
         self._stale = self._reloading = False
+        # Set while the list is the one that was asked for last.
+        self._listed = asyncio.Event()
+        self._listed.set()
         self._waiting: dict[str, Timer] = {}
 
     # -- parts -------------------------------------------------------------------------------------------------
@@ -133,6 +137,7 @@ class ListingScreen(Screen[None], Generic[V]):
 
     def on_mount(self) -> None:
         """Show what there is."""
+        self.query_one(FilterLine).box.back = self.table
         self.show_lines()
         self.request()
 
@@ -162,8 +167,10 @@ class ListingScreen(Screen[None], Generic[V]):
                 except BadFilter as error:
                     self.query_one(FilterLine).point_at(error.position)
                     self.say(str(error))
+                    self.release()
                 except PayappError as error:
                     self.say(str(error))
+                    self.release()
         finally:
             self._reloading = False
 
@@ -215,9 +222,21 @@ class ListingScreen(Screen[None], Generic[V]):
             listing, self._cursors.pop(self.view, None), narrowed=self.query_text != self._shown_query
         )
         self._shown_query = self.query_text
+        self.release()
         self.marks_changed()
         self.show_lines()
         self.follow_cursor()
+
+    def hold(self) -> None:
+        """Another view or filter was asked for: keys wait until it is listed."""
+        self._listed.clear()
+        self.table.hold()
+
+    def release(self) -> None:
+        """What is listed is what was asked for, or it cannot be had; a filter still being typed is waited for."""
+        if "typing" not in self._waiting:
+            self.table.release()
+            self._listed.set()
 
     # -- what is said ------------------------------------------------------------------------------------------
 
@@ -349,11 +368,9 @@ class ListingScreen(Screen[None], Generic[V]):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter as it is typed."""
         event.stop()
+        if event.value == self.query_text:
+            return
         self.query_text = event.value
         self.say("")
+        self.hold()
         self._later("typing", TYPING, self.request)
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """The filter stays; the keys are the list's again."""
-        event.stop()
-        self.set_focus(self.table)

@@ -77,7 +77,7 @@ def _view(view: V, title: str, counts: Mapping[V, int], current: V, digit: int) 
 def filter_info(shown: int, total: int, sort: SortBy, *, descending: bool, only_marked: bool) -> str:
     """Matches and order, for the right end of the filter line."""
     marked = "marked only  " if only_marked else ""
-    return f"{marked}{shown:,} of {total:,}  Sort: {sort.value.capitalize()}{' v' if descending else ' ^'} "
+    return f" {marked}{shown:,} of {total:,}  Sort: {sort.value.capitalize()}{' v' if descending else ' ^'} "
 
 
 def marked_line(count: int, hidden: int, totals: Sequence[Totals], width: int) -> Line:

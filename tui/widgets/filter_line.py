@@ -6,6 +6,7 @@ from rich.highlighter import Highlighter
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Horizontal
+from textual.widget import Widget
 from textual.widgets import Input
 
 from tui.keymap import Place, bindings
@@ -30,11 +31,12 @@ class FilterInput(Input):
     """The box of the filter: Enter and Down go back to the list, nothing blinks."""
 
     BINDINGS = bindings(Place.FILTER)
+    # The list that the keys go back to; the screen sets it.
+    back: Widget | None = None
 
     def action_filter_done(self) -> None:
-        """Back to the list; the filter stays."""
-        self.screen.set_focus(None)
-        self.post_message(self.Submitted(self, self.value))
+        """Back to the list, at once: the next key is the list's; the filter stays."""
+        self.screen.set_focus(self.back)
 
 
 class FilterLine(Horizontal):

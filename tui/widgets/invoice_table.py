@@ -21,15 +21,14 @@ from textual.widget import Widget
 
 from store.invoices import Listing, Row, SortBy
 from tui.keymap import Place, bindings
-from tui.widgets.columns import PREFIX, Column, MoneyWidths, body, fit, heading
+from tui.widgets.columns import PREFIX, Column, MoneyWidths, fit, heading
+from tui.widgets.row_cache import RowCache
 
 Provider = Callable[[Sequence[int]], Awaitable[Sequence[Row]]]
 
 REVERSE = Style(reverse=True)
 BOLD = Style(bold=True)
 UNDERLINED = Style(bold=True, underline=True)
-# Rows kept beyond the window before those outside it are forgotten.
-KEPT = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +79,7 @@ class InvoiceTable(Widget, can_focus=True):
         self._provider = provider
         self._currency = currency
         self._listing = Listing(array("q"), array("q"))
-        self._rows: dict[int, Row] = {}
-        self._bodies: dict[int, tuple[Row, str]] = {}
+        self._rows = RowCache(currency)
         self._columns: tuple[Column, ...] = ()
         self._money = MoneyWidths()
         self._drawn: list[Drawn] = []
@@ -97,6 +95,8 @@ class InvoiceTable(Widget, can_focus=True):
         self.cursor = 0
         self.top = 0
         self.range_from: int | None = None
+        self._held = False
+        self._queued: list[Callable[[], None]] = []
 
     # -- what is listed ----------------------------------------------------------------------------------------
 
@@ -197,34 +197,54 @@ class InvoiceTable(Widget, can_focus=True):
         if self.current != was:
             self.post_message(self.CursorMoved(self.current, by_hand))
 
+    def hold(self) -> None:
+        """Another filter or view is being read: keys wait for it, so that none acts on what is about to go."""
+        self._held = True
+
+    def release(self) -> None:
+        """The list is what was asked for: do what was pressed meanwhile."""
+        self._held = False
+        queued, self._queued = self._queued, []
+        for call in queued:
+            call()
+
+    def _do(self, call: Callable[[], None]) -> None:
+        if self._held:
+            self._queued.append(call)
+        else:
+            call()
+
     def action_cursor_down(self) -> None:
         """One down."""
-        self.move(self.cursor + 1)
+        self._do(lambda: self.move(self.cursor + 1))
 
     def action_cursor_up(self) -> None:
         """One up."""
-        self.move(self.cursor - 1)
+        self._do(lambda: self.move(self.cursor - 1))
 
     def action_page_down(self) -> None:
         """A page down."""
-        self._page(self.height)
+        self._do(lambda: self._page(self.height))
 
     def action_page_up(self) -> None:
         """A page up."""
-        self._page(-self.height)
+        self._do(lambda: self._page(-self.height))
 
     def action_first(self) -> None:
         """To the top."""
-        self.move(0)
+        self._do(lambda: self.move(0))
 
     def action_last(self) -> None:
         """To the end."""
-        self.move(len(self._listing.ids) - 1)
+        self._do(lambda: self.move(len(self._listing.ids) - 1))
 
     # -- marking -----------------------------------------------------------------------------------------------
 
     def action_mark(self) -> None:
         """Mark or unmark, and move down."""
+        self._do(self._mark)
+
+    def _mark(self) -> None:
         self.toggle(self.cursor)
         self.move(self.cursor + 1)
 
@@ -235,6 +255,9 @@ class InvoiceTable(Widget, can_focus=True):
 
     def action_range(self) -> None:
         """Start a range here, or mark the one that was started."""
+        self._do(self._range)
+
+    def _range(self) -> None:
         if self.range_from is None:
             self.range_from = self.cursor if self._listing.ids else None
             self.paint()
@@ -253,15 +276,6 @@ class InvoiceTable(Widget, can_focus=True):
 
     # -- rows --------------------------------------------------------------------------------------------------
 
-    def _missing(self, first: int, last: int) -> list[int]:
-        ids, versions = self._listing.ids, self._listing.versions
-        found = []
-        for index in range(max(0, first), min(last, len(ids))):
-            row = self._rows.get(ids[index])
-            if row is None or row.version < versions[index]:
-                found.append(ids[index])
-        return found
-
     def _load(self) -> None:
         """Fetch what the window and its neighbours lack, unless that is under way."""
         if not self._loading and self._wanted():
@@ -269,8 +283,9 @@ class InvoiceTable(Widget, can_focus=True):
             self.run_worker(self._fetch(), group="rows")
 
     def _wanted(self) -> list[int]:
-        return self._missing(self.top, self.top + self.height) or self._missing(
-            self.top - self.height, self.top + 2 * self.height
+        top, height = self.top, self.height
+        return self._rows.missing(self._listing, top, top + height) or self._rows.missing(
+            self._listing, top - height, top + 2 * height
         )
 
     async def _fetch(self) -> None:
@@ -286,11 +301,7 @@ class InvoiceTable(Widget, can_focus=True):
             self._loading = False
 
     def _keep(self, rows: Sequence[Row]) -> None:
-        if len(self._rows) > KEPT:
-            near = set(self._listing.ids[max(0, self.top - self.height) : self.top + 2 * self.height])
-            self._rows = {number: row for number, row in self._rows.items() if number in near}
-            self._bodies.clear()
-        self._rows.update((row.id, row) for row in rows)
+        self._rows.keep(rows, self._listing.ids[max(0, self.top - self.height) : self.top + 2 * self.height])
         money = self._money.grown(rows, self._currency)
         if money != self._money:
             self._money = money
@@ -307,7 +318,7 @@ class InvoiceTable(Widget, can_focus=True):
 
     def _lay_out(self) -> None:
         self._columns = fit(self.size.width, self._money, with_status=self.with_status)
-        self._bodies.clear()
+        self._rows.lay_out(self._columns)
         self.paint()
 
     def paint(self) -> None:
@@ -341,7 +352,7 @@ class InvoiceTable(Widget, can_focus=True):
         row = self._rows.get(number)
         gutter = ">" if index == self.cursor else "|" if self._in_range(index) else " "
         prefix = f"{gutter}[{'x' if number in self.marks else ' '}]"
-        return Drawn(prefix, self._body(row) if row else "", index == self.cursor)
+        return Drawn(prefix, self._rows.text(row) if row else "", index == self.cursor)
 
     def _empty_text(self) -> str:
         return "  " + self.empty
@@ -350,12 +361,6 @@ class InvoiceTable(Widget, can_focus=True):
         if self.range_from is None:
             return False
         return min(self.range_from, self.cursor) <= index <= max(self.range_from, self.cursor)
-
-    def _body(self, row: Row) -> str:
-        kept = self._bodies.get(row.id)
-        if kept is None or kept[0] is not row:
-            kept = self._bodies[row.id] = (row, body(row, self._columns, self._currency))
-        return kept[1]
 
     def render_line(self, y: int) -> Strip:
         """One line: the header, or gutter and checkbox and a row."""
