@@ -67,12 +67,14 @@ class Database:
         with self.translated():
             return self.pw.execute_sql(sql.replace("?", "%s") if self.postgres else sql, params)
 
-    def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        """One statement for many rows, in the transaction under way."""
-        with self.translated():
+    def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
+        """One statement for many rows, in the transaction under way; returns how many rows it touched in all."""
+        with self.translated(), peewee.__exception_wrapper__:
             cursor = self.pw.cursor()
             cursor.executemany(sql.replace("?", "%s") if self.postgres else sql, rows)
+            touched = int(cursor.rowcount)
             cursor.close()
+        return touched
 
     def rows(self, query: peewee.BaseQuery) -> list[tuple[Any, ...]]:
         """The rows of a Peewee query as tuples, values as the columns hold them."""
