@@ -69,7 +69,8 @@ class Database:
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
         """One statement for many rows, in the transaction under way; returns how many rows it touched in all."""
-        with self.translated(), peewee.__exception_wrapper__:
+        # Peewee's own wrapper, which its execute_sql uses too: the drivers' errors become Peewee's.
+        with self.translated(), peewee.__exception_wrapper__:  # type: ignore[attr-defined] # not in its annotations
             cursor = self.pw.cursor()
             cursor.executemany(sql.replace("?", "%s") if self.postgres else sql, rows)
             touched = int(cursor.rowcount)
