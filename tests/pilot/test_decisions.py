@@ -30,10 +30,9 @@ def held(books: Database) -> Database:
 # -- export ----------------------------------------------------------------------------------------------------
 
 
-async def confirming(hand: Hand, *keys: str) -> ConfirmExport:
+async def confirming(hand: Hand, *keys: str) -> None:
     await hand.press(*keys)
     await hand.dialog(ConfirmExport)
-    return hand.app.screen  # type: ignore[return-value]
 
 
 async def test_export_shows_what_goes_and_y_commits_exactly_that(start: Start, books: Database) -> None:
@@ -221,10 +220,9 @@ async def test_the_panel_shows_the_store_s_progress_with_causes_and_can_be_hidde
 # -- reject ----------------------------------------------------------------------------------------------------
 
 
-async def rejecting(hand: Hand, *keys: str) -> RejectScreen:
+async def rejecting(hand: Hand, *keys: str) -> None:
     await hand.press(*keys)
     await hand.dialog(RejectScreen)
-    return hand.app.screen  # type: ignore[return-value]
 
 
 async def test_reject_needs_a_reason_and_commits_on_its_button_only(start: Start, books: Database) -> None:
@@ -249,9 +247,9 @@ async def test_an_invoice_can_have_a_reason_of_its_own(start: Start) -> None:
     async with start() as hand:
         await rejecting(hand, "space", "space", "f8")
         await hand.press(*"All", "shift+tab")
-        assert isinstance(hand.app.focused, OptionList)
+        assert hand.focused(OptionList)
         await hand.press("down", "o")
-        assert isinstance(hand.app.focused, TextArea)
+        assert hand.focused(TextArea)
         assert "Reason for R-03 alone" in hand.text("#word")
         await hand.press(*"Own", "escape")
         assert hand.app.screen.query_one(ReasonBox).text == "All"

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from textual.pilot import Pilot
 from textual.widgets import Static
@@ -130,18 +130,26 @@ class Hand:
         ).fetchone()
         return row[0], row[1] or "", row[2]
 
+    def view(self) -> str:
+        """The view that is shown."""
+        return str(cast("GestureScreen[Any]", self.app.screen).view)
+
+    def focused(self, kind: type) -> bool:
+        """Whether a widget of that kind has the focus."""
+        return isinstance(self.app.focused, kind)
+
     def marked(self) -> set[str]:
         """The numbers of the marked invoices of the view that is shown."""
-        screen = cast("GestureScreen", self.app.screen)
+        screen = cast("GestureScreen[Any]", self.app.screen)
         return {number_of(screen.desk.db, i) for i in screen.marks.versions}
 
     def current(self) -> str:
-        screen = cast("GestureScreen", self.app.screen)
+        screen = cast("GestureScreen[Any]", self.app.screen)
         assert screen.table.current is not None
         return number_of(screen.desk.db, screen.table.current)
 
     def listed(self) -> list[str]:
-        screen = cast("GestureScreen", self.app.screen)
+        screen = cast("GestureScreen[Any]", self.app.screen)
         return [number_of(screen.desk.db, i) for i in screen.table.listing.ids]
 
 
