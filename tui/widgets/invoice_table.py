@@ -152,11 +152,6 @@ class InvoiceTable(Widget, can_focus=True):
         self._money = MoneyWidths()
         self._lay_out()
 
-    def version_of(self, invoice_id: int) -> int | None:
-        """The version of a listed invoice."""
-        ids = self._listing.ids
-        return self._listing.versions[ids.index(invoice_id)] if invoice_id in ids else None
-
     # -- moving ------------------------------------------------------------------------------------------------
 
     def move(self, index: int) -> None:
@@ -347,15 +342,12 @@ class InvoiceTable(Widget, can_focus=True):
         index = self.top + y
         ids = self._listing.ids
         if index >= len(ids):
-            return Drawn("", self._empty_text() if y == 1 and not ids else "")
+            return Drawn("", "  " + self.empty if y == 1 and not ids else "")
         number = ids[index]
         row = self._rows.get(number)
         gutter = ">" if index == self.cursor else "|" if self._in_range(index) else " "
         prefix = f"{gutter}[{'x' if number in self.marks else ' '}]"
         return Drawn(prefix, self._rows.text(row) if row else "", index == self.cursor)
-
-    def _empty_text(self) -> str:
-        return "  " + self.empty
 
     def _in_range(self, index: int) -> bool:
         if self.range_from is None:
