@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 
 from store.db import Database
+from store.domain.actor import Actor
 from store.domain.bill import Bill, BillLine, idempotency_key
 from store.domain.invoice import Line
 from store.domain.money import plain
-from store.domain.status import ErpStatus, Outcome, Status
-from store.models import Commitment, Invoice, InvoiceLine, Project, User, Vendor
+from store.domain.status import ErpStatus, Status
+from store.models import Commitment, CostCode, Invoice, InvoiceLine, Project, User, Vendor
 from store.query import joined
 
 
@@ -28,6 +29,7 @@ class Candidate:
     erp_number: str
     application: int
     commitment_id: int
+    project_id: int
     status: Status
     erp_status: ErpStatus
     outcome: str
@@ -68,7 +70,7 @@ class Candidate:
 
 _COLUMNS = (
     Invoice.id, Invoice.uuid, Invoice.version, Invoice.revision, Invoice.number, Invoice.erp_number,
-    Invoice.application, Invoice.commitment, Invoice.status, Invoice.erp_status, Invoice.outcome, Invoice.currency,
+    Invoice.application, Invoice.commitment, Invoice.project, Invoice.status, Invoice.erp_status, Invoice.outcome, Invoice.currency,
     Invoice.gross, Invoice.retainage, Invoice.net, Invoice.tax, Invoice.period_start, Invoice.period_end,
     Invoice.billing_date, Invoice.accounting_date, Invoice.description, Invoice.batch, Invoice.creator_login,
     Invoice.creator_name, Invoice.creator_email, Invoice.sender, User.name, User.email, Vendor.name, Vendor.erp_ref,
@@ -112,28 +114,58 @@ def lines(db: Database, ids: Sequence[int]) -> dict[int, tuple[Line, ...]]:
     }
 
 
-def outdated(db: Database, ids: Sequence[int]) -> dict[int, tuple[str, int, int]]:
-    """Of these invoices (a few hundred) those whose previous application in the store has other totals by now.
+def outdated(db: Database, ids: Sequence[int]) -> dict[int, tuple[str, str, int, int]]:
+    """Of these invoices (a few hundred) those whose previous application in the store has other figures by now.
 
-    By invoice: the first such line's item, column G of the previous application as this one has it, and as it is.
+    By invoice: the first such line's item, the figure's name, what this one was made from, and what it is.
     """
     found = db.execute(
-        "SELECT own.invoice_id, own.item, own.total_before,"
-        " coalesce(before.work_before + before.work_now + before.stored_now, 0)"
+        "SELECT own.invoice_id, own.item, own.total_before, own.stored_before, own.retainage_before,"
+        " coalesce(before.work_before + before.work_now + before.stored_now, 0), coalesce(before.stored_now, 0),"
+        " coalesce(coalesce(before.retainage_before, 0) + before.held - before.released, 0)"
         " FROM invoices i"
         " JOIN invoices p ON p.commitment_id = i.commitment_id AND p.application = i.application - 1"
         " JOIN invoice_lines own ON own.invoice_id = i.id"
         " LEFT JOIN invoice_lines before ON before.invoice_id = p.id AND before.item = own.item"
-        f" WHERE i.id IN ({', '.join('?' * len(ids))}) AND own.total_before <>"
-        " coalesce(before.work_before + before.work_now + before.stored_now, 0)"
-        " ORDER BY own.invoice_id, own.position DESC",
+        f" WHERE i.id IN ({', '.join('?' * len(ids))}) ORDER BY own.invoice_id, own.position",
         list(ids),
     )
-    return {row[0]: (row[1], row[2], row[3]) for row in found.fetchall()}
+    wrong: dict[int, tuple[str, str, int, int]] = {}
+    for number, item, *figures in found.fetchall():
+        for name, ours, theirs in zip(
+            ("completed to date", "stored", "retainage"), figures[:3], figures[3:], strict=True
+        ):
+            if ours != theirs:
+                wrong.setdefault(number, (item, name, ours, theirs))
+    return wrong
+
+
+def cost_codes(db: Database) -> dict[tuple[int, str], str]:
+    """What the ERP calls a cost code where it has another name: by project id and code."""
+    query = CostCode.select(CostCode.project, CostCode.code, CostCode.erp_ref).where(CostCode.erp_ref != "")
+    return {(project, code): ref for project, code, ref in db.rows(query)}
+
+
+def prepared(db: Database, ids: Sequence[int], actor: Actor) -> set[int]:
+    """Of these invoices (a few hundred) those that this user ever sent or edited."""
+    found = db.execute(
+        "SELECT DISTINCT r.subject_id FROM audit_rows r JOIN audit_events e ON e.id = r.event_id"
+        f" WHERE r.subject = 'invoice' AND r.subject_id IN ({', '.join('?' * len(ids))})"
+        " AND e.actor_id = ? AND e.action IN ('send', 'edit')",
+        [*ids, actor.id],
+    )
+    return {row[0] for row in found.fetchall()}
 
 
 def bill(
-    of: Candidate, own: Sequence[Line], *, company: str, erp: str, accounting_date: date, description: str
+    of: Candidate,
+    own: Sequence[Line],
+    *,
+    company: str,
+    erp: str,
+    accounting_date: date,
+    description: str,
+    codes: Mapping[tuple[int, str], str],
 ) -> Bill:
     """The bill that this invoice's next revision sends."""
     return Bill(
@@ -158,14 +190,9 @@ def bill(
         tax=plain(of.tax, of.currency),
         lines=tuple(
             BillLine(
-                line.position, line.item_type, line.cost_code, line.description,
+                line.position, line.item_type, codes.get((of.project_id, line.cost_code), line.cost_code), line.description,
                 plain(line.amount, of.currency), plain(line.retainage, of.currency),
             )
             for line in own
         ),
     )  # fmt: skip
-
-
-def returned(candidate: Candidate) -> bool:
-    """Whether it came back by a rejection and was not sent again."""
-    return candidate.erp_status is ErpStatus.NOT_SENT and candidate.outcome == Outcome.REJECTED

@@ -18,8 +18,9 @@ from store.domain.errors import BadInput, Changed, Disallowed, Misfooted, Nothin
 from store.domain.invoice import Line, foot, summarize
 from store.domain.money import hash_part, plain
 from store.domain.selection import Selection
-from store.domain.status import SENDABLE, ErpStatus, Outcome, Status
+from store.domain.status import SENDABLE, TITLES, ErpStatus, Outcome, Status
 from store.domain.text import safe, storable
+from store.moving import write_all
 from store.planning import Stay, stay
 
 
@@ -55,18 +56,15 @@ def edit(
         before = _editable(db, invoice_id, version)
         old = detail.lines(db, invoice_id)
         new = tuple(_edited(line, {x.position: x for x in lines}) for line in old)
+        if new != old:
+            _check_later(db, before)
         if wrong := foot(new, {}, before.currency, before.tax):
             raise Misfooted(f"{before.name} does not foot", why=wrong[0], fix="Correct the line")
         values = _values(before, number, billing_date, old, new)
         if not values:
             return Decision((invoice_id,))
         _write(db, before, values, old, new)
-        was = {name: getattr(before, name, None) for name in values if hasattr(before, name)}
-        shown = {name: _plain(name, value, before.currency) for name, value in values.items()}
-        change = audit.Change(
-            "invoice", invoice_id, {n: _plain(n, v, before.currency) for n, v in was.items()}, shown
-        )
-        audit.record(db, actor, "edit", {"invoice": before.number}, [change])
+        audit.record(db, actor, "edit", {"invoice": before.number}, [_change(before, values, old, new)])
     return Decision((invoice_id,))
 
 
@@ -87,6 +85,21 @@ def _editable(db: Database, invoice_id: int, version: int) -> Candidate:
             fix="Open it again",
         )
     return found[0]
+
+
+def _check_later(db: Database, before: Candidate) -> None:
+    """Refuse other amounts while a later application that was made from these is locked."""
+    later = db.execute(
+        "SELECT number, erp_status FROM invoices WHERE commitment_id = ? AND application > ? AND erp_status <> ?"
+        " ORDER BY application",
+        (before.commitment_id, before.application, ErpStatus.NOT_SENT.value),
+    ).fetchone()
+    if later:
+        raise Disallowed(
+            f"The amounts of {safe(before.name)} cannot be changed",
+            why=f"the later application {safe(later[0])} was made from them, and is {TITLES[ErpStatus(later[1])]}",
+            fix="Have that one rejected or retrieved first",
+        )
 
 
 def _edited(line: Line, edits: Mapping[int, LineEdit]) -> Line:
@@ -161,12 +174,8 @@ def _plain(name: str, value: Any, currency: str) -> Any:
 def _write(
     db: Database, before: Candidate, values: Mapping[str, Any], old: Sequence[Line], new: Sequence[Line]
 ) -> None:
-    columns = ", ".join(f"{name} = ?" for name in values)
     try:
-        db.execute(
-            f"UPDATE invoices SET {columns}, version = version + 1, updated_at = ? WHERE id = ?",
-            (*values.values(), db.now(), before.id),
-        )
+        write_all(db, [before], **values)
     except peewee.IntegrityError:
         raise BadInput(
             f"The number {safe(str(values.get('number')))} is used on {safe(before.commitment)} already",
@@ -198,11 +207,7 @@ def set_status(db: Database, actor: Actor, selection: Selection, status: Status)
                     )
                     stays.append(stay(c, "state", locked))
         settle([c.id for c in going], stays, changed, "changed")
-        now = db.now()
-        db.executemany(
-            "UPDATE invoices SET status = ?, version = version + 1, updated_at = ? WHERE id = ?",
-            [(status.value, now, c.id) for c in going],
-        )
+        write_all(db, going, status=status.value)
         changes = [
             audit.Change("invoice", c.id, {"status": c.status.value}, {"status": status.value}) for c in going
         ]

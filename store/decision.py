@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from store import candidates, invoices
 from store.candidates import Candidate
@@ -19,21 +20,25 @@ from store.query import select_ids
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a decision did: the invoices it moved, those that stay and why, the marked ones that others changed."""
+    """What a decision did: the invoices it moved, those that stay and why, the marked ones that others changed.
+
+    ``notes`` are sentences about what it means for others, such as later applications that a rejection invalidates.
+    """
 
     done: tuple[int, ...]
     stays: tuple[Stay, ...] = ()
     changed: tuple[str, ...] = ()
     batches: tuple[int, ...] = ()
     totals: tuple[Totals, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """Control totals that the caller expects of what goes; None: not checked. ``net`` in minor units."""
+    """Control totals that the caller expects of what goes; None: not checked. ``net`` as a Decimal amount."""
 
     count: int | None = None
-    net: int | None = None
+    net: Decimal | None = None
 
 
 def selected(db: Database, selection: Selection, company: Company) -> tuple[list[int], tuple[str, ...]]:

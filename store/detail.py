@@ -11,6 +11,7 @@ from store.db import Database
 from store.domain.actor import Actor
 from store.domain.errors import NothingMatched
 from store.domain.invoice import Line, Summary, summarize
+from store.domain.status import ErpStatus
 from store.models import (
     Attachment,
     AuditEvent,
@@ -115,7 +116,7 @@ def detail(db: Database, invoice_id: int, me: Actor | None = None) -> Detail:
         period_start=row[7],
         period_end=row[8],
         billing_date=row[9],
-        accounting_date=row[10] or row[19] or "",
+        accounting_date=_posted(db, invoice_id, found[0].erp_status) or row[10] or row[19] or "",
         description=row[11] or row[20] or "",
         creator=row[12] or row[13],
         sender=row[14] or "",
@@ -127,6 +128,25 @@ def detail(db: Database, invoice_id: int, me: Actor | None = None) -> Detail:
         attachments=tuple((name, url) for name, url in files),
         history=_history(db, invoice_id),
     )
+
+
+def _posted(db: Database, invoice_id: int, state: ErpStatus) -> str:
+    """The accounting date that was frozen at the last export; empty where none stands for the invoice now."""
+    if state in {ErpStatus.NOT_SENT, ErpStatus.READY}:
+        return ""
+    job = (
+        ExportJob.select(ExportJob.payload)
+        .where(ExportJob.invoice == invoice_id)
+        .order_by(ExportJob.revision.desc())
+        .limit(1)
+    )
+    return next((msgspec.json.decode(row[0], type=_Dated).accounting_date for row in db.rows(job)), "")
+
+
+class _Dated(msgspec.Struct):
+    """Of a payload, the accounting date alone."""
+
+    accounting_date: str
 
 
 def _history(db: Database, invoice_id: int) -> tuple[Event, ...]:

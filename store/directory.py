@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from store import audit
+from store import audit, revocation
 from store.db import Database
 from store.domain.actor import Actor, Level
 from store.domain.errors import BadInput, NotPermitted, StoreError
 from store.domain.money import decimals
-from store.domain.text import storable
+from store.domain.text import safe, storable
 
 _COLUMNS = "id, login, name, email, erp_level, commitments_level, directory_level, can_push, limit_invoice"
 
@@ -102,9 +102,72 @@ class UserValues:
     directory_level: Level = Level.NONE
     can_push: bool = False
     limit_invoice: int | None = None
+    active: bool = True
 
 
-def _values(user: UserValues) -> dict[str, Any]:
+def find_user(db: Database, login: str) -> UserValues | None:
+    """What the Directory keeps of that login, whether active or not; None for who is not in it."""
+    row = db.execute(f"SELECT {_COLUMNS}, active FROM users WHERE login = ?", (login,)).fetchone()
+    return None if row is None else _kept(row)
+
+
+def _kept(row: tuple[Any, ...]) -> UserValues:
+    return UserValues(
+        login=row[1],
+        name=row[2],
+        email=row[3],
+        erp_level=Level(row[4]),
+        commitments_level=Level(row[5]),
+        directory_level=Level(row[6]),
+        can_push=bool(row[7]),
+        limit_invoice=row[8],
+        active=bool(row[9]),
+    )
+
+
+# What nobody changes of himself: it decides what he may accept.
+_NOT_OF_ONESELF = ("erp_level", "can_push", "limit_invoice", "email")
+
+
+def put_user(db: Database, by: Actor | None, user: UserValues) -> None:
+    """Add a user or change one, with an audit event. ``by`` is None only while a company is founded.
+
+    When the right to accept ends, what the user accepted and nothing was sent of goes back to Ready to Export.
+    Raises NotPermitted for who is no Directory Admin, for a change of one's own rights to accept, limit or address,
+    and BadInput for a login that cannot be one and for taking away the last Directory Admin.
+    """
+    if (
+        not user.login
+        or not storable(user.login + user.name + user.email)
+        or user.login != user.login.strip()
+    ):
+        raise BadInput(f"{safe(user.login)!r} cannot be a login", fix="Give a name without blanks around it")
+    with db.transaction():
+        if by is not None:
+            by = refresh(db, by)
+            by.require_directory_admin()
+        before = find_user(db, user.login)
+        if by is not None and by.login == user.login:
+            _check_own(before or UserValues(user.login, user.name), user)
+        values = _columns(user)
+        if before is None:
+            marks = ", ".join("?" * len(values))
+            db.execute(f"INSERT INTO users ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
+        else:
+            columns = ", ".join(f"{name} = ?" for name in values)
+            db.execute(f"UPDATE users SET {columns} WHERE login = ?", (*values.values(), user.login))
+            _check_admins(db, by)
+        number = int(db.execute("SELECT id FROM users WHERE login = ?", (user.login,)).fetchone()[0])
+        changes = [audit.Change("user", number, _columns(before) if before else {}, values)]
+        if before is not None and _accepts(before) and not _accepts(user):
+            changes += revocation.withdraw(db, number)
+        if by is None:
+            audit.append(db, None, "set-up", "command line", "user", {"login": user.login}, changes)
+        else:
+            audit.record(db, by, "user", {"login": user.login}, changes)
+
+
+def _columns(user: UserValues) -> dict[str, Any]:
     return {
         "login": user.login,
         "name": user.name,
@@ -114,42 +177,30 @@ def _values(user: UserValues) -> dict[str, Any]:
         "directory_level": user.directory_level.value,
         "can_push": user.can_push,
         "limit_invoice": user.limit_invoice,
+        "active": user.active,
     }
 
 
-def put_user(db: Database, by: Actor | None, user: UserValues) -> None:
-    """Add a user or change one, with an audit event. ``by`` is None only while a company is founded.
+def _accepts(user: UserValues) -> bool:
+    return user.active and user.can_push and user.erp_level in {Level.STANDARD, Level.ADMIN}
 
-    Raises NotPermitted for who is no Directory Admin, and for anyone who grants the privilege to himself.
-    """
-    if by is not None:
-        by = refresh(db, by)
-        by.require_directory_admin()
-    if (
-        not user.login
-        or not storable(user.login + user.name + user.email)
-        or user.login != user.login.strip()
-    ):
-        raise BadInput(f"{user.login!r} cannot be a login", fix="Give a name without blanks around it")
-    with db.transaction():
-        row = db.execute(f"SELECT {_COLUMNS} FROM users WHERE login = ?", (user.login,)).fetchone()
-        before = _actor(row, "") if row else None
-        if by is not None and by.login == user.login and user.can_push and not by.can_push:
-            raise NotPermitted(
-                "Nobody grants Can Push to Accounting to himself",
-                fix="Ask another Directory Admin to grant it",
-            )
-        values = _values(user)
-        if before is None:
-            marks = ", ".join("?" * len(values))
-            db.execute(f"INSERT INTO users ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
-        else:
-            columns = ", ".join(f"{name} = ?" for name in values)
-            db.execute(f"UPDATE users SET {columns} WHERE id = ?", (*values.values(), before.id))
-        number = db.execute("SELECT id FROM users WHERE login = ?", (user.login,)).fetchone()[0]
-        old = {name: getattr(before, name) for name in values} if before else {}
-        change = audit.Change("user", number, old, values)
-        if by is None:
-            audit.append(db, None, "set-up", "command line", "user", {"login": user.login}, [change])
-        else:
-            audit.record(db, by, "user", {"login": user.login}, [change])
+
+def _check_own(before: UserValues, after: UserValues) -> None:
+    changed = [name for name in _NOT_OF_ONESELF if getattr(before, name) != getattr(after, name)]
+    if "can_push" in changed and after.can_push:
+        raise NotPermitted(
+            "Nobody grants Can Push to Accounting to himself", fix="Ask another Directory Admin to grant it"
+        )
+    if changed:
+        raise NotPermitted(
+            f"Nobody changes his own {', '.join(changed)}",
+            why="it decides what he may accept",
+            fix="Ask another Directory Admin",
+        )
+
+
+def _check_admins(db: Database, by: Actor | None) -> None:
+    """Refuse to leave a company without an active Directory Admin."""
+    left = db.execute("SELECT count(*) FROM users WHERE active AND directory_level = ?", (Level.ADMIN.value,))
+    if by is not None and not left.fetchone()[0]:
+        raise BadInput("The last Directory Admin cannot be removed", fix="Make somebody else an admin first")

@@ -15,6 +15,6 @@ def vendors(db: Database) -> list[tuple[str, str]]:
 
 
 def cost_codes(db: Database) -> list[tuple[str, str]]:
-    """(job as the ERP calls it, cost code) of every cost code."""
-    query = CostCode.select(Project.erp_ref, Project.number, CostCode.code).join(Project)
-    return [(ref or number, code) for ref, number, code in db.rows(query)]
+    """(job, cost code), both as the ERP calls them, of every cost code."""
+    query = CostCode.select(Project.erp_ref, Project.number, CostCode.erp_ref, CostCode.code).join(Project)
+    return [(job or number, ref or code) for job, number, ref, code in db.rows(query)]

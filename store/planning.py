@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from datetime import date
 
 from store import candidates, periods
@@ -12,7 +13,7 @@ from store.db import Database
 from store.directory import Company
 from store.domain import accounting
 from store.domain.actor import Actor
-from store.domain.bill import encode
+from store.domain.bill import Bill
 from store.domain.errors import BadInput, Blocked, Disallowed, NotPermitted, PayappError
 from store.domain.invoice import Line, foot
 from store.domain.money import show
@@ -23,6 +24,8 @@ from store.domain.text import safe, storable
 from store.invoices import is_own
 
 DESCRIPTION_MOST = 30
+# How many names a warning lists.
+WARNED_AT_MOST = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +46,10 @@ class Stay:
 
 @dataclass(frozen=True, slots=True)
 class Going:
-    """One invoice that can go: its frozen payload and the rule that let it."""
+    """One invoice that can go: its bill and the rule that let it."""
 
     candidate: Candidate
-    key: str
-    payload: str
-    sha256: str
-    accounting_date: date
-    description: str
+    bill: Bill
     rule: str
 
 
@@ -63,18 +62,24 @@ class Terms:
     profile: Profile
     accounting_date: date | None
     description: str | None
+    erp_number: str | None = None
 
-    def checked(self) -> Terms:
-        """Itself, or BadInput when the description is too long or cannot be stored."""
-        if self.description is not None and (
-            len(self.description) > DESCRIPTION_MOST or not storable(self.description)
-        ):
-            raise BadInput(
-                "That description cannot be used",
-                why=f"it may have {DESCRIPTION_MOST} characters, and has {len(self.description)}",
-                fix="Shorten it",
-            )
-        return self
+
+def check_values(count: int, description: str | None, erp_number: str | None) -> None:
+    """Raise BadInput for what the approver cannot give to ``count`` invoices; None: not given."""
+    for name, text in (("description", description), ("ERP invoice number", erp_number)):
+        if text is not None and not storable(text):
+            raise BadInput(f"That {name} cannot be used", why="it holds a character that no database stores")
+    if description is not None and len(description) > DESCRIPTION_MOST:
+        raise BadInput(
+            "That description is too long",
+            why=f"it may have {DESCRIPTION_MOST} characters, and has {len(description)}",
+            fix="Shorten it",
+        )
+    if erp_number is not None and count != 1:
+        raise BadInput(
+            "An ERP invoice number is for one invoice", why=f"{count} are selected", fix="Mark one"
+        )
 
 
 def stay(candidate: Candidate, code: str, error: PayappError) -> Stay:
@@ -85,18 +90,18 @@ def stay(candidate: Candidate, code: str, error: PayappError) -> Stay:
 
 def plan(db: Database, actor: Actor, ids: Sequence[int], terms: Terms) -> tuple[list[Going], list[Stay]]:
     """Every invoice of the selection, either going or staying. Writes nothing."""
-    terms.checked()
-    known = periods.of(db, terms.company.erp)
+    check_values(len(ids), terms.description, terms.erp_number)
+    known, codes = periods.of(db, terms.company.erp), candidates.cost_codes(db)
     going: list[Going] = []
     stays: list[Stay] = []
     for chunk in candidates.load(db, ids):
         numbers = [candidate.id for candidate in chunk]
-        own = candidates.lines(db, numbers)
-        outdated = candidates.outdated(db, numbers)
+        facts = _Facts(
+            known, codes, candidates.lines(db, numbers), candidates.outdated(db, numbers),
+            candidates.prepared(db, numbers, actor),
+        )  # fmt: skip
         for candidate in chunk:
-            judged = _judge(actor, candidate, own.get(candidate.id, ()), terms, known)
-            if isinstance(judged, Going) and candidate.id in outdated:
-                judged = stay(candidate, "previous", _outdated(candidate, *outdated[candidate.id]))
+            judged = _judge(actor, candidate, terms, facts)
             if isinstance(judged, Stay):
                 stays.append(judged)
             else:
@@ -104,55 +109,72 @@ def plan(db: Database, actor: Actor, ids: Sequence[int], terms: Terms) -> tuple[
     return going, stays
 
 
-def _judge(
-    actor: Actor, candidate: Candidate, own: Sequence[Line], terms: Terms, known: Sequence[Period]
-) -> Going | Stay:
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What the rules look at beside the invoices of one chunk themselves."""
+
+    periods: Sequence[Period]
+    codes: Mapping[tuple[int, str], str]
+    lines: Mapping[int, tuple[Line, ...]]
+    outdated: Mapping[int, tuple[str, str, int, int]]
+    prepared: AbstractSet[int]
+
+
+def _judge(actor: Actor, candidate: Candidate, terms: Terms, facts: _Facts) -> Going | Stay:
+    own = facts.lines.get(candidate.id, ())
     try:
         check(terms.action, candidate.erp_status, candidate.name)
+        rule = _separation(actor, candidate, terms.company, prepared=candidate.id in facts.prepared)
+        _footing(candidate, own)
+        _previous(candidate, facts.outdated.get(candidate.id))
+        day = _date(candidate, terms, facts.periods)
     except Disallowed as error:
         return stay(candidate, "state", error)
-    try:
-        rule = _separation(actor, candidate)
     except NotPermitted as error:
         return stay(candidate, "permission", error)
-    try:
-        _footing(candidate, own)
-        day = _date(candidate, terms, known)
     except Blocked as error:
         return stay(candidate, "blocked", error)
-    text = terms.description if terms.description is not None else candidate.description
     bill = candidates.bill(
-        candidate,
+        replace(
+            candidate, erp_number=terms.erp_number if terms.erp_number is not None else candidate.erp_number
+        ),
         own,
         company=terms.company.name,
         erp=terms.company.erp,
         accounting_date=day,
-        description=text,
+        description=terms.description if terms.description is not None else candidate.description,
+        codes=facts.codes,
     )
-    for finding in findings(terms.profile, bill):
-        return stay(candidate, finding.code, Blocked(finding.cause, fix=finding.fix))
-    payload, sha256 = encode(bill)
-    return Going(candidate, bill.key, payload, sha256, day, text, rule)
+    if found := findings(terms.profile, bill):
+        causes, fixes = "; ".join(f.cause for f in found), "; ".join(f.fix for f in found)
+        return stay(candidate, found[0].code, Blocked(causes, fix=fixes))
+    return Going(candidate, bill, rule)
 
 
-def _separation(actor: Actor, candidate: Candidate) -> str:
+def _separation(actor: Actor, candidate: Candidate, company: Company, *, prepared: bool) -> str:
     """The rule and limit that applied, or NotPermitted (PRODUCT.md, "Who may do what")."""
-    if is_own(actor, candidate.creator_login, candidate.creator_email, candidate.sender_id):
+    if prepared or is_own(actor, candidate.creator_login, candidate.creator_email, candidate.sender_id):
         raise NotPermitted(
-            "Who created or sent an invoice does not accept it",
+            "Who created, edited or sent an invoice does not accept it",
             why=f"{actor.login} did so",
             fix="Leave it to another approver",
         )
     limit = actor.limit_invoice
     if limit is None:
         return "preparer is not approver; no limit"
+    if candidate.currency != company.currency:
+        raise NotPermitted(
+            f"The limit of {actor.login} is in {company.currency}",
+            why=f"the invoice is in {candidate.currency}",
+            fix="Leave it to an approver without a limit",
+        )
     if abs(candidate.gross) > limit:
         raise NotPermitted(
             f"It is over the limit of {actor.login}",
-            why=f"gross {show(candidate.gross, candidate.currency)}, limit {show(limit, candidate.currency)}",
+            why=f"gross {show(candidate.gross, candidate.currency)}, limit {show(limit, company.currency)}",
             fix="Leave it to an approver with a higher limit",
         )
-    return f"preparer is not approver; limit {show(limit, candidate.currency)}"
+    return f"preparer is not approver; limit {show(limit, company.currency)}"
 
 
 def _footing(candidate: Candidate, own: Sequence[Line]) -> None:
@@ -163,10 +185,13 @@ def _footing(candidate: Candidate, own: Sequence[Line]) -> None:
         )
 
 
-def _outdated(candidate: Candidate, item: str, ours: int, theirs: int) -> Blocked:
-    return Blocked(
+def _previous(candidate: Candidate, outdated: tuple[str, str, int, int] | None) -> None:
+    if outdated is None:
+        return
+    item, name, ours, theirs = outdated
+    raise Blocked(
         "Its previous application is not the one it was made from",
-        why=f"line {item} has {show(ours, candidate.currency)} before, the previous application has"
+        why=f"line {safe(item)} has {name} {show(ours, candidate.currency)} before, the previous application has"
         f" {show(theirs, candidate.currency)}",
         fix="Reject it (r), so that the project corrects it",
     )
@@ -190,23 +215,34 @@ def _date(candidate: Candidate, terms: Terms, known: Sequence[Period]) -> date:
 def warnings(db: Database, going: Sequence[Going]) -> tuple[str, ...]:
     """What does not stop the export and should be seen: other months, applications out of order."""
     found = []
-    elsewhere = [g for g in going if g.accounting_date.isoformat()[:7] != g.candidate.period_end[:7]]
+    elsewhere = [g for g in going if g.bill.accounting_date.isoformat()[:7] != g.candidate.period_end[:7]]
     if elsewhere:
         names = ", ".join(safe(g.candidate.number) for g in elsewhere[:3])
         found.append(f"{len(elsewhere)} will be posted in another month than their billing period: {names}")
+    earlier = _earlier(db, going)
+    if earlier:
+        shown = [f"{safe(later)} before {safe(first)}" for later, first in earlier[:WARNED_AT_MOST]]
+        more = f" and {len(earlier) - len(shown)} more" if len(earlier) > len(shown) else ""
+        found.append(
+            f"{len(earlier)} would go before an application that is not synced: {', '.join(shown)}{more}"
+        )
+    return tuple(found)
+
+
+def _earlier(db: Database, going: Sequence[Going]) -> list[tuple[str, str]]:
+    """Those that leave an earlier application of their commitment behind: number, and the earliest one's."""
     chosen = {g.candidate.id for g in going}
+    left: dict[str, str] = {}
     for first in range(0, len(going), 500):
         chunk = going[first : first + 500]
-        marks = ", ".join("?" * len(chunk))
         rows = db.execute(
             "SELECT later.number, earlier.number, earlier.id FROM invoices later JOIN invoices earlier"
             " ON earlier.commitment_id = later.commitment_id AND earlier.application < later.application"
-            f" WHERE later.id IN ({marks}) AND earlier.erp_status <> '{ErpStatus.SYNCED}'",
+            f" WHERE later.id IN ({', '.join('?' * len(chunk))}) AND earlier.erp_status <> '{ErpStatus.SYNCED}'"
+            " ORDER BY later.id, earlier.application",
             [g.candidate.id for g in chunk],
         ).fetchall()
-        found += [
-            f"{safe(later)} goes before the earlier application {safe(earlier)}, which is not synced"
-            for later, earlier, number in rows
-            if number not in chosen
-        ]
-    return tuple(found)
+        for later, earlier, number in rows:
+            if number not in chosen:
+                left.setdefault(later, earlier)
+    return list(left.items())

@@ -21,8 +21,9 @@ from store.domain.errors import BadInput, Blocked, Disallowed
 from store.domain.money import hash_part, show
 from store.domain.selection import Marked, Selection
 from store.domain.status import SENDABLE, TRANSITIONS, Action, ErpStatus, Outcome
-from store.domain.text import storable
-from store.planning import DESCRIPTION_MOST, Stay, stay
+from store.domain.text import safe, storable
+from store.moving import write, write_all
+from store.planning import Stay, check_values, stay
 
 __all__ = [
     "Decision", "Expectation", "Plan", "Stay", "accept", "plan_export", "recall", "recall_batch", "recent_reasons",
@@ -75,7 +76,23 @@ def reject(
             )
             for c in going
         ])  # fmt: skip
-    return Decision(tuple(c.id for c in going), tuple(stays), changed)
+        notes = _invalidated(db, going)
+    return Decision(tuple(c.id for c in going), tuple(stays), changed, notes=notes)
+
+
+def _invalidated(db: Database, going: Sequence[Candidate]) -> tuple[str, ...]:
+    """The later applications in ERP Integrations that were made from the rejected ones."""
+    found = []
+    for c in going:
+        later = db.execute(
+            "SELECT number FROM invoices WHERE commitment_id = ? AND application > ? AND erp_status <> ?"
+            " ORDER BY application",
+            (c.commitment_id, c.application, ErpStatus.NOT_SENT.value),
+        ).fetchall()
+        if later:
+            names = ", ".join(safe(row[0]) for row in later)
+            found.append(f"{safe(c.number)} is what {names} was made from: check it too")
+    return tuple(found)
 
 
 def _check_reason(text: str, *, needed: bool) -> None:
@@ -83,9 +100,11 @@ def _check_reason(text: str, *, needed: bool) -> None:
         raise BadInput(
             "A rejection needs a reason", why="the project must know what to correct", fix="Enter it"
         )
-    if len(text) > REASON_MOST or not storable(text):
+    if not storable(text):
+        raise BadInput("That reason cannot be used", why="it holds a character that no database stores")
+    if len(text) > REASON_MOST:
         raise BadInput(
-            "That reason cannot be used", why=f"it may have {REASON_MOST} characters", fix="Shorten it"
+            "That reason is too long", why=f"it may have {REASON_MOST} characters", fix="Shorten it"
         )
 
 
@@ -100,7 +119,7 @@ def recall(db: Database, actor: Actor, selection: Selection) -> Decision:
         going, begun = _split_begun(going, {c.id for c in going} - recalled, Action.RECALL)
         stays += begun
         settle([c.id for c in going], stays, changed, "recalled")
-        _write(db, going, Action.RECALL, "batch_id = NULL")
+        write_all(db, going, erp_status=TRANSITIONS[Action.RECALL].target.value, batch_id=None)
         _record(db, actor, Action.RECALL, going)
     return Decision(tuple(c.id for c in going), tuple(stays), changed)
 
@@ -108,6 +127,7 @@ def recall(db: Database, actor: Actor, selection: Selection) -> Decision:
 def recall_batch(db: Database, actor: Actor, batch: int) -> Decision:
     """Take back what of a batch was not sent yet. Raises Disallowed when all of it was."""
     with db.transaction():
+        directory.refresh(db, actor).require_approver()
         found = db.execute(
             f"SELECT id, version FROM invoices WHERE batch_id = ? AND erp_status = '{ErpStatus.QUEUED}'",
             (batch,),
@@ -134,20 +154,11 @@ def set_export_values(
 
     ``erp_number`` is for one invoice; "" takes it back to the invoice's own number.
     """
-    if description is not None and (len(description) > DESCRIPTION_MOST or not storable(description)):
-        raise BadInput(
-            "That description is too long", why=f"it may have {DESCRIPTION_MOST} characters", fix="Shorten it"
-        )
-    if erp_number is not None and not storable(erp_number):
-        raise BadInput("That ERP invoice number cannot be used", fix="Type letters, digits and dashes")
     with db.transaction():
         actor = directory.refresh(db, actor)
         actor.require_approver()
         ids, changed = selected(db, selection, directory.company(db))
-        if erp_number is not None and len(ids) != 1:
-            raise BadInput(
-                "An ERP invoice number is for one invoice", why=f"{len(ids)} are selected", fix="Mark one"
-            )
+        check_values(len(ids), description, erp_number)
         going, stays = [], []
         for chunk in candidates.load(db, ids):
             for c in chunk:
@@ -178,12 +189,7 @@ def _set_values(
     after = dict(given)
     if "erp_number" in given:
         given["number_hash"] = hash_part(str(given["erp_number"]) or going[0].number)
-    columns = ", ".join(f"{name} = ?" for name in given)
-    now = db.now()
-    db.executemany(
-        f"UPDATE invoices SET {columns}, version = version + 1, updated_at = ? WHERE id = ?",
-        [(*given.values(), now, c.id) for c in going],
-    )
+    write_all(db, going, **given)
     changes = [audit.Change("invoice", c.id, old, after) for c, old in zip(going, before, strict=True)]
     audit.record(db, actor, "export values", after, changes)
 
@@ -217,12 +223,8 @@ def send(db: Database, actor: Actor, selection: Selection) -> Decision:
                 )
                 stays.append(stay(c, "status", error))
         settle([c.id for c in going], stays, changed, "sent")
-        now = db.now()
-        db.executemany(
-            "UPDATE invoices SET erp_status = ?, version = version + 1, outcome = NULL, sender_id = ?, sent_at = ?,"
-            " updated_at = ? WHERE id = ?",
-            [(ErpStatus.READY.value, actor.id, now, now, c.id) for c in going],
-        )
+        target = TRANSITIONS[Action.SEND].target.value
+        write_all(db, going, erp_status=target, outcome=None, sender_id=actor.id, sent_at=db.now())
         _record(db, actor, Action.SEND, going)
     return Decision(tuple(c.id for c in going), tuple(stays), changed)
 
@@ -255,33 +257,17 @@ def _split_begun(
     return [c for c in going if c.id not in begun], stays
 
 
-def _write(db: Database, going: Sequence[Candidate], action: Action, also: str) -> None:
-    now = db.now()
-    db.executemany(
-        f"UPDATE invoices SET erp_status = ?, version = version + 1, updated_at = ?, {also} WHERE id = ?",
-        [(TRANSITIONS[action].target.value, now, c.id) for c in going],
-    )
-
-
 def _return(db: Database, going: Sequence[Candidate], action: Action, reasons: Mapping[int, str]) -> None:
-    """Back to Commitments: not sent, with the outcome and its reason."""
+    """Back to Commitments: not sent, with the outcome and its reason, and without what the approver had given."""
     transition = TRANSITIONS[action]
+    outcome = transition.outcome.value if transition.outcome else None
     now = db.now()
-    db.executemany(
-        "UPDATE invoices SET erp_status = ?, version = version + 1, outcome = ?, outcome_reason = ?, outcome_at = ?,"
-        " batch_id = NULL, error_code = '', error_cause = '', error_fix = '', updated_at = ? WHERE id = ?",
-        [
-            (
-                transition.target.value,
-                transition.outcome.value if transition.outcome else None,
-                reasons[c.id],
-                now,
-                now,
-                c.id,
-            )
-            for c in going
-        ],
-    )
+    columns = ("erp_status", "outcome", "outcome_reason", "outcome_at", "batch_id", "error_code", "error_cause",
+               "error_fix", "accounting_date", "description", "erp_number", "number_hash")  # fmt: skip
+    write(db, columns, [
+        (c, (transition.target.value, outcome, reasons[c.id], now, None, "", "", "", None, "", "", hash_part(c.number)))
+        for c in going
+    ])  # fmt: skip
 
 
 def _record(db: Database, actor: Actor, action: Action, going: Sequence[Candidate]) -> None:

@@ -62,6 +62,24 @@ class Actor:
                 fix="Ask a Directory Admin to grant it",
             )
 
+    def require_reader(self) -> None:
+        """Raise NotPermitted for who may not see ERP Integrations."""
+        if not self.sees_erp:
+            raise NotPermitted(
+                f"{self.login} may not see ERP Integrations",
+                why="that needs Read Only or more on ERP Integrations",
+                fix="Ask a Directory Admin",
+            )
+
+    def require_project_reader(self) -> None:
+        """Raise NotPermitted for who may not see Commitments."""
+        if self.commitments_level is Level.NONE:
+            raise NotPermitted(
+                f"{self.login} may not see Commitments",
+                why="that needs Read Only or more on Commitments",
+                fix="Ask a Directory Admin",
+            )
+
     def require_sender(self) -> None:
         """Raise NotPermitted for who may not send, retrieve or edit in Commitments."""
         if not self.may_send:

@@ -1,14 +1,17 @@
 """The decisions, through their public door, on both databases."""
 
+import dataclasses
 from collections.abc import Callable
 from datetime import date
+from decimal import Decimal
+from typing import Any
 
 import msgspec
 import pytest
 from invoice_factory import line, make, state, version
 
 from erp import profiles
-from store import audit, batches, detail, directory, invoices, notices, outbox, periods, review
+from store import audit, batches, commitments, detail, directory, invoices, notices, outbox, periods, review
 from store.db import Database
 from store.directory import UserValues
 from store.domain.actor import Actor, Level
@@ -24,7 +27,7 @@ from store.domain.errors import (
 )
 from store.domain.outcome import Booked, Period, Refused
 from store.domain.selection import Marked, Matching
-from store.domain.status import ProjectView, View
+from store.domain.status import ProjectView, Status, View
 from store.job import Job
 from store.query import digest, matched
 
@@ -149,14 +152,14 @@ def test_nobody_grants_the_privilege_to_himself(db: Database) -> None:
 @pytest.mark.parametrize("creator", ["jlopez", "JLopez@ACME.example"])
 def test_who_created_it_does_not_accept_it(db: Database, approver: Actor, creator: str) -> None:
     number = make(db, creator=creator)
-    with pytest.raises(NotPermitted, match="created or sent"):
+    with pytest.raises(NotPermitted, match="created, edited or sent"):
         review.accept(db, approver, mark(db, number), PROFILE)
 
 
 def test_who_sent_it_does_not_accept_it(db: Database, admin: Actor) -> None:
     number = make(db, erp_status="not_sent", creator="x@y.example")
     review.send(db, admin, mark(db, number))
-    with pytest.raises(NotPermitted, match="created or sent"):
+    with pytest.raises(NotPermitted, match="created, edited or sent"):
         review.accept(db, admin, mark(db, number), PROFILE)
 
 
@@ -204,11 +207,11 @@ def test_a_filter_that_shows_something_else_now_is_refused(db: Database, approve
 
 def test_expected_control_totals_that_differ_change_nothing(db: Database, approver: Actor) -> None:
     number = make(db)
-    for expect in (review.Expectation(count=2), review.Expectation(net=90_001)):
+    for expect in (review.Expectation(count=2), review.Expectation(net=Decimal("900.01"))):
         with pytest.raises(TotalsDiffer):
             review.accept(db, approver, mark(db, number), PROFILE, expect=expect)
     assert state(db, number) == "ready_to_export" and events(db, "accept") == 0
-    review.accept(db, approver, mark(db, number), PROFILE, expect=review.Expectation(1, 90_000))
+    review.accept(db, approver, mark(db, number), PROFILE, expect=review.Expectation(1, Decimal("900.00")))
 
 
 def test_currencies_go_in_batches_of_their_own(db: Database, approver: Actor) -> None:
@@ -240,10 +243,8 @@ def test_one_cent_off_in_the_store_blocks_the_export(db: Database, approver: Act
 def test_an_earlier_application_that_is_not_synced_warns(db: Database, approver: Actor) -> None:
     make(db, "1", erp_status="not_sent")
     second = make(db, "2", application=2)
-    assert (
-        "before the earlier application 1"
-        in review.plan_export(db, approver, mark(db, second), PROFILE).warnings[0]
-    )
+    [warning] = review.plan_export(db, approver, mark(db, second), PROFILE).warnings
+    assert "2 before 1" in warning
 
 
 def test_reject_returns_the_invoice_and_notifies_creator_and_sender_once(
@@ -377,10 +378,12 @@ def test_an_event_says_what_was_before_and_after_and_by_which_rule(db: Database,
     before, after, rule = db.execute(
         "SELECT before, after, rule FROM audit_rows WHERE subject = 'invoice' ORDER BY event_id DESC"
     ).fetchone()
-    assert msgspec.json.decode(before) == {"erp_status": "ready_to_export"}
+    assert msgspec.json.decode(before) == {"erp_status": "ready_to_export", "number": "101-001"}
     assert msgspec.json.decode(after)["erp_status"] == "queued" and "preparer" in rule
     assert (
-        audit.detail_of(db.execute("SELECT detail FROM audit_events ORDER BY id DESC").fetchone()[0])["net"]
+        audit.detail_of(db.execute("SELECT detail FROM audit_events ORDER BY id DESC").fetchone()[0])[
+            "batches"
+        ][0]["net"]
         == "900.00"
     )
 
@@ -410,3 +413,194 @@ def test_a_previous_application_that_has_changed_since_blocks_the_next_one(
     with pytest.raises(Blocked, match=r"1,000\.00 before.*1,000\.01"):
         review.accept(db, approver, mark(db, second), PROFILE)
     assert state(db, second) == "ready_to_export"
+
+
+OCTOBER = Period(date(2026, 10, 1), date(2026, 10, 31), is_open=True)
+NOVEMBER = Period(date(2026, 11, 1), date(2026, 11, 30), is_open=True)
+
+
+def posted(db: Database) -> str:
+    """The accounting date of the newest job."""
+    payload, sha256 = db.execute(
+        "SELECT payload, payload_sha256 FROM export_jobs ORDER BY id DESC"
+    ).fetchone()
+    return decode(payload, sha256).accounting_date.isoformat()
+
+
+def test_a_date_that_a_rule_worked_out_is_worked_out_again(db: Database, approver: Actor) -> None:
+    number = make(db)
+    periods.put(db, "sandbox", [OCTOBER, NOVEMBER])
+    review.accept(db, approver, mark(db, number), PROFILE)
+    assert posted(db) == "2026-10-31" == detail.detail(db, number).accounting_date
+    review.recall(db, approver, mark(db, number))
+    periods.put(db, "sandbox", [msgspec.structs.replace(OCTOBER, is_open=False), NOVEMBER])
+    review.accept(db, approver, mark(db, number), PROFILE)
+    assert posted(db) == "2026-11-01"
+
+
+def test_a_date_that_the_approver_gave_survives_a_failure_and_ends_with_a_rejection(
+    db: Database, approver: Actor
+) -> None:
+    number = make(db)
+    review.accept(db, approver, mark(db, number), PROFILE, accounting_date=date(2026, 11, 15))
+    export(db, refusal=True)
+    review.retry(db, approver, mark(db, number), PROFILE, erp_number="SHORT")
+    assert posted(db) == "2026-11-15"
+    export(db, refusal=True)
+    review.reject(db, approver, mark(db, number), "x")
+    assert detail.detail(db, number).accounting_date == ""
+    assert invoices.rows(db, [number])[0].erp_number == ""
+
+
+def test_retry_repairs_the_number_of_one_invoice_in_one_event(db: Database, approver: Actor) -> None:
+    first, second = make(db, "1"), make(db, "2", application=2)
+    review.accept(db, approver, mark(db, first, second), PROFILE)
+    export(db, refusal=True)
+    with pytest.raises(BadInput, match="for one invoice"):
+        review.retry(db, approver, mark(db, first, second), PROFILE, erp_number="X")
+    decision = review.retry(db, approver, mark(db, first), PROFILE, erp_number="X-77")
+    assert decision.totals[0].hash_total == 77
+    assert events(db, "retry") == 1
+    assert events(db, "export values") == 0
+
+
+def test_amounts_that_a_locked_later_application_was_made_from_stay(
+    db: Database, approver: Actor, sender: Actor
+) -> None:
+    first = make(db, "1")
+    second = make(db, "2", application=2)
+    decision = review.reject(db, approver, mark(db, first), "wrong")
+    assert decision.notes == ("1 is what 2 was made from: check it too",)
+    change = commitments.LineEdit(1, 80_000, 0, 8_000, 0)
+    with pytest.raises(Disallowed, match="later application 2"):
+        commitments.edit(db, sender, first, version(db, first), lines=[change])
+    commitments.edit(db, sender, first, version(db, first), number="1-A")
+    review.retrieve(db, sender, mark(db, second))
+    commitments.edit(db, sender, first, version(db, first), lines=[change])
+    review.send(db, sender, mark(db, second))
+    with pytest.raises(Blocked, match=r"1,000\.00 before.*800\.00"):
+        review.accept(db, approver, mark(db, second), PROFILE)
+
+
+@pytest.mark.parametrize("figure", ["held", "stored_now"])
+def test_retainage_and_materials_of_the_previous_application_are_compared_too(
+    db: Database, approver: Actor, figure: str
+) -> None:
+    first, second = make(db, "1", erp_status="synced"), make(db, "2", application=2)
+    with db.transaction():
+        db.execute(f"UPDATE invoice_lines SET {figure} = {figure} + 1 WHERE invoice_id = ?", (first,))
+    with pytest.raises(Blocked, match="previous application"):
+        review.accept(db, approver, mark(db, second), PROFILE)
+
+
+def test_a_limit_is_in_the_companys_currency(db: Database, approver: Actor) -> None:
+    limited = UserValues(
+        "jlopez", "J", "jlopez@acme.example", Level.STANDARD, can_push=True, limit_invoice=10**9
+    )
+    directory.put_user(db, None, limited)
+    dinars = make(db, currency="KWD")
+    with pytest.raises(NotPermitted, match="is in USD"):
+        review.accept(db, approver, mark(db, dinars), PROFILE)
+
+
+@pytest.mark.parametrize(
+    "change", [{"limit_invoice": None}, {"email": "other@acme.example"}, {"can_push": False}]
+)
+def test_nobody_changes_what_decides_over_his_own_accepting(db: Database, change: dict[str, Any]) -> None:
+    mine = UserValues("boss", "Boss", "boss@x.example", Level.ADMIN, Level.ADMIN, Level.ADMIN, True, 100)
+    directory.put_user(db, None, mine)
+    boss = directory.actor(db, "boss")
+    with pytest.raises(NotPermitted, match="his own"):
+        directory.put_user(db, boss, dataclasses.replace(mine, **change))
+    directory.put_user(db, boss, dataclasses.replace(mine, name="The Boss"))
+    assert directory.find_user(db, "boss") == dataclasses.replace(mine, name="The Boss")
+
+
+def test_the_last_directory_admin_stays(db: Database, admin: Actor) -> None:
+    ada = directory.find_user(db, "admin")
+    assert ada
+    with pytest.raises(BadInput, match="last Directory Admin"):
+        directory.put_user(db, admin, dataclasses.replace(ada, active=False))
+
+
+@pytest.mark.parametrize("way", ["sent it before", "edited it"])
+def test_who_ever_prepared_it_does_not_accept_it(db: Database, admin: Actor, sender: Actor, way: str) -> None:
+    number = make(db, erp_status="not_sent", creator="x@y.example")
+    if way == "edited it":
+        change = commitments.LineEdit(1, 50_000, 0, 5_000, 0)
+        commitments.edit(db, admin, number, version(db, number), lines=[change])
+        commitments.set_status(db, sender, mark(db, number), Status.APPROVED)
+    else:
+        review.send(db, admin, mark(db, number))
+        review.retrieve(db, sender, mark(db, number))
+    review.send(db, sender, mark(db, number))
+    with pytest.raises(NotPermitted, match="created, edited or sent"):
+        review.accept(db, admin, mark(db, number), PROFILE)
+
+
+def test_what_a_revoked_user_accepted_goes_back_to_ready_unless_it_is_being_sent(
+    db: Database, admin: Actor, approver: Actor
+) -> None:
+    going = make(db, "1")
+    review.accept(db, approver, mark(db, going), PROFILE)
+    jobs = outbox.claim(db, "sandbox", "w1", limit=1, lease_ms=60_000, concurrency=1)
+    outbox.fence(db, "w1", jobs)
+    held = make(db, "2", application=2)
+    review.accept(db, approver, mark(db, held), PROFILE)
+    juan = directory.find_user(db, "jlopez")
+    assert juan
+    directory.put_user(db, admin, dataclasses.replace(juan, can_push=False))
+    assert (state(db, held), state(db, going)) == ("ready_to_export", "exporting")
+    whole = detail.detail(db, held)
+    assert [event.who for event in whole.history if event.what == "user"] == ["admin"]
+
+
+def test_a_preview_is_for_approvers_alone(db: Database, sender: Actor) -> None:
+    number = make(db)
+    with pytest.raises(NotPermitted):
+        review.plan_export(db, sender, mark(db, number), PROFILE)
+    with pytest.raises(NotPermitted):
+        review.recall_batch(db, sender, 999)
+
+
+def test_two_currencies_are_one_decision_and_one_event(db: Database, approver: Actor) -> None:
+    dollars, yen = make(db), make(db, "Y-1", commitment="SC-Y", currency="JPY")
+    review.accept(db, approver, mark(db, dollars, yen), PROFILE)
+    assert events(db, "accept") == 1
+
+
+def test_an_edit_says_which_lines_it_changed(db: Database, sender: Actor) -> None:
+    number = make(db, erp_status="not_sent", lines=(line(1), line(2)))
+    changes = [commitments.LineEdit(1, 120_000, 0, 10_000, 0), commitments.LineEdit(2, 80_000, 0, 10_000, 0)]
+    commitments.edit(db, sender, number, version(db, number), lines=changes)
+    before, after = db.execute("SELECT before, after FROM audit_rows ORDER BY event_id DESC").fetchone()
+    assert "this period 1000.00" in msgspec.json.decode(before)["line 1"]
+    assert "this period 1200.00" in msgspec.json.decode(after)["line 1"]
+
+
+def test_the_bill_has_the_erps_name_of_a_cost_code(db: Database, approver: Actor) -> None:
+    number = make(db)
+    with db.transaction():
+        project = db.execute("SELECT project_id FROM invoices").fetchone()[0]
+        db.execute(
+            "INSERT INTO cost_codes (project_id, source_id, code, name, erp_ref) VALUES (?, 'x', '03-300', 'C', '3300')",
+            (project,),
+        )
+    review.accept(db, approver, mark(db, number), PROFILE)
+    payload, sha256 = db.execute("SELECT payload, payload_sha256 FROM export_jobs").fetchone()
+    assert {line.cost_code for line in decode(payload, sha256).lines} == {"3300"}
+
+
+def test_every_broken_rule_of_the_profile_is_told(db: Database, approver: Actor) -> None:
+    number = make(db, "", vendor_ref="")
+    [told] = review.plan_export(db, approver, mark(db, number), PROFILE).stays
+    assert "vendor" in told.cause
+    assert "number" in told.cause
+
+
+def test_a_character_that_no_database_stores_is_named(db: Database, approver: Actor) -> None:
+    number = make(db)
+    with pytest.raises(BadInput, match="no database stores"):
+        review.accept(db, approver, mark(db, number), PROFILE, description="a\x00")
+    with pytest.raises(BadInput, match="no database stores"):
+        review.reject(db, approver, mark(db, number), "a\x00")
