@@ -15,6 +15,7 @@ from textual.widgets import Button, Input, Static
 from store import review
 from store.decision import Expectation
 from store.domain.errors import PayappError
+from store.domain.money import to_decimal
 from store.domain.selection import Marked
 from store.domain.text import one_line
 from store.planning import DESCRIPTION_MOST
@@ -181,7 +182,8 @@ class ConfirmExport(Dialog[ExportChoice | None]):
             self.query_one("#count", Input).focus()
             return
         day, text = self._values()
-        net = plan.totals[0].net if len(plan.totals) == 1 else None
+        # Amounts of several currencies make no sum that could be expected.
+        net = to_decimal(plan.totals[0].net, plan.totals[0].currency) if len(plan.totals) == 1 else None
         self.dismiss(ExportChoice(self._selection, day, text, Expectation(len(plan.goes), net)))
 
     def _typed_count(self) -> int:
