@@ -23,6 +23,7 @@ from store.models import (
     ExportJob,
     Invoice,
     InvoiceLine,
+    Notice,
     Project,
     User,
     Vendor,
@@ -150,7 +151,7 @@ class _Dated(msgspec.Struct):
 
 
 def _history(db: Database, invoice_id: int) -> tuple[Event, ...]:
-    """People's decisions from the audit trail and the queue's attempts, oldest first."""
+    """People's decisions from the audit trail, the queue's attempts and the mails, oldest first."""
     decided = db.rows(
         AuditRow.select(AuditEvent.at, AuditEvent.actor, AuditEvent.action, AuditRow.after)
         .join(AuditEvent, on=AuditRow.event == AuditEvent.id)
@@ -171,6 +172,15 @@ def _history(db: Database, invoice_id: int) -> tuple[Event, ...]:
     events += [
         Event(at, f"worker {worker[:8]}", f"sending {kind}", f"{outcome} {evidence}".strip())
         for at, worker, kind, outcome, evidence in tried
+    ]
+    mails = db.rows(
+        Notice.select(
+            Notice.created_at, Notice.kind, Notice.address, Notice.recipient, Notice.state, Notice.error_text
+        ).where(Notice.invoice == invoice_id)
+    )
+    events += [
+        Event(at, "mail", kind, f"to {address or recipient}: {state} {error}".strip())
+        for at, kind, address, recipient, state, error in mails
     ]
     return tuple(sorted(events, key=lambda event: event.at))
 

@@ -198,6 +198,14 @@ def waiting_count(db: Database) -> int:
     return int(db.execute("SELECT count(*) FROM notices WHERE state = 'waiting'").fetchone()[0])
 
 
+def waiting(db: Database) -> tuple[int, str]:
+    """How many mails are still to go, and why the newest of those that were tried did not; "" for none."""
+    error = db.execute(
+        "SELECT error_text FROM notices WHERE state = 'waiting' AND error_text <> '' ORDER BY id DESC LIMIT 1"
+    ).fetchone()
+    return waiting_count(db), str(error[0]) if error else ""
+
+
 # -- what the mailer does --------------------------------------------------------------------------------------
 
 

@@ -56,7 +56,8 @@ class DeskApp(App[None]):
         self._look()
         if self.desk.me.is_approver:
             self.set_interval(TEND, self._tend)
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.exit)
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self.exit)
 
     def on_unmount(self) -> None:
         """Stop looking, and give the feed's connection back."""

@@ -124,13 +124,36 @@ def shown(key: str) -> str:
     return _SHOWN.get(key) or (key.upper() if key.startswith("f") and key[1:].isdigit() else key)
 
 
+# Where a text box may have the focus while the place's keys are bound.
+_BESIDE_A_BOX = frozenset({Place.LIST, Place.INVOICES, Place.COMMITMENTS})
+
+
 def bindings(*places: Place) -> list[BindingType]:
-    """Textual's bindings of these places, with their public ids."""
-    return [
-        Binding(",".join(key.keys), key.action, key.help, show=False, id=f"{key.place}.{key.id}")
-        for key in KEYS
-        if key.place in places
-    ]
+    """Textual's bindings of these places, with their public ids.
+
+    They have priority, so that keys typed in one burst act one after the other, each where the one before has led:
+    without it Textual hands all of ``/delta`` to the list before the first of them has opened the filter. What a text
+    box would take for itself is bound as ``typed(…)``, which the screen refuses while a box has the focus.
+    """
+    found: list[BindingType] = []
+    for key in KEYS:
+        if key.place not in places:
+            continue
+        for name in key.keys:
+            typed = key.place in _BESIDE_A_BOX and (name == "enter" or is_printable(name))
+            action = f"typed('{key.action}')" if typed else key.action
+            found.append(
+                Binding(name, action, key.help, show=False, priority=True, id=f"{key.place}.{key.id}.{name}")
+            )
+    return found
+
+
+def is_printable(name: str) -> bool:
+    """Whether the key, in Textual's name, writes a character."""
+    return len(name) == 1 or name in {
+        "space", "question_mark", "slash", "backslash", "asterisk", "less_than_sign", "greater_than_sign",
+        "left_square_bracket", "right_square_bracket",
+    }  # fmt: skip
 
 
 def footer(width: int, *places: Place) -> str:

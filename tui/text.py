@@ -51,11 +51,11 @@ def moment(milliseconds: int | None) -> str:
     return datetime.fromtimestamp(milliseconds / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
-def role(who: Actor) -> str:
-    """What the user may do here, in a word or two."""
-    if who.is_approver:
+def role(who: Actor, *, in_commitments: bool) -> str:
+    """What the user may do in the tool, in a word or two."""
+    if who.is_approver and not in_commitments:
         return "Approver"
-    level = who.erp_level if who.sees_erp else who.commitments_level
+    level = who.commitments_level if in_commitments else who.erp_level
     return level.value.replace("_", " ").title()
 
 

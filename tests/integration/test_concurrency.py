@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from itertools import permutations
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from invoice_factory import make, state, version
@@ -117,16 +118,15 @@ def collide(
             reached.set()
             mine.pw.close()
 
-    mine.executemany = paused  # type: ignore[method-assign]
     thread = threading.Thread(target=run)
-    thread.start()
-    assert reached.wait(20)
-    second(other, number)
-    stands = facts(other, number)
-    go.set()
-    thread.join(20)
+    with patch.object(mine, "executemany", paused):
+        thread.start()
+        assert reached.wait(20)
+        second(other, number)
+        stands = facts(other, number)
+        go.set()
+        thread.join(20)
     assert not thread.is_alive()
-    mine.executemany = plain  # type: ignore[method-assign]
     assert facts(other, number) == stands, "the first one's decision came over the second one's"
     return refused[0] if refused else None
 
@@ -184,8 +184,8 @@ def test_a_recall_and_a_fence_at_the_same_moment_are_one_after_the_other(
             thread.start()
         return plain(*args)
 
-    mine.executemany = paused  # type: ignore[method-assign]
-    recall(mine, number)
+    with patch.object(mine, "executemany", paused):
+        recall(mine, number)
     thread.join(20)
     assert begun == []
     assert state(mine, number) == "ready_to_export"

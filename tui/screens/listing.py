@@ -14,7 +14,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Input
 
-from store import detail, invoices
+from store import detail, invoices, notices
 from store.domain.errors import NothingMatched, PayappError
 from store.domain.filter import BadFilter
 from store.domain.selection import Marked, Totals
@@ -66,6 +66,7 @@ class ListingScreen(Screen[None], Generic[V]):
         # Where the cursor stood when a view was left; 0 is no invoice, so a new view begins at its top.
         self._cursors: dict[V, int] = {}
         self._counts: Mapping[V, int] = {}
+        self._mail = (0, "")
         self._hidden = 0
         self._totals: Sequence[Totals] = ()
         self._message = ""
@@ -178,12 +179,13 @@ class ListingScreen(Screen[None], Generic[V]):
         view, query = self.view, self.query_text
         db = self.desk.db
         counts = await self.count_views()
+        mail = await db.read(notices.waiting)
         listing = await db.read(invoices.listing, view, query, self.sort, descending=self.descending)
         lost = await self._lost(set(self.marks.versions).difference(listing.ids))
         if (view, query) != (self.view, self.query_text):
             self._stale = True
             return
-        self._counts = counts
+        self._counts, self._mail = counts, mail
         self.query_one(FilterLine).point_at(None)
         self._drop(lost)
         seen = dict(zip(listing.ids, listing.versions, strict=True)) if self._followed else {}
@@ -250,7 +252,7 @@ class ListingScreen(Screen[None], Generic[V]):
         """Header, tabs, views and filter line."""
         width = self.app.size.width
         self.query_one("#header", Bar).show(header_line(self.desk, self.TOOL, width))
-        self.query_one("#tabs", Bar).show(tabs_line(self.TABS, width))
+        self.query_one("#tabs", Bar).show(tabs_line(self.TABS, self._mail, width))
         self.query_one("#views", Bar).show(
             views_line(self.TITLES, self.SHORT, self._counts, self.view, width)
         )
@@ -325,6 +327,18 @@ class ListingScreen(Screen[None], Generic[V]):
             self.request()
         except PayappError as error:
             self.say(str(error))
+
+    # -- keys --------------------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What is typed belongs to the text box that has the focus."""
+        if action == "typed":
+            return not isinstance(self.focused, Input)
+        return super().check_action(action, parameters)
+
+    async def action_typed(self, action: str) -> None:
+        """A key that a text box would have taken for itself, typed where there is none."""
+        await self.run_action(action)
 
     # -- messages ----------------------------------------------------------------------------------------------
 

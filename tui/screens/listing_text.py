@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 
 V = TypeVar("V")
 FOOT_LINES = 3
+COMMITMENTS = "Commitments"
 
 
 def header_line(desk: Desk, tool: str, width: int) -> Line:
     """Where one is: company, tool, ERP; who one is at the right."""
     company = desk.company
-    who = f"{one_line(desk.me.login)}  {role(desk.me)} "
+    who = f"{one_line(desk.me.login)}  {role(desk.me, in_commitments=tool == COMMITMENTS)} "
     demo = "   [DEMO]" if company.demo else ""
     place = fitting(
         width - len(who) - len(demo) - 2,
@@ -37,10 +38,18 @@ def header_line(desk: Desk, tool: str, width: int) -> Line:
     return (Part(place.rstrip(), BOLD), Part(demo, WARN), Part(" " * gap + who))
 
 
-def tabs_line(tabs: str, width: int) -> Line:
-    """The tool's tabs, and the key to the other tools."""
+def tabs_line(tabs: str, mail: tuple[int, str], width: int) -> Line:
+    """The tool's tabs, the mails that could not go yet, and the key to the other tools."""
     more = "tools: More m "
-    return (Part(" " + cut(tabs, width - len(more) - 1), REVERSE), Part(more, REVERSE, "more"))
+    count, error = mail
+    waits = ""
+    if count:
+        waits = f"{count:,} {'mail waits' if count == 1 else 'mails wait'}" + (
+            f": {one_line(error)}" if error else ""
+        )
+    room = width - len(more) - len(tabs) - 4
+    text = f" {tabs}   {cut(waits, room)}" if waits and room > 12 else f" {tabs}"
+    return (Part(cut(text, width - len(more)), REVERSE), Part(more, REVERSE, "more"))
 
 
 def views_line(
@@ -117,7 +126,7 @@ def foot(totals: Line, message: str, width: int, *places: Place) -> list[Line]:
 
 
 def outcome(decision: Decision) -> str:
-    """What of a decision did not happen, in a sentence or two."""
+    """What of a decision did not happen, and what it means for others, in a sentence or two."""
     text = ""
     if decision.stays:
         first = decision.stays[0]
@@ -126,4 +135,6 @@ def outcome(decision: Decision) -> str:
     if decision.changed:
         names = ", ".join(one_line(name) for name in decision.changed[:5])
         text += f" Skipped, changed by others: {names}."
+    if decision.notes:
+        text += f" {'; '.join(one_line(note) for note in decision.notes[:3])}."
     return text
