@@ -48,8 +48,8 @@ def tabs_line(tabs: str, mail: tuple[int, str], width: int) -> Line:
             f": {one_line(error)}" if error else ""
         )
     room = width - len(more) - len(tabs) - 4
-    text = f" {tabs}   {cut(waits, room)}" if waits and room > 12 else f" {tabs}"
-    return (Part(cut(text, width - len(more)), REVERSE), Part(more, REVERSE, "more"))
+    text = f"{tabs}   {cut(waits, room)}" if waits and room > 12 else tabs
+    return (Part(" " + text.ljust(width - len(more) - 1), REVERSE), Part(more, REVERSE, "more"))
 
 
 def views_line(
