@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pwd
 import sys
@@ -82,8 +83,15 @@ class Desk:
 
 
 def own_login() -> str:
-    """The login of this process's user, from the operating system."""
-    return pwd.getpwuid(os.getuid()).pw_name
+    """The login of this process's user, from the operating system. Raises NotPermitted where it has none."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        raise NotPermitted(
+            f"The operating system knows no login for user id {os.getuid()}",
+            why="who acts is told by the login",
+            fix="Give that user a login on this machine",
+        ) from None
 
 
 def spare_the_driver(config: str | None) -> None:
@@ -213,6 +221,11 @@ def worker(books: Books, *, idle_exit: float | None = None) -> Worker:
     if idle_exit is not None:
         chosen = msgspec.structs.replace(chosen, idle_exit=idle_exit)
     return Worker(books.db, connector(books), mailer, chosen)
+
+
+def check_worker(books: Books) -> None:
+    """Raise SettingsError for what would keep a worker from starting: its connector, its mail, its times."""
+    asyncio.run(worker(books).connector.close())
 
 
 def start_worker(books: Books) -> bool:

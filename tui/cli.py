@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
 import click
 
-from store.domain.errors import PayappError
-from store.domain.text import safe
+from store.domain.errors import BadInput, PayappError
+from store.domain.text import safe, storable
+from tui.commands.output import let_go, say
 
 # Subcommand to module and function; a module loads only when its subcommand runs.
 COMMANDS = {
     "init": "administration:init",
     "demo": "administration:demo",
-    "users": "administration:users",
+    "users": "users:users",
     "import": "intake:import_",
     "example": "intake:example",
     "list": "reading:list_",
     "show": "reading:show",
-    "status": "reading:status",
+    "status": "status:status",
     "send": "decisions:send",
     "retrieve": "decisions:retrieve",
     "export": "decisions:export",
@@ -30,6 +32,8 @@ COMMANDS = {
     "worker": "worker:worker",
 }
 INTERRUPTED = 130
+# The variable in which a shell asks for completions.
+COMPLETE = "_PAYAPP_COMPLETE"
 
 
 class Lazy(click.Group):
@@ -85,24 +89,64 @@ def main_group(
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code; an error leaves as its sentence on stderr."""
     try:
-        code = main_group.main(args=arguments, prog_name="payapp", standalone_mode=False)
+        return _run(list(sys.argv[1:] if arguments is None else arguments))
     except PayappError as error:
-        click.echo(f"payapp: {safe(str(error))}", err=True)
-        return error.exit_code
-    except click.Abort:
-        click.echo("payapp: interrupted; nothing was changed.", err=True)
-        return INTERRUPTED
-    except KeyboardInterrupt:
-        return INTERRUPTED
+        return _refused(error)
     except click.ClickException as error:
-        error.show()
-        return error.exit_code
+        return _misused(error)
+    except (click.Abort, KeyboardInterrupt):
+        # The terminal has written ^C into the line.
+        say("\npayapp: interrupted.", err=True)
+        return INTERRUPTED
     except BrokenPipeError:
-        # The reader (head, less) has seen enough; keep Python's shutdown from complaining about the rest.
-        sys.stdout = None
+        # The reader (head, less) has seen enough. Decisions tell theirs by say(), which never raises this.
+        let_go(sys.stdout)
         return 0
-    # click hands back the code of ctx.exit(), and else what the subcommand returned: None.
-    return code if isinstance(code, int) else 0
+    except OSError as error:
+        let_go(sys.stdout)
+        return _refused(_explained(error))
+
+
+def _run(arguments: list[str]) -> int:
+    """The command without click's main(), which makes an Abort of every Ctrl-C and an exit of a reader who leaves."""
+    for word in arguments:
+        if not storable(word):
+            raise BadInput(
+                f"{word!r} is not text", why="it holds bytes that are not UTF-8", fix="Type it in UTF-8"
+            )
+    if instruction := os.environ.get(COMPLETE):
+        from click.shell_completion import shell_complete
+
+        return shell_complete(main_group, {}, "payapp", COMPLETE, instruction)
+    try:
+        with main_group.make_context("payapp", arguments) as ctx:
+            main_group.invoke(ctx)
+    except click.exceptions.Exit as left:
+        return left.exit_code
+    return 0
+
+
+def _refused(error: PayappError) -> int:
+    say(f"payapp: {safe(str(error))}", err=True)
+    return error.exit_code
+
+
+def _misused(error: click.ClickException) -> int:
+    try:
+        error.show()
+    except BrokenPipeError:
+        let_go(sys.stderr)
+    return error.exit_code
+
+
+def _explained(error: OSError) -> PayappError:
+    """What the operating system refused, as a sentence."""
+    why = error.strerror or str(error)
+    if error.filename is None:
+        return PayappError(why)
+    return PayappError(
+        f"{error.filename} cannot be used", why=why, fix="Check the path and your permissions there"
+    )
 
 
 def main() -> None:

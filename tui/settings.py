@@ -7,6 +7,7 @@ Secrets never stand in it: they come from the environment or from files that it 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def config_path(given: str | None = None) -> Path:
     """The settings file: the one given, that of PAYAPP_CONFIG, or payapp.toml in the user's configuration folder."""
     named = given or os.environ.get("PAYAPP_CONFIG")
-    return Path(named).expanduser() if named else Path(platformdirs.user_config_dir("payapp")) / "payapp.toml"
+    return _expanded(named) if named else Path(platformdirs.user_config_dir("payapp")) / "payapp.toml"
 
 
 def load(path: Path) -> Settings:
@@ -56,13 +57,8 @@ def load(path: Path) -> Settings:
         ) from None
     except OSError as error:
         raise SettingsError(f"The settings file {path} cannot be read", why=str(error.strerror)) from None
-    try:
-        settings = msgspec.toml.decode(raw, type=Settings)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            f"The settings file {path} cannot be used", why=str(error), fix="Mend that key"
-        ) from None
-    url = os.environ.get("PAYAPP_DATABASE") or _anchored_url(settings.database.url, path.parent)
+    settings = _read(raw, path)
+    url = os.environ.get("PAYAPP_DATABASE") or anchored_url(settings.database.url, path.parent)
     return msgspec.structs.replace(
         settings,
         database=DatabaseSettings(url),
@@ -70,7 +66,41 @@ def load(path: Path) -> Settings:
     )
 
 
-def _anchored_url(url: str, folder: Path) -> str:
+def _read(raw: bytes, path: Path) -> Settings:
+    try:
+        return msgspec.toml.decode(raw, type=Settings)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"The settings file {path} cannot be used", why=str(error), fix="Mend that key"
+        ) from None
+
+
+def write(path: Path, tables: Mapping[str, Mapping[str, str | int]]) -> None:
+    """Write a new settings file that its owner alone may read: a database's URL may hold a password.
+
+    ``tables`` by name, ``erp.options`` among them. Raises SettingsError for what could not be read again, and
+    FileExistsError where there is a file.
+    """
+    text = "\n".join(
+        f"[{name}]\n" + "".join(f"{key} = {_value(value)}\n" for key, value in table.items())
+        for name, table in tables.items()
+    )
+    _read(text.encode(), path)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+    except BaseException:
+        path.unlink()
+        raise
+
+
+def _value(value: str | int) -> str:
+    # A JSON string is a basic string of TOML, but for DEL, which TOML wants escaped.
+    return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")
+
+
+def anchored_url(url: str, folder: Path) -> str:
     """A SQLite path that is relative, seen from the settings file's folder."""
     return f"sqlite:{anchored(url.removeprefix('sqlite:'), folder)}" if url.startswith("sqlite:") else url
 
@@ -86,4 +116,14 @@ def _anchored_mail(mail: MailSettings, folder: Path) -> MailSettings:
 
 def anchored(path: str, folder: Path) -> Path:
     """A path of the settings file, seen from that file's folder."""
-    return (folder / Path(path).expanduser()).resolve()
+    return (folder / _expanded(path)).resolve()
+
+
+def _expanded(path: str) -> Path:
+    """The path with ``~`` and ``~user`` as the folders they stand for."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise SettingsError(
+            f"The path {path} cannot be used", why="there is no such home folder", fix="Write it out"
+        ) from None

@@ -1,30 +1,58 @@
-"""Subcommands that set payapp up: init, demo, users."""
+"""Subcommands that set payapp up: init, demo."""
 
 from __future__ import annotations
 
+import contextlib
 import sys
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from store.domain.errors import BadInput
-from tui.commands.options import acting, books_and_actor, print_json, print_table
+from store.domain.text import safe
 
 if TYPE_CHECKING:
     from store.db import Database
 
-LEVELS = ("none", "read_only", "standard", "admin")
 SENDER, APPROVER = "mgarcia", "jlopez"
+SETTINGS, DATABASE, SANDBOX = "payapp.toml", "payapp.db", "sandbox.db"
 
 
-def _write_settings(path: Path, text: str) -> None:
-    if path.exists():
-        raise BadInput(
-            f"There is a settings file {path} already", fix="Name another place with --config or --dir"
-        )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+def _refuse_existing(*paths: Path) -> None:
+    for path in paths:
+        if path.exists():
+            raise BadInput(f"There is a file {path} already", fix="Name another place with --config or --dir")
+
+
+@contextlib.contextmanager
+def _undoing() -> Iterator[contextlib.ExitStack]:
+    """What is registered here is undone, last first, unless the block comes to its end."""
+    with contextlib.ExitStack() as undo:
+        yield undo
+        undo.pop_all()
+
+
+def _make_folder(folder: Path, undo: contextlib.ExitStack) -> None:
+    """The folder and those above it that are missing. Raises OSError where something else stands in its place."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir()
+        undo.callback(_remove_folder, path)
+    folder.mkdir(exist_ok=True)
+
+
+def _remove_folder(folder: Path) -> None:
+    # Not what somebody else has put something into meanwhile.
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+def _remove_database(file: Path) -> None:
+    for name in (file.name, f"{file.name}-wal", f"{file.name}-shm"):
+        file.with_name(name).unlink(missing_ok=True)
 
 
 @click.command()
@@ -49,35 +77,44 @@ def init(
     payapp init --company 'ACME BUILDERS'
     payapp init --company ACME --database postgresql://payapp@db/payapp
     """  # noqa: D301 - \b keeps click from wrapping the examples
-    from store import directory
-    from store.domain.actor import Level
     from tui import bootstrap, settings
 
     path = settings.config_path(ctx.obj["config"])
-    if path.exists():
-        raise BadInput(f"There is a settings file {path} already", fix="Name another place with --config")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    url = database or "sqlite:payapp.db"
-    absolute = url if database else f"sqlite:{path.parent / 'payapp.db'}"
+    _refuse_existing(path)
     login = bootstrap.own_login()
-    with bootstrap.created(absolute) as db, db.transaction():
-        directory.found(db, company, currency, erp, demo=False)
-        # The first admin cannot push: another admin, whom this one adds, grants that.
-        directory.put_user(db, None, directory.UserValues(
-            login, name or login, email, Level.ADMIN, Level.ADMIN, Level.ADMIN
-        ))  # fmt: skip
-    options = f'folder = "{drop_folder}"' if erp == "files" else 'file = "sandbox.db"'
-    _write_settings(
-        path, f'[database]\nurl = "{url}"\n\n[erp]\nconnector = "{erp}"\n\n[erp.options]\n{options}\n'
-    )
-    click.echo(f"{company}: settings in {path}. You are {login}, its Directory Admin.")
+    url = database or f"sqlite:{DATABASE}"
+    options = {"folder": drop_folder} if erp == "files" else {"file": SANDBOX}
+    tables = {"database": {"url": url}, "erp": {"connector": erp}, "erp.options": options}
+    with _undoing() as undo:
+        _make_folder(path.parent, undo)
+        found = settings.anchored_url(url, path.parent)
+        file = Path(found.removeprefix("sqlite:"))
+        if found.startswith("sqlite:") and not file.exists():
+            undo.callback(_remove_database, file)
+        with bootstrap.created(found) as db, db.transaction():
+            _found(db, company, currency, erp, login, name or login, email)
+            # Inside the transaction: a company without its settings would be in the way of the next try.
+            settings.write(path, tables)
+            undo.callback(path.unlink)
+    click.echo(f"{safe(company)}: settings in {safe(str(path))}. You are {safe(login)}, its Directory Admin.")
     click.echo("Next: payapp users add, payapp import --template vendors vendors.csv")
+
+
+def _found(db: Database, company: str, currency: str, erp: str, login: str, name: str, email: str) -> None:
+    from store import directory
+    from store.domain.actor import Level
+
+    directory.found(db, company, currency, erp, demo=False)
+    # The first admin cannot push: another admin, whom this one adds, grants that.
+    directory.put_user(db, None, directory.UserValues(
+        login, name, email, Level.ADMIN, Level.ADMIN, Level.ADMIN
+    ))  # fmt: skip
 
 
 @click.command()
 @click.option("--dir", "folder", type=click.Path(path_type=Path), default=Path("demo"), show_default=True,
               help="Where the demo lives.")  # fmt: skip
-@click.option("--rows", default=300, show_default=True, help="How many invoices.")
+@click.option("--rows", type=click.IntRange(min=1), default=300, show_default=True, help="How many invoices.")
 @click.option("--empty", is_flag=True, help="The company, its two users and its ERP only; no invoices.")
 @click.option("--mail", metavar="HOST:PORT", help="A mail server without TLS, e.g. 127.0.0.1:2525.")
 @click.option("--no-open", is_flag=True, help="Make it, and do not open the desk.")
@@ -88,10 +125,12 @@ def demo(folder: Path, rows: int, empty: bool, mail: str | None, no_open: bool) 
     payapp demo
     payapp demo --dir walk --empty
     """  # noqa: D301 - \b keeps click from wrapping the examples
-    path = folder / "payapp.toml"
+    path = folder / SETTINGS
     if not path.exists():
-        _make_demo(folder, path, rows=rows, empty=empty, mail=_mail_settings(mail))
-        click.echo(f"Made the demo company in {folder}. {SENDER} sends, {APPROVER} accepts and rejects.")
+        _make_demo(folder, 0 if empty else rows, _mail_settings(mail))
+        click.echo(
+            f"Made the demo company in {safe(str(folder))}. {SENDER} sends, {APPROVER} accepts and rejects."
+        )
     if no_open or empty:
         return
     if not sys.stdin.isatty() or not sys.stdout.isatty():
@@ -105,35 +144,46 @@ def demo(folder: Path, rows: int, empty: bool, mail: str | None, no_open: bool) 
     open_desk(str(path), APPROVER, ascii_only=False, mouse=True)
 
 
-def _mail_settings(server: str | None) -> str:
-    """The [mail] table for that server; nothing for none, so that notices wait."""
+def _mail_settings(server: str | None) -> Mapping[str, str | int] | None:
+    """The [mail] table for that server; None for none, so that notices wait."""
     if server is None:
-        return ""
+        return None
     host, _, port = server.rpartition(":")
     if not host or not port.isascii() or not port.isdigit():
         raise BadInput(f"{server} names no mail server", fix="Write HOST:PORT, e.g. 127.0.0.1:2525")
-    return f'\n[mail]\nhost = "{host}"\nport = {port}\ntls = "none"\nsender = "payapp@acme.example"\n'
+    return {"host": host, "port": int(port), "tls": "none", "sender": "payapp@acme.example"}
 
 
-def _make_demo(folder: Path, path: Path, *, rows: int, empty: bool, mail: str) -> None:
+def _make_demo(folder: Path, rows: int, mail: Mapping[str, str | int] | None) -> None:
+    """Make the demo's files in a folder of their own, and move them to their place when all of them are there."""
+    _refuse_existing(folder / DATABASE, folder / SANDBOX)
+    with _undoing() as undo:
+        _make_folder(folder, undo)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".payapp-demo-") as name:
+            made = Path(name)
+            _write_demo(made, rows, mail)
+            # The settings last: with them the demo is made.
+            for file in (DATABASE, SANDBOX, SETTINGS):
+                (made / file).rename(folder / file)
+                undo.callback((folder / file).unlink)
+
+
+def _write_demo(folder: Path, rows: int, mail: Mapping[str, str | int] | None) -> None:
     from store import directory
-    from tui import bootstrap
+    from tui import bootstrap, settings
 
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / "payapp.db"
-    if target.exists():
-        raise BadInput(f"There is a database {target} already", fix="Name another folder with --dir")
-    with bootstrap.created(f"sqlite:{target}") as db:
+    tables: dict[str, Mapping[str, str | int]] = {
+        "database": {"url": f"sqlite:{DATABASE}"},
+        "erp": {"connector": "sandbox"},
+        "erp.options": {"file": SANDBOX},
+    }
+    settings.write(folder / SETTINGS, tables | ({"mail": mail} if mail else {}))
+    with bootstrap.created(f"sqlite:{folder / DATABASE}") as db:
         directory.found(db, "ACME BUILDERS", "USD", "sandbox", demo=True, hold_ms=3_000)
         _people(db)
-        if not empty:
+        if rows:
             _invoices(db, rows)
-        bootstrap.seed_sandbox(db, folder / "sandbox.db", example=empty)
-    _write_settings(
-        path,
-        '[database]\nurl = "sqlite:payapp.db"\n\n[erp]\nconnector = "sandbox"\n\n[erp.options]\nfile = "sandbox.db"\n'
-        + mail,
-    )
+        bootstrap.seed_sandbox(db, folder / SANDBOX, example=not rows)
 
 
 def _people(db: Database) -> None:
@@ -158,67 +208,3 @@ def _invoices(db: Database, rows: int) -> None:
     maria = directory.actor(db, SENDER, "command line")
     made_up.seed(db, maria, rows=rows)
     review.send(db, maria, Matching(ProjectView.NOT_SENT))
-
-
-@click.group()
-def users() -> None:
-    """The Directory: who may do what."""
-
-
-@users.command("list")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-@acting
-@click.pass_context
-def users_list(ctx: click.Context, as_json: bool, login: str | None) -> None:
-    """List the users and their permissions.
-
-    \b
-    payapp users list
-    """  # noqa: D301 - \b keeps click from wrapping the examples
-    from store import directory
-
-    with books_and_actor(ctx, login) as (books, _):
-        found = directory.users(books.db)
-    if as_json:
-        print_json([
-            {"login": u.login, "name": u.name, "email": u.email, "erp": u.erp_level, "commitments": u.commitments_level,
-             "directory": u.directory_level, "can_push": u.can_push} for u in found
-        ])  # fmt: skip
-        return
-    print_table(
-        ("Login", "Name", "ERP Integrations", "Commitments", "Directory", "Can push"),
-        [(u.login, u.name, u.erp_level, u.commitments_level, u.directory_level, "yes" if u.can_push else "no")
-         for u in found],
-    )  # fmt: skip
-
-
-@users.command("add")
-@click.argument("new", metavar="LOGIN")
-@click.option("--name", required=True, help="The person's name.")
-@click.option("--email", default="", help="Where notices go.")
-@click.option("--erp", type=click.Choice(LEVELS), default="none", show_default=True, help="ERP Integrations.")
-@click.option(
-    "--commitments", type=click.Choice(LEVELS), default="none", show_default=True, help="Commitments."
-)
-@click.option("--directory", "directory_level", type=click.Choice(LEVELS), default="none", show_default=True,
-              help="Company Directory.")  # fmt: skip
-@click.option("--can-push", is_flag=True, help="Can Push to Accounting: may accept and reject.")
-@acting
-@click.pass_context
-def users_add(
-    ctx: click.Context, new: str, name: str, email: str, erp: str, commitments: str, directory_level: str,
-    can_push: bool, login: str | None,
-) -> None:  # fmt: skip
-    """Add a user, or change one.
-
-    \b
-    payapp users add jlopez --name 'Juan Lopez' --erp standard --can-push
-    """  # noqa: D301 - \b keeps click from wrapping the examples
-    from store import directory
-    from store.domain.actor import Level
-
-    with books_and_actor(ctx, login) as (books, me):
-        directory.put_user(books.db, me, directory.UserValues(
-            new, name, email, Level(erp), Level(commitments), Level(directory_level), can_push
-        ))  # fmt: skip
-    click.echo(f"{new} is in the Directory.")

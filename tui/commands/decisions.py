@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,18 +10,20 @@ import click
 
 from store.domain.errors import BadInput
 from store.domain.text import safe
-from tui.commands.options import Chosen, acting, books_and_actor, choosing, confirm, print_json, selection
+from tui.commands import waiting
+from tui.commands.options import Chosen, acting, amount, books_and_actor, choosing, confirm, selection
+from tui.commands.output import json_text, print_json, say
 
 if TYPE_CHECKING:
     from store.domain.selection import Totals
     from store.domain.status import ProjectView, View
-    from store.review import Decision, Expectation, Plan
+    from store.review import Decision, Expectation, Plan, Stay
     from tui.bootstrap import Books
 
 F = TypeVar("F", bound=Callable[..., Any])
 SOME_FAILED = 3
-# Seconds that a worker may take from its start to its first sign of life.
-WORKER_STARTS = 5.0
+# The worst first: what the exit code is of when there are two.
+_WORST = (waiting.INTERRUPTED, waiting.ERROR, SOME_FAILED, 0)
 _DAY = click.DateTime(["%Y-%m-%d"])
 
 
@@ -60,26 +61,69 @@ def _view(name: str) -> View | ProjectView:
     return view_of(name)
 
 
-def _report(ctx: click.Context, decision: Decision, done: str, *, as_json: bool) -> None:
+def _finish(ctx: click.Context, decision: Decision, done: str, *, as_json: bool) -> None:
     """Say what was done and what stays; exit 3 when something stays."""
+    _tell(decision, done, as_json=as_json)
+    ctx.exit(_code(decision))
+
+
+def _finish_waiting(
+    ctx: click.Context, books: Books, decision: Decision, done: str, *, as_json: bool
+) -> None:
+    """Say what was done, wait for the ERP's answers and say them; exit once, with the worst of both."""
+    document = _document(decision)
+    if not as_json:
+        _report(decision, done)
+    try:
+        found, code = waiting.answers(books, decision.batches)
+        document["outcomes"] = waiting.records(found)
+    finally:
+        # Whatever ends the wait, what was decided is told.
+        if as_json:
+            say(json_text(document))
+    if not as_json:
+        waiting.tell(found)
+    ctx.exit(next(worst for worst in _WORST if worst in {code, _code(decision)}))
+
+
+def _tell(decision: Decision, done: str, *, as_json: bool) -> None:
     if as_json:
-        print_json({
-            "done": list(decision.done),
-            "batches": list(decision.batches),
-            "stays": [{"id": s.invoice_id, "number": s.name, "code": s.code, "cause": s.cause, "fix": s.fix}
-                      for s in decision.stays],
-            "changed_by_others": list(decision.changed),
-        })  # fmt: skip
+        say(json_text(_document(decision)))
     else:
-        click.echo(f"{len(decision.done)} {done}.")
-        for totals in decision.totals:
-            click.echo(_line(totals))
-        for stay in decision.stays:
-            click.echo(f"stays: {stay.name}: {stay.cause}. {stay.fix}".rstrip(), err=True)
-        for name in decision.changed:
-            click.echo(f"skipped: {name} was changed by others meanwhile.", err=True)
-    if decision.stays or decision.changed:
-        ctx.exit(SOME_FAILED)
+        _report(decision, done)
+
+
+def _code(decision: Decision) -> int:
+    return SOME_FAILED if decision.stays or decision.changed else 0
+
+
+def _document(decision: Decision) -> dict[str, Any]:
+    """The stable schema of ``--json``."""
+    return {
+        "done": list(decision.done),
+        "batches": list(decision.batches),
+        "stays": _stays(decision.stays),
+        "changed_by_others": list(decision.changed),
+        "notes": list(decision.notes),
+    }
+
+
+def _stays(stays: Sequence[Stay]) -> list[dict[str, Any]]:
+    return [
+        {"id": s.invoice_id, "number": s.name, "code": s.code, "cause": s.cause, "fix": s.fix} for s in stays
+    ]
+
+
+def _report(decision: Decision, done: str) -> None:
+    say(f"{len(decision.done)} {done}.")
+    for totals in decision.totals:
+        say(_line(totals))
+    for stay in decision.stays:
+        say(f"stays: {safe(stay.name)}: {safe(stay.cause)}. {safe(stay.fix)}".rstrip(), err=True)
+    for name in decision.changed:
+        say(f"skipped: {safe(name)} was changed by others meanwhile.", err=True)
+    for note in decision.notes:
+        say(f"note: {safe(note)}.", err=True)
 
 
 def _line(totals: Totals) -> str:
@@ -110,7 +154,7 @@ def send(
     with books_and_actor(ctx, login) as (books, me):
         chosen = selection(books, Chosen(words, where, every), _view("not-sent"))
         confirm("Send them to ERP Integrations? They are locked from then on.", yes=yes)
-        _report(ctx, review.send(books.db, me, chosen), "sent; they are Ready to Export", as_json=as_json)
+        _finish(ctx, review.send(books.db, me, chosen), "sent; they are Ready to Export", as_json=as_json)
 
 
 @click.command()
@@ -130,7 +174,7 @@ def retrieve(
     with books_and_actor(ctx, login) as (books, me):
         chosen = selection(books, Chosen(words, where, every), _view("ready"))
         confirm("Take them back into Commitments?", yes=yes)
-        _report(ctx, review.retrieve(books.db, me, chosen), "retrieved", as_json=as_json)
+        _finish(ctx, review.retrieve(books.db, me, chosen), "retrieved", as_json=as_json)
 
 
 @click.command()
@@ -182,6 +226,7 @@ def _export(
     from store import review
     from tui import bootstrap
 
+    expect = _expectation(expect_count, expect_total)
     day: date | None = accounting_date.date() if accounting_date else None
     with books_and_actor(ctx, login) as (books, me):
         chosen = selection(books, Chosen(words, where, every), _view(view))
@@ -190,35 +235,35 @@ def _export(
         if dry_run:
             _print_plan(plan, as_json=as_json)
             ctx.exit(SOME_FAILED if plan.stays else 0)
+        bootstrap.check_worker(books)
         for totals in plan.totals if not as_json else ():
             click.echo(_line(totals), err=True)
         for warning in plan.warnings:
-            click.echo(f"warning: {warning}", err=True)
+            click.echo(f"warning: {safe(warning)}", err=True)
         confirm(f"Export {len(plan.goes)} invoices to {safe(profile.title)}?", yes=yes)
-        decide = review.accept if view == "ready" else review.retry
-        with books.db.transaction():
-            if erp_number is not None:
-                review.set_export_values(books.db, me, chosen, erp_number=erp_number)
-                chosen = selection(books, Chosen(words, where, every), _view(view))
-            decision = decide(
+        if view == "ready":
+            decision = review.accept(
+                books.db, me, chosen, profile, accounting_date=day, description=description, expect=expect
+            )
+        else:
+            decision = review.retry(
                 books.db, me, chosen, profile, accounting_date=day, description=description,
-                expect=_expectation(books, expect_count, expect_total),
+                erp_number=erp_number, expect=expect,
             )  # fmt: skip
-        bootstrap.start_worker(books)
+        done = f"accepted in batch {', '.join(map(str, decision.batches))}"
         if wait:
-            _wait(books, decision)
-        _report(ctx, decision, f"accepted in batch {', '.join(map(str, decision.batches))}", as_json=as_json)
-        if wait:
-            _end(ctx, books, decision, as_json=as_json)
+            _finish_waiting(ctx, books, decision, done, as_json=as_json)
+        _tell(decision, done, as_json=as_json)
+        waiting.start_worker(books)
+        ctx.exit(_code(decision))
 
 
-def _expectation(books: Books, count: int | None, total: str | None) -> Expectation | None:
-    from store.domain.money import to_minor
+def _expectation(count: int | None, total: str | None) -> Expectation | None:
     from store.review import Expectation
 
     if count is None and total is None:
         return None
-    return Expectation(count, to_minor(total.replace(",", ""), books.company.currency) if total else None)
+    return Expectation(count, None if total is None else amount(total, "--expect-total"))
 
 
 def _print_plan(plan: Plan, *, as_json: bool) -> None:
@@ -227,8 +272,7 @@ def _print_plan(plan: Plan, *, as_json: bool) -> None:
     if as_json:
         print_json({
             "goes": [{"id": r.id, "number": r.number, "net": plain(r.net, r.currency)} for r in plan.goes],
-            "stays": [{"id": s.invoice_id, "number": s.name, "code": s.code, "cause": s.cause, "fix": s.fix}
-                      for s in plan.stays],
+            "stays": _stays(plan.stays),
             "warnings": list(plan.warnings),
         })  # fmt: skip
         return
@@ -238,37 +282,9 @@ def _print_plan(plan: Plan, *, as_json: bool) -> None:
     for day, count in plan.dates:
         click.echo(f"accounting date {day}: {count}")
     for warning in plan.warnings:
-        click.echo(f"warning: {warning}")
+        click.echo(f"warning: {safe(warning)}")
     for stay in plan.stays:
-        click.echo(f"stays: {stay.name}: {stay.cause}. {stay.fix}".rstrip())
-
-
-def _wait(books: Books, decision: Decision) -> None:
-    from store import batches
-    from tui import bootstrap
-
-    started = time.monotonic()
-    while any(batches.progress(books.db, batch).running for batch in decision.batches):
-        # A worker that dies meanwhile gets a successor; one that just starts has not shown itself yet.
-        if time.monotonic() - started > WORKER_STARTS:
-            bootstrap.start_worker(books)
-            started = time.monotonic()
-        time.sleep(0.2)
-
-
-def _end(ctx: click.Context, books: Books, decision: Decision, *, as_json: bool) -> None:
-    from store import batches
-
-    found = [batches.progress(books.db, batch, failures=1000) for batch in decision.batches]
-    for p in found:
-        if not as_json:
-            click.echo(
-                f"batch {p.id}: ok {p.done}  FAIL {p.failed}  parked {p.parked}  recalled {p.cancelled}"
-            )
-            for failure in p.failures:
-                click.echo(f"failed: {safe(failure.number)}: {failure.cause}. {failure.fix}", err=True)
-    if any(p.failed or p.parked for p in found):
-        ctx.exit(SOME_FAILED)
+        click.echo(f"stays: {safe(stay.name)}: {safe(stay.cause)}. {safe(stay.fix)}".rstrip())
 
 
 @click.command()
@@ -294,11 +310,10 @@ def reject(
         chosen = selection(books, Chosen(words, where, every), _view("ready"))
         confirm("Reject them? They return to Commitments, and creator and sender are mailed.", yes=yes)
         decision = review.reject(books.db, me, chosen, reason)
-        _report(ctx, decision, "rejected; they are in Commitments again", as_json=as_json)
-        from tui import bootstrap
-
+        _tell(decision, "rejected; they are in Commitments again", as_json=as_json)
         if books.settings.mail is not None:
-            bootstrap.start_worker(books)
+            waiting.start_worker(books)
+        ctx.exit(_code(decision))
 
 
 @click.command()
@@ -319,6 +334,6 @@ def recall(
     with books_and_actor(ctx, login) as (books, me):
         chosen = selection(books, Chosen(words, where, every), _view("exporting"))
         confirm("Take them back to Ready to Export?", yes=yes)
-        _report(
+        _finish(
             ctx, review.recall(books.db, me, chosen), "recalled; they are Ready to Export", as_json=as_json
         )

@@ -1,19 +1,19 @@
-"""What subcommands have in common: the books, who acts, the selection on the command line, and output."""
+"""What subcommands have in common: the books, who acts, the selection and amounts on the command line."""
 
 from __future__ import annotations
 
-import csv
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-import msgspec
 
-from store.domain.errors import BadInput, NothingMatched
-from store.domain.text import safe, spreadsheet
+from store.domain.errors import BadInput, NothingMatched, PayappError
+from store.domain.text import storable
 
 if TYPE_CHECKING:
     from store.domain.actor import Actor
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     from tui.bootstrap import Books
 
 F = TypeVar("F", bound=Callable[..., Any])
+_AMOUNT = re.compile(r"[+-]?([0-9]+|[0-9]{1,3}(,[0-9]{3})+)(\.[0-9]+)?")
+
+
+class Declined(PayappError):
+    """The person who was asked said no."""
+
+    exit_code = 130
+    title = "Declined"
 
 
 def acting(command: F) -> F:
@@ -97,7 +105,7 @@ def _words(words: Sequence[str]) -> list[str]:
     """The words, with ``-`` standing for those on standard input."""
     found: list[str] = []
     for word in words:
-        found += sys.stdin.read().split() if word == "-" else [word]
+        found += _standard_input().split() if word == "-" else [word]
     if not found:
         raise NothingMatched(
             "No invoice was named", why="standard input was empty", fix="Give numbers or #ids"
@@ -105,8 +113,32 @@ def _words(words: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def _standard_input() -> str:
+    refused = BadInput(
+        "Standard input is not text", why="it holds bytes that are not UTF-8", fix="Give numbers or #ids"
+    )
+    try:
+        text = sys.stdin.read()
+    except UnicodeDecodeError:
+        raise refused from None
+    # Under the C locale Python lets such bytes through as lone surrogates.
+    if not storable(text):
+        raise refused
+    return text
+
+
+def amount(text: str, option: str) -> Decimal:
+    """The amount behind an option, in major units: 1234.56 or 1,234.56. Raises BadInput for anything else."""
+    if not _AMOUNT.fullmatch(text.strip()):
+        raise BadInput(f"{option}: {text!r} is not an amount", fix="Write it as 1234.56 or 1,234.56")
+    return Decimal(text.replace(",", ""))
+
+
 def confirm(question: str, *, yes: bool) -> None:
-    """Ask a person; without a terminal ``--yes`` is the answer, and its absence a usage error."""
+    """Ask a person; without a terminal ``--yes`` is the answer, and its absence a usage error.
+
+    Raises Declined for a no.
+    """
     if yes:
         return
     if not sys.stdin.isatty():
@@ -114,33 +146,4 @@ def confirm(question: str, *, yes: bool) -> None:
             "This decision needs a yes", why="nobody can be asked without a terminal", fix="Add --yes"
         )
     if not click.confirm(question, default=False, err=True):
-        raise click.Abort
-
-
-# -- output ------------------------------------------------------------------------------------------------------
-
-
-def print_json(value: Any) -> None:
-    """One JSON document on standard output, raw text kept (JSON escapes control characters itself)."""
-    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
-
-
-def print_csv(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """A CSV report on standard output; text that a spreadsheet would run is quoted."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([spreadsheet(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
-
-
-def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
-    """Aligned columns; those in ``right`` are right-aligned. Widths count cells, so that CJK names line up."""
-    from rich.cells import cell_len
-
-    table = [list(header), *([safe(cell) for cell in row] for row in rows)]
-    widths = [max(cell_len(row[n]) for row in table) for n in range(len(header))]
-    for row in table:
-        cells = []
-        for n, cell in enumerate(row):
-            blank = " " * (widths[n] - cell_len(cell))
-            cells.append(blank + cell if n in right else cell + blank)
-        click.echo("  ".join(cells).rstrip())
+        raise Declined("Nothing was changed")

@@ -1,4 +1,4 @@
-"""Subcommands that only look: list, show, status."""
+"""Subcommands that look at invoices: list, show."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tui.commands.options import acting, books_and_actor, books_only, print_csv, print_json, print_table
+from tui.commands.options import acting, books_and_actor
+from tui.commands.output import print_csv, print_json, print_table
 
 if TYPE_CHECKING:
+    from store.domain.actor import Actor
     from store.domain.status import ProjectView, View
     from store.invoices import Row
 
 VIEWS = ("ready", "exporting", "failed", "synced", "all", "returned", "not-sent", "sent")
 COLUMNS = ("id", "flags", "number", "vendor", "job", "commitment", "period", "currency", "gross", "retainage", "net",
            "status", "erp_status", "error", "origin_id")  # fmt: skip
+MONEY = ("gross", "retainage", "net")
 
 
 def view_of(name: str) -> View | ProjectView:
@@ -54,15 +57,20 @@ def list_(
     """  # noqa: D301 - \b keeps click from wrapping the examples
     from store import invoices
     from store.domain.money import plain as plain_money
+    from store.domain.status import View
 
     with books_and_actor(ctx, login) as (books, me):
+        if isinstance(view_of(view), View):
+            me.require_reader()
+        else:
+            me.require_project_reader()
         found = invoices.listing(books.db, view_of(view), where, invoices.SortBy(sort))
         rows = invoices.rows(books.db, found.ids, me)
         totals = invoices.totals_of(books.db, found.ids)
     if as_json:
         print_json([_record(row) for row in rows])
     elif as_csv:
-        print_csv(COLUMNS, [tuple(_record(row).values()) for row in rows])
+        print_csv(COLUMNS, [tuple(_record(row).values()) for row in rows], numeric=MONEY)
     elif plain:
         from store.domain.text import safe
 
@@ -160,6 +168,7 @@ def show(ctx: click.Context, word: str, as_json: bool, login: str | None) -> Non
     from store.detail import detail
 
     with books_and_actor(ctx, login) as (books, me):
+        require_any_reader(me)
         number = invoices.find(books.db, [word])[0][0]
         found = detail(books.db, number, me)
         mails = notices.of_invoice(books.db, number)
@@ -172,47 +181,7 @@ def show(ctx: click.Context, word: str, as_json: bool, login: str | None) -> Non
         click.echo(line)
 
 
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-@click.pass_context
-def status(ctx: click.Context, as_json: bool) -> None:
-    """Tell how many invoices stand where, who works, and what waits.
-
-    \b
-    payapp status
-    payapp status --json
-    """  # noqa: D301 - \b keeps click from wrapping the examples
-    from dataclasses import asdict
-
-    from store import batches, due, invoices, notices, workers
-
-    with books_only(ctx) as books:
-        views = {view.value: n for view, n in invoices.counts(books.db).items()}
-        seen = workers.seen(books.db)
-        running = [p for p in batches.recent(books.db) if p.running or p.failed or p.parked]
-        waiting = notices.waiting_count(books.db)
-        queue = due.of(books.db, books.company.erp)
-        title = books.profile().title
-    if as_json:
-        print_json({
-            "company": books.company.name, "erp": books.company.erp, "demo": books.company.demo, "views": views,
-            "workers": [asdict(w) for w in seen], "notices_waiting": waiting, "erp_paused": queue.paused,
-            "batches": [{"id": p.id, "count": p.count, "ok": p.done, "failed": p.failed, "left": p.left,
-                         "uncertain": p.uncertain, "parked": p.parked} for p in running],
-        })  # fmt: skip
-        return
-    from store.domain.text import safe
-
-    click.echo(f"{safe(books.company.name)} > {safe(title)}{'   [DEMO]' if books.company.demo else ''}")
-    click.echo("   ".join(f"{name} {n:,}" for name, n in views.items()))
-    alive = [w for w in seen if w.alive]
-    for w in alive:
-        click.echo(f"worker {w.id[:8]} on {safe(w.host)}, process {w.pid}")
-    if not alive:
-        click.echo("No worker is alive: payapp worker runs one; the desk and payapp export start one.")
-    if queue.paused:
-        click.echo("The ERP does not answer; the queue is paused and tries again by itself.")
-    for p in running:
-        click.echo(f"batch {p.id}: {p.done + p.failed}/{p.count}  ok {p.done}  FAIL {p.failed}  left {p.left}"
-                   f"  uncertain {p.uncertain}  parked {p.parked}")  # fmt: skip
-    click.echo(f"notices waiting: {waiting}")
+def require_any_reader(me: Actor) -> None:
+    """Raise NotPermitted for who may see neither ERP Integrations nor Commitments."""
+    if not me.sees_erp:
+        me.require_project_reader()
