@@ -21,7 +21,8 @@ PAYAPP = [sys.executable, "-m", "tui.cli"]
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A demo company without invoices, and its settings file in the environment."""
+    """A demo company without invoices, and its settings file in the environment; this process starts no worker."""
+    monkeypatch.setattr("tui.bootstrap.start_worker", lambda _books: False)
     folder = tmp_path / "demo"
     assert run(["demo", "--empty", "--dir", str(folder)]) == 0
     monkeypatch.setenv("PAYAPP_CONFIG", str(folder / "payapp.toml"))

@@ -19,7 +19,7 @@ from erp.connectors import sandbox
 from store import batches, workers
 from store.db import Database
 from tui import bootstrap
-from tui.bootstrap import Books
+from tui.bootstrap import Books, start_worker
 
 pytest_plugins = ["cli_case"]
 EXPORT = ("--as", "jlopez", "export", "--all", "--yes")
@@ -34,7 +34,7 @@ def erp(place: Path, company: Database) -> None:
 
 
 @pytest.fixture
-def worker(monkeypatch: pytest.MonkeyPatch) -> None:
+def worker(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that has done its work when its start returns."""
 
     def start(books: Books) -> bool:
@@ -45,7 +45,7 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_worker(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers that end before they give a sign of life, and little patience with them."""
     monkeypatch.setattr("tui.bootstrap.start_worker", lambda _books: True)
     monkeypatch.setattr("tui.commands.waiting.WORKER_STARTS", 0.05)
@@ -159,6 +159,7 @@ def test_a_worker_that_cannot_be_started_is_a_warning(
     company: Database, place: Path, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     number = make(company)
+    monkeypatch.setattr("tui.bootstrap.start_worker", start_worker)
     (place / "worker.log").mkdir()
     code, out, err = told(*EXPORT)
     assert code == 0 and "1 accepted" in out and "no worker could be started" in err
@@ -238,7 +239,23 @@ def test_ctrl_c_leaves_the_batch_to_its_worker(
     assert batches.progress(company, 1).done == 10
 
 
-# -- who is asked ----------------------------------------------------------------------------------------------
+# -- who is asked, and who may -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("login", "command"),
+    [
+        ("jlopez", "send"),
+        ("jlopez", "retrieve"),
+        *(("mgarcia", c) for c in ("export", "retry", "reject", "recall")),
+    ],
+)
+def test_who_may_not_decide_is_not_told_what_there_is(
+    company: Database, told: Told, login: str, command: str
+) -> None:
+    reason = ["--reason", "x"] if command == "reject" else []
+    for words in (["nope"], ["--all"], ["--where", "number:nope"]):
+        assert told("--as", login, command, *words, *reason, "--yes")[0] == 5
 
 
 def test_a_no_changes_nothing(company: Database, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:

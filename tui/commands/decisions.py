@@ -152,6 +152,7 @@ def send(
     from store import review
 
     with books_and_actor(ctx, login) as (books, me):
+        me.require_sender()
         chosen = selection(books, Chosen(words, where, every), _view("not-sent"))
         confirm("Send them to ERP Integrations? They are locked from then on.", yes=yes)
         _finish(ctx, review.send(books.db, me, chosen), "sent; they are Ready to Export", as_json=as_json)
@@ -172,6 +173,7 @@ def retrieve(
     from store import review
 
     with books_and_actor(ctx, login) as (books, me):
+        me.require_sender()
         chosen = selection(books, Chosen(words, where, every), _view("ready"))
         confirm("Take them back into Commitments?", yes=yes)
         _finish(ctx, review.retrieve(books.db, me, chosen), "retrieved", as_json=as_json)
@@ -229,6 +231,7 @@ def _export(
     expect = _expectation(expect_count, expect_total)
     day: date | None = accounting_date.date() if accounting_date else None
     with books_and_actor(ctx, login) as (books, me):
+        me.require_approver()
         chosen = selection(books, Chosen(words, where, every), _view(view))
         profile = books.profile()
         plan = review.plan_export(books.db, me, chosen, profile, accounting_date=day, description=description)
@@ -307,6 +310,7 @@ def reject(
             "A rejection needs a reason", why="the project must know what to correct", fix="Add --reason TEXT"
         )
     with books_and_actor(ctx, login) as (books, me):
+        me.require_approver()
         chosen = selection(books, Chosen(words, where, every), _view("ready"))
         confirm("Reject them? They return to Commitments, and creator and sender are mailed.", yes=yes)
         decision = review.reject(books.db, me, chosen, reason)
@@ -332,6 +336,7 @@ def recall(
     from store import review
 
     with books_and_actor(ctx, login) as (books, me):
+        me.require_approver()
         chosen = selection(books, Chosen(words, where, every), _view("exporting"))
         confirm("Take them back to Ready to Export?", yes=yes)
         _finish(
