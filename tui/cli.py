@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -151,6 +152,10 @@ def _explained(error: OSError) -> PayappError:
 
 def main() -> None:
     """Entry point of the script."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A locale that lacks a character shows its number instead.
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run())
 
 

@@ -140,6 +140,21 @@ def test_standard_input_that_is_no_text_is_a_usage_error(company: Database, loca
     assert done.returncode == 2 and b"not UTF-8" in done.stderr and b"Traceback" not in done.stderr
 
 
+def test_a_locale_without_a_character_shows_its_number(company: Database) -> None:
+    make(company, "é東京", vendor="東京 😀")
+
+    def listed(*words: str) -> str:
+        done = subprocess.run(
+            [*PAYAPP, "--as", "jlopez", "list", *words], capture_output=True,
+            env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout.decode("latin-1")
+
+    assert "\\u6771\\u4eac" in listed()
+    assert [(row["number"], row["vendor"]) for row in json.loads(listed("--json"))] == [("é東京", "東京 😀")]
+
+
 def piped(command: str) -> tuple[str, str]:
     """The exit code of the command before the pipe, and everything that it wrote elsewhere."""
     payapp = " ".join([*PAYAPP, "--as", "jlopez"])

@@ -37,12 +37,18 @@ def let_go(stream: TextIO | None) -> None:
 def json_text(value: Any) -> str:
     """The value as one JSON document, lossless: what could harm a terminal stands there escaped."""
     text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
-    return "\n".join(line if safe(line) == line else _escaped(line) for line in text.split("\n"))
+    return "\n".join(line if _writable(line) else _escaped(line) for line in text.split("\n"))
 
 
 def _escaped(line: str) -> str:
     # JSON's own encoders escape C0 alone; DEL, C1 and the directional marks they leave as they are.
-    return "".join(c if safe(c) == c else json.dumps(c)[1:-1] for c in line)
+    return "".join(c if _writable(c) else json.dumps(c)[1:-1] for c in line)
+
+
+def _writable(text: str) -> bool:
+    """Whether the text can stand in a document on standard output as it is."""
+    everything = sys.stdout is None or (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    return safe(text) == text and (everything or text.isascii())
 
 
 def print_json(value: Any) -> None:
