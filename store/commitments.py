@@ -11,6 +11,7 @@ import peewee
 
 from store import audit, candidates, detail, directory
 from store.candidates import Candidate
+from store.carrying import carry
 from store.db import Database
 from store.decision import Decision, selected, settle
 from store.domain.actor import Actor
@@ -47,8 +48,9 @@ def edit(
 ) -> Decision:
     """Change an invoice that is not sent; None and lines not named stay as they are.
 
-    A changed number or amount of an approved invoice needs approval again before it is sent. Raises Disallowed while
-    it is locked, Changed when ``version`` is not the newest, Misfooted, and BadInput for a number in use.
+    A changed number or amount of an approved invoice needs approval again before it is sent. Later applications
+    follow other amounts, and are named in the notes; Disallowed while one of them is locked. Raises Disallowed while
+    it is locked itself, Changed when ``version`` is not the newest, Misfooted, and BadInput for a number in use.
     """
     with db.transaction():
         actor = directory.refresh(db, actor)
@@ -64,8 +66,16 @@ def edit(
         if not values:
             return Decision((invoice_id,))
         _write(db, before, values, old, new)
-        audit.record(db, actor, "edit", {"invoice": before.number}, [_change(before, values, old, new)])
-    return Decision((invoice_id,))
+        carried = carry(db, before, old, new) if new != old else []
+        audit.record(
+            db, actor, "edit", {"invoice": before.number}, [_change(before, values, old, new), *carried]
+        )
+        notes = tuple(
+            f"{safe(c.name)} was made from it and follows; it needs approval again"
+            for chunk in candidates.load(db, [change.subject_id for change in carried])
+            for c in chunk
+        )
+    return Decision((invoice_id,), notes=notes)
 
 
 def _editable(db: Database, invoice_id: int, version: int) -> Candidate:

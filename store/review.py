@@ -91,7 +91,7 @@ def _invalidated(db: Database, going: Sequence[Candidate]) -> tuple[str, ...]:
         ).fetchall()
         if later:
             names = ", ".join(safe(row[0]) for row in later)
-            found.append(f"{safe(c.number)} is what {names} was made from: check it too")
+            found.append(f"{names} was made from {safe(c.number)}, which is rejected: check it too")
     return tuple(found)
 
 
