@@ -110,7 +110,7 @@ def test_the_walk_of_the_readme(folder: Path, mail: MailServer) -> None:
         walker.console(lines) if kind == "console" else walker.keys(lines)
     found = rows(folder / "walk" / "payapp.db", "SELECT number, erp_status FROM invoices")
     states: dict[str, str] = dict(found)
-    assert states.pop("201-006") == "ready_to_export", walker.screens
+    assert states.pop("201-008") == "ready_to_export", walker.screens
     assert set(states.values()) == {"synced"}, walker.screens[-1]
     numbers = [row[0] for row in rows(folder / "walk" / "sandbox.db", "SELECT number FROM bills")]
     assert len(numbers) == len(set(numbers)) == len(states)
@@ -119,7 +119,7 @@ def test_the_walk_of_the_readme(folder: Path, mail: MailServer) -> None:
     while not mail.taken and time.monotonic() < end:
         time.sleep(0.1)
     [message] = mail.messages
-    assert message["To"].endswith("mgarcia@acme.example>") and "201-006" in message["Subject"]
+    assert message["To"].endswith("mgarcia@acme.example>") and "201-008" in message["Subject"]
     assert "Retainage is 5 percent by contract" in message.get_content()
 
 
