@@ -43,6 +43,7 @@ def plan_export(
     *,
     accounting_date: date | None = None,
     description: str | None = None,
+    erp_number: str | None = None,
 ) -> Plan:
     """What Export (or in Failed: retry) would do with the selection. Writes nothing; for approvers alone."""
     actor = directory.refresh(db, actor)
@@ -51,7 +52,9 @@ def plan_export(
     ids, changed = selected(db, selection, company)
     first = invoices.rows(db, ids[:1])
     action = Action.RETRY if first and first[0].erp_status is ErpStatus.FAILED else Action.ACCEPT
-    going, stays = plan(db, actor, ids, Terms(action, company, profile, accounting_date, description))
+    going, stays = plan(
+        db, actor, ids, Terms(action, company, profile, accounting_date, description, erp_number)
+    )
     rows = tuple(invoices.rows(db, [g.candidate.id for g in going], actor))
     dates: dict[str, int] = {}
     for g in going:

@@ -234,7 +234,9 @@ def _export(
         me.require_approver()
         chosen = selection(books, Chosen(words, where, every), _view(view))
         profile = books.profile()
-        plan = review.plan_export(books.db, me, chosen, profile, accounting_date=day, description=description)
+        plan = review.plan_export(
+            books.db, me, chosen, profile, accounting_date=day, description=description, erp_number=erp_number
+        )
         if dry_run:
             _print_plan(plan, as_json=as_json)
             ctx.exit(SOME_FAILED if plan.stays else 0)
