@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from peewee import fn
+from peewee import Expression, fn
 
 from store.db import Database
 from store.domain.status import JobState
@@ -31,7 +31,8 @@ class Progress:
     """One batch; amounts in minor units, moments in milliseconds UTC of the database's clock.
 
     ``left`` are held, queued or being sent; ``eta_ms`` is the time that what is left will take at the pace of what
-    was acknowledged, None while nothing was.
+    was acknowledged, None while nothing was. ``failed`` counts every refusal of the ERP, ``resolved`` those of them
+    whose invoice was rejected or retried since; ``failures`` are the others.
     """
 
     id: int
@@ -49,6 +50,7 @@ class Progress:
     description: str
     done: int
     failed: int
+    resolved: int
     left: int
     uncertain: int
     parked: int
@@ -65,6 +67,16 @@ class Progress:
     def running(self) -> bool:
         """Whether anything of it may still change without a person."""
         return self.left + self.uncertain > 0
+
+    @property
+    def unresolved(self) -> int:
+        """How many failures still wait for a person."""
+        return self.failed - self.resolved
+
+    @property
+    def recalled_whole(self) -> bool:
+        """Whether nothing of it is left to export, because all of it was taken back."""
+        return self.cancelled >= self.count
 
 
 _LEFT = (JobState.HELD, JobState.PENDING, JobState.CLAIMED, JobState.SENT)
@@ -111,6 +123,7 @@ def progress(db: Database, batch: int, *, failures: int = 5) -> Progress:
         description=row[10],
         done=done,
         failed=failed,
+        resolved=failed - _unresolved(db, batch) if failed else 0,
         left=left,
         uncertain=states.get(JobState.UNCERTAIN, 0),
         parked=states.get(JobState.PARKED, 0),
@@ -131,6 +144,20 @@ def _eta(db: Database, batch: int, ended: int, left: int) -> int | None:
     return None if first is None or last <= first else (last - first) * left // ended
 
 
+def _still_failed(batch: int) -> Expression:
+    """The failed jobs of the batch whose invoice nobody has decided on: reject and retry take it out of its batch."""
+    return (ExportJob.batch == batch) & (ExportJob.state == JobState.FAILED.value) & (Invoice.batch == batch)
+
+
+def _unresolved(db: Database, batch: int) -> int:
+    found = db.rows(
+        ExportJob.select(fn.COUNT(ExportJob.id))
+        .join(Invoice, on=ExportJob.invoice == Invoice.id)
+        .where(_still_failed(batch))
+    )
+    return int(found[0][0])
+
+
 def _failures(db: Database, batch: int, limit: int) -> tuple[Failure, ...]:
     found = db.rows(
         ExportJob.select(
@@ -143,7 +170,7 @@ def _failures(db: Database, batch: int, limit: int) -> tuple[Failure, ...]:
         )
         .join(Invoice, on=ExportJob.invoice == Invoice.id)
         .join(Vendor, on=Invoice.vendor == Vendor.id)
-        .where((ExportJob.batch == batch) & (ExportJob.state == JobState.FAILED.value))
+        .where(_still_failed(batch))
         .order_by(ExportJob.updated_at.desc(), ExportJob.id.desc())
         .limit(limit)
     )

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
+
 from store.batches import Failure, Progress
 from store.domain.text import one_line
 from tui.text import cut, fitting, moment
-from tui.widgets.bar import BAD, BOLD, GOOD, WARN, Bar, Line, Part, plain
+from tui.widgets.bar import BAD, BOLD, DIM, GOOD, WARN, Bar, Line, Part, plain
 
-LINES_NARROW = 4
-LINES_WIDE = 8
+# The lines of a window that the panel leaves to the list (at least 12 rows) and to what stands around it.
+OTHERS = 20
+LINES_LEAST = 4
+LINES_MOST = 8
+# Title, progress and keys beside two lines a failure.
+LINES_UNFOLDED = 5
 BAR = 30
+KEYS = "3: view  e: error  x: retry  r: reject"
 
 
 class ExportPanel(Bar):
@@ -19,10 +26,8 @@ class ExportPanel(Bar):
 
     def tell(self, batch: Progress, seconds_held: int) -> None:
         """Draw this batch; the lines that stayed the same are not written again."""
-        wide = self.app.size.height >= 36
-        lines = report(
-            batch, self.size.width or self.app.size.width, seconds_held, LINES_WIDE if wide else LINES_NARROW
-        )
+        room = max(LINES_LEAST, min(LINES_MOST, self.app.size.height - OTHERS))
+        lines = report(batch, self.size.width or self.app.size.width, seconds_held, room)
         if self.styles.height is None or self.styles.height.value != len(lines):
             self.styles.height = len(lines)
         self.show(*lines)
@@ -34,31 +39,59 @@ def seconds_held(batch: Progress) -> int:
 
 
 def report(batch: Progress, width: int, held: int, lines: int) -> list[Line]:
-    """The batch in at most so many lines of that width."""
-    title = f"-- BATCH {batch.id} started {moment(batch.created_at)[-5:]} by {one_line(batch.operator)} "
-    tail = f" Z recalls it, {held} s left --" if held else ""
-    found: list[Line] = [
-        (Part(title + "-" * max(0, width - len(title) - len(tail)), BOLD), Part(tail, WARN)),
-        _progress(batch, width),
-    ]
-    room = lines - len(found)
-    shown = batch.failures[: room // 2]
+    """The batch in at most so many lines of that width; failures fold title and progress into one where they must."""
+    if not batch.failures:
+        return [_title(batch, width, held), _progress(batch, width)]
+    if lines < LINES_UNFOLDED:
+        found = [_folded(batch, width)]
+    else:
+        found = [_title(batch, width, held), _progress(batch, width)]
+    shown = batch.failures[: max(1, (lines - len(found) - 1) // 2)]
     for failure in shown:
         found += _failure(failure, width)
-    if batch.failed > len(shown) and len(found) < lines:
-        found.append(plain(f" {batch.failed - len(shown)} more failures: view 3"))
-    return found
+    return [*found, _next(batch.unresolved - len(shown), held, width)]
+
+
+def _name(batch: Progress) -> str:
+    operator = cut(batch.operator, 16).rstrip()
+    return f"-- BATCH {batch.id} started {moment(batch.created_at)[-5:]} by {operator} "
+
+
+def _title(batch: Progress, width: int, held: int) -> Line:
+    title = _name(batch)
+    tail = f" Z recalls it, {held} s left --" if held else ""
+    return Part(title + "-" * max(0, width - cell_len(title) - len(tail)), BOLD), Part(tail, WARN)
+
+
+def _folded(batch: Progress, width: int) -> Line:
+    """Title and progress on one line, without the bar; the title gives way to the numbers."""
+    counts = (Part(f" {_ended(batch)}"), *_counts(batch))
+    room = width - sum(len(part.text) for part in counts)
+    title = fitting(room, _name(batch).rstrip(), f"-- BATCH {batch.id}", "")
+    room -= cell_len(title)
+    return (Part(title, BOLD), *counts, Part(fitting(room, *_eta(batch), "")))
+
+
+def _ended(batch: Progress) -> str:
+    # A batch that was accepted and recalled in part is whole when what remains of it has ended.
+    return f"{batch.done + batch.failed}/{max(0, batch.count - batch.cancelled)}"
 
 
 def _progress(batch: Progress, width: int) -> Line:
-    ended = batch.done + batch.failed
-    # A batch that was accepted and recalled in part is whole when what remains of it has ended.
-    total = max(1, batch.count - batch.cancelled)
-    filled = min(BAR, ended * BAR // total)
-    bar = f" [{'#' * filled}{'.' * (BAR - filled)}] {ended}/{total}"
-    parts = [Part(bar), Part(f"  ok {batch.done}", GOOD if batch.done else None)]
-    if batch.failed:
-        parts.append(Part(f"  FAIL {batch.failed}", BAD))
+    if batch.recalled_whole:
+        return plain(f" [{'.' * BAR}] {_ended(batch)}  recalled {batch.cancelled}: all of it")
+    filled = min(BAR, (batch.done + batch.failed) * BAR // max(1, batch.count - batch.cancelled))
+    parts = (Part(f" [{'#' * filled}{'.' * (BAR - filled)}] {_ended(batch)}"), *_counts(batch))
+    room = width - sum(len(part.text) for part in parts)
+    return (*parts, Part(fitting(max(0, room), *_eta(batch), "")))
+
+
+def _counts(batch: Progress) -> list[Part]:
+    parts = [Part(f"  ok {batch.done}", GOOD if batch.done else None)]
+    if batch.unresolved:
+        parts.append(Part(f"  FAIL {batch.unresolved}", BAD))
+    if batch.resolved:
+        parts.append(Part(f"  resolved since {batch.resolved}"))
     parts.append(Part(f"  left {batch.left}"))
     if batch.uncertain:
         parts.append(Part(f"  uncertain {batch.uncertain}", WARN))
@@ -66,29 +99,35 @@ def _progress(batch: Progress, width: int) -> Line:
         parts.append(Part(f"  PARKED {batch.parked}", BAD))
     if batch.cancelled:
         parts.append(Part(f"  recalled {batch.cancelled}"))
-    room = width - sum(len(part.text) for part in parts)
-    return (*parts, Part(fitting(room, *_eta(batch))))
+    return parts
 
 
 def _eta(batch: Progress) -> Sequence[str]:
     if not batch.running:
-        return ("  done", "")
+        return ("  done",)
     if batch.eta_ms is None:
-        return ("",)
+        return ()
     seconds = -(-batch.eta_ms // 1000)
-    return (f"  ETA {seconds // 60}:{seconds % 60:02}", "")
+    return (f"  ETA {seconds // 60}:{seconds % 60:02}",)
 
 
 def _failure(failure: Failure, width: int) -> list[Line]:
-    who = f" {one_line(failure.number)} {cut(failure.vendor, 20).rstrip()}  "
-    keys = "  3: view  e: error  x: retry  r: reject"
+    who = f"  {cut(failure.number, 16).rstrip()}  {cut(failure.vendor, 20).rstrip()}  "
+    room = max(10, width - cell_len(who) - len("FAIL  "))
     cause = one_line(failure.cause)
-    fix = one_line(failure.fix)
     return [
         (
             Part(who),
             Part("FAIL", BAD),
-            Part(cut(f" {failure.code}: {cause}", max(10, width - len(who) - 4)).rstrip()),
+            Part("  " + fitting(room, f"{failure.code}: {cause}", cause).rstrip()),
         ),
-        plain(cut(f"   Fix: {fix}", max(10, width - len(keys))) + keys),
+        plain("    " + cut(f"Fix: {failure.fix or 'e shows the whole error'}", width - 4).rstrip()),
     ]
+
+
+def _next(more: int, held: int, width: int) -> Line:
+    """What can be done about failures, and how many more there are."""
+    rest = f"  and {more:,} more (3)" if more > 0 else ""
+    recall = f"  Z: recall, {held} s left" if held else ""
+    keys = fitting(max(0, width - len(rest + recall) - 2), KEYS, "e x r")
+    return Part(rest, BAD), Part(recall, WARN), Part("  " + keys, DIM)

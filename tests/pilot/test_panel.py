@@ -1,0 +1,111 @@
+"""The panel of the newest batch: its lines fit, its failures are those that still wait, and the list keeps its rows."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hand import PROFILE, VENDORS, Start
+from rich.cells import cell_len
+
+from store import batches, review
+from store.batches import Failure, Progress
+from store.db import Database
+from store.directory import actor
+from store.domain.selection import Marked
+from tui.widgets.bar import Line
+from tui.widgets.export_panel import report
+
+FAILURE = Failure(
+    1, "101-021", "Delta Steel", "vendor.unknown", "Vendor V-17 is not in the ERP",
+    "Add the vendor to the ERP, then x retries it",
+)  # fmt: skip
+
+
+def text(lines: list[Line]) -> list[str]:
+    return ["".join(part.text for part in line) for line in lines]
+
+
+def exported(db: Database, *ids: int) -> int:
+    """One batch of these invoices; its number."""
+    return review.accept(db, actor(db, "jlopez"), Marked(dict.fromkeys(ids, 1)), PROFILE).batches[0]
+
+
+def refuse(db: Database, *ids: int) -> None:
+    """As the worker writes it down: the jobs failed, their invoices say why."""
+    for number in ids:
+        db.execute(
+            "UPDATE export_jobs SET state = 'failed', error_code = ?, error_text = ? WHERE invoice_id = ?",
+            (FAILURE.code, FAILURE.cause, number),
+        )
+        db.execute(
+            "UPDATE invoices SET erp_status = 'failed_to_export', version = version + 1, error_code = ?,"
+            " error_cause = ?, error_fix = ? WHERE id = ?",
+            (FAILURE.code, FAILURE.cause, FAILURE.fix, number),
+        )
+
+
+def version(db: Database, number: int) -> int:
+    return int(db.execute("SELECT version FROM invoices WHERE id = ?", (number,)).fetchone()[0])
+
+
+@pytest.fixture
+def failed(books: Database) -> Progress:
+    """A batch of five; three of it failed."""
+    batch = exported(books, 1, 2, 3, 5, 6)
+    refuse(books, 1, 2, 3)
+    return batches.progress(books, batch)
+
+
+def test_a_failure_has_its_line_and_its_fix_another_and_the_keys_come_last(failed: Progress) -> None:
+    batch = dataclasses.replace(failed, failures=(FAILURE,) * 3)
+    title, cause, fix, keys = text(report(batch, 80, 0, 4))
+    assert title.startswith("-- BATCH 1 started ") and "by jlopez 3/5  ok 0  FAIL 3  left 2" in title
+    assert cause == "  101-021  Delta Steel  FAIL  vendor.unknown: Vendor V-17 is not in the ERP"
+    assert fix == "    Fix: Add the vendor to the ERP, then x retries it"
+    assert keys == "  and 2 more (3)  3: view  e: error  x: retry  r: reject"
+
+
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("lines", [4, 5, 8])
+def test_no_line_is_wider_than_the_panel_and_none_too_many(failed: Progress, width: int, lines: int) -> None:
+    long = dataclasses.replace(FAILURE, number="9" * 40, vendor=VENDORS[2], cause="why " * 50, fix="so " * 50)
+    found = text(report(dataclasses.replace(failed, failures=(long, FAILURE, FAILURE)), width, 9, lines))
+    assert len(found) <= lines
+    assert max(map(cell_len, found)) <= width
+    assert sum("FAIL  " in line for line in found[1:]) == (2 if lines == 8 else 1)
+    assert "Z: recall, 9 s left" in found[-1]
+
+
+def test_what_was_rejected_or_retried_fails_no_more(books: Database, failed: Progress) -> None:
+    who = actor(books, "jlopez")
+    assert (failed.failed, failed.resolved, len(failed.failures)) == (3, 0, 3)
+    review.reject(books, who, Marked({1: version(books, 1)}), "Wrong vendor")
+    review.retry(books, who, Marked({2: version(books, 2)}), PROFILE)
+    now = batches.progress(books, failed.id)
+    assert [failure.invoice_id for failure in now.failures] == [3]
+    assert (now.failed, now.resolved, now.unresolved) == (3, 2, 1)
+    assert "3/5  ok 0  FAIL 1  resolved since 2  left 2" in "\n".join(text(report(now, 80, 0, 4)))
+    review.reject(books, who, Marked({3: version(books, 3)}), "Wrong vendor")
+    assert len(report(batches.progress(books, failed.id), 80, 0, 4)) == 2
+
+
+def test_a_batch_that_was_recalled_whole_says_so(books: Database) -> None:
+    batch = exported(books, 1)
+    review.recall_batch(books, actor(books, "jlopez"), batch)
+    said = text(report(batches.progress(books, batch), 80, 0, 4))[1]
+    assert said.endswith("] 0/0  recalled 1: all of it")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_the_list_keeps_twelve_rows_beside_failures(
+    start: Start, failed: Progress, size: tuple[int, int]
+) -> None:
+    async with start(size=size) as hand:
+        await hand.until(lambda: "BATCH 1" in hand.text("ExportPanel"))
+        await hand.until(lambda: hand.invoices.query_one("ExportPanel").size.height >= 4)
+        await hand.until(lambda: hand.invoices.table.height >= 12)
+        said = hand.text("ExportPanel").split("\n")
+        assert sum(line.startswith("    Fix: Add the vendor") for line in said) == (2 if size[1] > 24 else 1)
+        assert "more (3)" in said[-1]
+        assert failed.unresolved == 3
