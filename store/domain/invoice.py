@@ -136,6 +136,26 @@ _CLAIMS = {
 }
 
 
+def _overretained(line: Line, total_before: int, retainage_before: int, currency: str) -> list[str]:
+    """Retainage that lies outside its line's completed amount, before this application or after it.
+
+    Retainage is a part of what was earned on the line (G703, column I): a release cannot pay out more than the line
+    holds, nor can more be held than was earned. Deductive lines mirror this. The figures before count as well, since
+    an inflated one would let as much be released.
+    """
+    found = []
+    for when, done, kept in (
+        ("before", total_before, retainage_before),
+        ("to date", line.total, line.retainage_to_date),
+    ):
+        if not (0 <= kept <= done or done <= kept <= 0):
+            found.append(
+                f"line {line.position}: retainage {when} comes to {show(kept, currency)}, which is not between"
+                f" {show(0, currency)} and the {show(done, currency)} completed {when}"
+            )
+    return found
+
+
 def foot(lines: Sequence[Line], claims: Mapping[str, int], currency: str, tax: int = 0) -> list[str]:
     """What does not add up, one sentence each with both figures; an empty list means the invoice foots.
 
@@ -156,6 +176,7 @@ def foot(lines: Sequence[Line], claims: Mapping[str, int], currency: str, tax: i
                 f"line {line.position}: completed to date less the previous application is "
                 f"{show(line.amount, currency)}, but this period and materials add up to {show(steps, currency)}"
             )
+        found += _overretained(line, line.total_before, line.retainage_before, currency)
     if found:
         return found
     summary = summarize(lines, tax)

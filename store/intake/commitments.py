@@ -182,6 +182,11 @@ def _read(
                 "opening_work",
                 "an opening balance needs the opening_application that it stands for",
             )
+        done, retained = line[6] + line[7], line[8]
+        if not (0 <= retained <= done or done <= retained <= 0):
+            # The first application could not foot on it (store.domain.invoice.foot).
+            reason = "more is retained on the line than opening_work and opening_stored have completed"
+            raise _BadLine(row.number, "opening_retainage", reason)
         lines.append(line)
     return Wanted(first.number, source_id, (number, values["number"]), values, lines)
 

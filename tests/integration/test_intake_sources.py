@@ -292,6 +292,20 @@ def test_a_bad_cell_is_named_by_row_and_column(
     assert all(word in text for word in words), text
 
 
+@pytest.mark.parametrize(
+    ("column", "net"), [("retainage_released", "114579.00"), ("retainage_held", "-83799.00")]
+)
+def test_retainage_that_the_line_cannot_hold_is_refused(
+    db: Database, admin: Actor, ready: Path, column: str, net: str
+) -> None:
+    path = edited(ready, 2, column, "99999.00")
+    text = path.read_text().replace("1620.00,14580.00", f",{net}", 2)
+    path.write_text(text)
+    answer = reason(db, admin, path)
+    assert "row 2: invoice 201-009 does not foot: line 1: retainage to date comes to" in answer
+    assert "between 0.00 and the 16,200.00 completed" in answer
+
+
 def test_the_rows_of_an_invoice_stand_together(db: Database, admin: Actor, ready: Path) -> None:
     # The second line bills nothing: the invoice would foot without it.
     header, first, second, *others = (ready / "invoices.csv").read_text().splitlines()
@@ -394,11 +408,17 @@ def commitment(folder: Path, line: int, column: str, value: str) -> Path:
         (2, "opening_application", "-1", "row 2, column opening_application"),
         (2, "line_item", "1", "row 3, column line_item: line item 1 stands there twice"),
         (2, "scheduled_value", "", "row 2, column scheduled_value: it is empty"),
+        (
+            5,
+            "opening_retainage",
+            "102000.01",
+            "row 5, column opening_retainage: more is retained",
+        ),
         (2, "opening_work", "5.00", "row 2, column opening_work: an opening balance needs"),
         (
             5,
             "opening_work",
-            "5.00",
+            "130000.00",
             "row 5: the opening balance of commitment SC-201-02 cannot change any more",
         ),
         (5, "currency", "EUR", "row 5: currency of commitment SC-201-02 cannot change any more"),

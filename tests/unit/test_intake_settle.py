@@ -33,16 +33,23 @@ def settled(d: Draft, before: Mapping[str, Position] | None) -> Settling:
     return settling
 
 
+def part(draw: st.DrawFn, whole: int) -> int:
+    """Some part of an amount, from nothing to all of it."""
+    return draw(st.integers(min(whole, 0), max(whole, 0)))
+
+
 @st.composite
 def lines(draw: st.DrawFn, item: str = "1") -> tuple[DraftLine, Position]:
     """A line that says everything of itself, and where it stood before."""
     stored_before, moved = draw(CENTS), draw(CENTS)
     before = stored_before + draw(CENTS)
-    work_kept, material_kept = draw(CENTS), draw(CENTS)
+    work_kept = part(draw, before)
+    material_kept = part(draw, before - work_kept)
     now, stored = draw(SIGNED), draw(CENTS)
-    held, material_new, released = draw(SIGNED), draw(CENTS), draw(CENTS)
     start = before - stored_before + moved
     total = start + now + stored
+    material_new, released = draw(CENTS), draw(CENTS)
+    held = part(draw, total) - work_kept - material_kept - material_new + released
     line = DraftLine(
         item=item,
         item_type="contract_item",
