@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+import os
 import re
 import select
 import sqlite3
@@ -20,6 +22,8 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import peewee
 
 from store.domain.errors import BadInput, PayappError, StoreError
+from store.domain.text import fold
+from store.driver_errors import explained
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -27,6 +31,11 @@ T = TypeVar("T")
 # "paya" in the header of our SQLite files.
 APPLICATION_ID = 0x70617961
 CHANNEL = "payapp"
+# The SQL function on SQLite that is store.domain.text.fold, for columns that are never NULL.
+FOLD = "payapp_fold"
+# How long a statement waits for another's lock, and a connection for its server, in seconds.
+LOCK_WAIT = 10
+CONNECT_WAIT = 10
 _SQLITE_WORDS = {
     "PK": "INTEGER PRIMARY KEY AUTOINCREMENT",
     "BOOL": "INTEGER",
@@ -125,7 +134,7 @@ class Database:
         except peewee.IntegrityError:
             raise
         except (peewee.PeeweeException, sqlite3.Error) as error:
-            raise _explained(error, self.url) from error
+            raise explained(error, self.url) from error
 
     # -- from the event loop -----------------------------------------------------------------------------------
 
@@ -248,7 +257,7 @@ def _open(url: str, *, create: bool) -> Database:
     if url.startswith("sqlite:"):
         db = _sqlite(url, Path(url.removeprefix("sqlite:")), create=create)
     elif url.startswith(("postgresql:", "postgres:")):
-        db = Database(url, peewee.PostgresqlDatabase(url, prefer_psycopg3=True), postgres=True)
+        db = _postgres(url)
     else:
         raise BadInput(
             f"{url!r} is not a database URL",
@@ -261,6 +270,40 @@ def _open(url: str, *, create: bool) -> Database:
         db.close()
         raise
     return db
+
+
+def _postgres(url: str) -> Database:
+    try:
+        import psycopg
+        from psycopg.conninfo import conninfo_to_dict
+
+        said = conninfo_to_dict(url)
+    except ImportError:
+        raise StoreError("PostgreSQL's driver is not there", fix="Install payapp[postgres]") from None
+    except psycopg.Error as error:
+        raise BadInput(
+            "The database URL cannot be read",
+            # It may quote the URL, and that its password.
+            why=str(error).strip().replace(url, "…"),
+            fix="Write postgresql://user@host/name",
+        ) from None
+    logging.getLogger("psycopg").addFilter(_worth_logging)
+    # What the URL says comes last and counts; libpq reads its environment only where nothing is given.
+    options = str(said.get("options") or os.environ.get("PGOPTIONS", ""))
+    given: dict[str, Any] = {"options": f"-c lock_timeout={LOCK_WAIT}s {options}".strip()}
+    if "connect_timeout" not in said and "PGCONNECT_TIMEOUT" not in os.environ:
+        given["connect_timeout"] = CONNECT_WAIT
+    # Peewee knows the longer of the two schemes.
+    name = f"postgresql:{url.partition(':')[2]}"
+    return Database(url, peewee.PostgresqlDatabase(name, prefer_psycopg3=True, **given), postgres=True)
+
+
+def _worth_logging(record: logging.LogRecord) -> bool:
+    """All but psycopg's warning that a failed executemany also ended its pipeline: the error itself is raised.
+
+    Without this the warning reaches the terminal, across the desk's screen.
+    """
+    return not str(record.msg).startswith("error ignored terminating")
 
 
 def _sqlite(url: str, path: Path, *, create: bool) -> Database:
@@ -276,9 +319,10 @@ def _sqlite(url: str, path: Path, *, create: bool) -> Database:
         str(path),
         pragmas={"foreign_keys": 1, "synchronous": 2, "cache_size": -8000},
         lock_type="IMMEDIATE",
-        timeout=10,
+        timeout=LOCK_WAIT,
         check_same_thread=False,
     )
+    pw.register_function(fold, FOLD, 1, deterministic=True)
     db = Database(url, pw, postgres=False)
     try:
         ours = db.execute("PRAGMA application_id").fetchone()[0]
@@ -349,31 +393,3 @@ def _apply(db: Database, sql: str) -> None:
     for statement in text.split(";"):
         if statement.strip():
             db.execute(statement)
-
-
-def _explained(error: Exception, url: str) -> PayappError:
-    text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    low = text.lower()
-    if "locked" in low or "busy" in low:
-        return StoreError(
-            "The database is locked",
-            why="another program is writing to it and did not finish in time",
-            fix="Try again in a moment; nothing was changed",
-        )
-    if "readonly" in low or "read-only" in low:
-        return StoreError(
-            "The database is read-only",
-            why=text,
-            fix="Give your user write access to the file and its folder",
-        )
-    if "not a database" in low:
-        return StoreError(
-            f"{url.removeprefix('sqlite:')} is not a payapp database", why=text, fix="Name another file"
-        )
-    if "unable to open" in low:
-        return StoreError("The database cannot be opened", why=text, fix="Check the path and its permissions")
-    if "full" in low and "disk" in low:
-        return StoreError("The disk is full", why=text, fix="Free some space; nothing was changed")
-    return StoreError(
-        "The database did not answer", why=text, fix="Check it with payapp status and try again"
-    )

@@ -14,14 +14,13 @@ from typing import Any
 from peewee import fn
 
 from store.db import Database
-from store.directory import company
 from store.domain.actor import Actor
 from store.domain.errors import BadInput, NothingMatched
-from store.domain.selection import Matching, Selection, Totals
+from store.domain.selection import Selection, Totals
 from store.domain.status import VIEW_STATES, ErpStatus, ProjectView, View
-from store.domain.text import safe
+from store.domain.text import safe, storable
 from store.models import Commitment, Invoice, Project, Vendor
-from store.query import in_view, joined, matching, select_ids
+from store.query import in_view, joined, matching, row_id, select_ids
 
 
 class SortBy(StrEnum):
@@ -111,7 +110,7 @@ def listing(
 ) -> Listing:
     """The ids of a view that match, in their order. Raises BadFilter for a query that cannot be read."""
     select = joined(Invoice.id, Invoice.version).where(in_view(view))
-    condition = matching(query, company(db).currency)
+    condition = matching(db, query)
     if condition is not None:
         select = select.where(condition)
     first = _ORDERS[sort]
@@ -184,34 +183,42 @@ def find(db: Database, words: Sequence[str]) -> list[tuple[int, int]]:
 
     Raises NothingMatched for a word that names none, BadInput for one that names several.
     """
+    ids = {word: number for word in words if word[:1] == "#" and (number := row_id(word[1:])) is not None}
+    numbers = [word for word in dict.fromkeys(words) if word not in ids and storable(word)]
+    by_id = {hit[0]: hit for hit in _hits(db, Invoice.id, list(ids.values()))}
+    by_number: dict[str, list[tuple[Any, ...]]] = {}
+    for hit in _hits(db, Invoice.number, numbers):
+        by_number.setdefault(hit[3], []).append(hit)
     found = []
     for word in words:
-        key = (
-            Invoice.id == int(word[1:]) if word[:1] == "#" and word[1:].isdigit() else Invoice.number == word
-        )
-        hits = db.rows(joined(Invoice.id, Invoice.version, Commitment.number).where(key).order_by(Invoice.id))
-        if not hits:
-            raise NothingMatched(
-                f"There is no invoice {safe(word)}", fix="payapp list --all shows what there is"
-            )
-        if len(hits) > 1:
-            several = ", ".join(f"#{hit[0]} ({safe(hit[2])})" for hit in hits[:5])
-            raise BadInput(
-                f"{safe(word)} is the number of {len(hits)} invoices: {several}", fix="Use the #id"
-            )
-        found.append((hits[0][0], hits[0][1]))
+        hits = [by_id[ids[word]]] if ids.get(word) in by_id else by_number.get(word, [])
+        found.append(_only(word, hits))
     return found
+
+
+def _hits(db: Database, column: Any, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Id, version, commitment and number of the invoices that have one of these values, by id."""
+    found: list[tuple[Any, ...]] = []
+    for first in range(0, len(values), 500):
+        chunk = list(values[first : first + 500])
+        select = joined(Invoice.id, Invoice.version, Commitment.number, Invoice.number).where(column << chunk)
+        found += db.rows(select)
+    return sorted(found)
+
+
+def _only(word: str, hits: Sequence[tuple[Any, ...]]) -> tuple[int, int]:
+    if not hits:
+        raise NothingMatched(f"There is no invoice {safe(word)}", fix="payapp list --all shows what there is")
+    if len(hits) > 1:
+        several = ", ".join(f"#{hit[0]} ({safe(hit[2])})" for hit in hits[:5])
+        raise BadInput(f"{safe(word)} is the number of {len(hits)} invoices: {several}", fix="Use the #id")
+    return hits[0][0], hits[0][1]
 
 
 def totals(db: Database, selection: Selection) -> list[Totals]:
     """Control totals of a selection, one per currency, never added across; empty when nothing is selected."""
-    ids, _ = select_ids(db, selection, company(db).currency)
+    ids, _ = select_ids(db, selection)
     return totals_of(db, ids)
-
-
-def view_totals(db: Database, view: View, query: str = "") -> list[Totals]:
-    """Control totals of all that match in a view."""
-    return totals(db, Matching(view, query))
 
 
 def totals_of(db: Database, ids: Sequence[int]) -> list[Totals]:

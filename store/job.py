@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain
+from typing import Any, TypeVar
 
 from store.db import Database
 from store.domain.status import TRANSITIONS, Action, JobState
 from store.domain.text import safe
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,50 +40,90 @@ def job_of(row: Sequence[Any]) -> Job:
     return Job(row[0], row[1], row[2], row[3], row[4], row[5], row[6], bool(row[7]), row[8])
 
 
-def end_claim(db: Database, job: Job, state: JobState, now: int, **values: Any) -> None:
-    """Close the claim on a job with its new state and values."""
-    columns = ", ".join(f"{name} = ?" for name in values)
-    db.execute(
-        f"UPDATE export_jobs SET state = ?, worker = NULL, lease_until = NULL, updated_at = ?, {columns} WHERE id = ?",
-        (state.value, now, *values.values(), job.id),
-    )
+def end_claims(
+    db: Database, state: JobState, rows: Sequence[tuple[Any, ...]], now: int, *columns: str
+) -> None:
+    """Close the claims on jobs with their new state. Each row: the job's id, then its values of ``columns``.
+
+    A job that goes back to the queue has not begun.
+    """
+    begun = ", send_begun = NULL" if state is JobState.PENDING else ""
+    settings = f"state = ?, worker = NULL, lease_until = NULL, updated_at = ?{begun}"
+    update_each(db, "export_jobs", settings, (state.value, now), rows, columns)
 
 
-def move(db: Database, action: Action, invoice_ids: Sequence[int], now: int, **values: Any) -> None:
-    """Move invoices by the table of transitions. An invoice in another state is a defect, and nothing is written."""
+def move(db: Database, action: Action, rows: Sequence[tuple[Any, ...]], now: int, *columns: str) -> None:
+    """Move invoices by the table of transitions. Each row: the invoice's id, then its values of ``columns``.
+
+    An invoice in another state is a defect: RuntimeError, and nothing is written.
+    """
     transition = TRANSITIONS[action]
     sources = ", ".join(f"'{source}'" for source in transition.sources)
-    columns = "".join(f", {name} = ?" for name in values)
-    for chunk in chunks(invoice_ids):
+    moved = update_each(
+        db,
+        "invoices",
+        "erp_status = ?, version = version + 1, updated_at = ?",
+        (transition.target.value, now),
+        rows,
+        columns,
+        # An expression, so that the rows are found by id: statistics from before an Export of many say that the index
+        # on the status is a shorter way to queued invoices.
+        f"coalesce(erp_status, '') IN ({sources})",
+    )
+    if strays := sorted({row[0] for row in rows} - moved):
+        raise RuntimeError(f"{action}: invoices {strays} are not in the state of their job")
+
+
+def update_each(
+    db: Database,
+    table: str,
+    settings: str,
+    values: tuple[Any, ...],
+    rows: Sequence[tuple[Any, ...]],
+    columns: Sequence[str] = (),
+    where: str = "TRUE",
+    given: tuple[Any, ...] = (),
+) -> set[int]:
+    """One UPDATE for rows by their ids, each with values of its own; returns the ids of those that it touched.
+
+    ``settings`` with its ``values`` are for all of them, a row is an id and its values of ``columns``. ``where`` with
+    its ``given`` may compare with them as ``own.COLUMN``: such a column is set to what it is. A column's values are all
+    of one type, and not None.
+    """
+    touched: set[int] = set()
+    sets = "".join(f", {name} = own.{name}" for name in columns)
+    for chunk in chunks(rows):
         found = db.execute(
-            f"UPDATE invoices SET erp_status = ?, version = version + 1, updated_at = ?{columns}"
-            f" WHERE id IN ({marks(chunk)}) AND erp_status IN ({sources}) RETURNING id",
-            (transition.target.value, now, *values.values(), *chunk),
+            f"WITH own ({', '.join(['own_id', *columns])}) AS (VALUES {groups(chunk)})"
+            f" UPDATE {table} SET {settings}{sets} FROM own WHERE id = own.own_id AND {where} RETURNING id",
+            (*chain.from_iterable(chunk), *values, *given),
         ).fetchall()
-        if len(found) != len(chunk):
-            strays = sorted(set(chunk) - {row[0] for row in found})
-            raise RuntimeError(f"{action}: invoices {strays} are not in the state of their job")
+        touched.update(row[0] for row in found)
+    return touched
 
 
 def log_attempts(db: Database, worker: str, rows: Sequence[tuple[Job, str, str, str]], now: int) -> None:
     """Append (job, kind, outcome, evidence) to the attempts; nothing of them is ever changed."""
-    db.executemany(
-        "INSERT INTO export_attempts (job_id, attempt, parcel, worker, kind, outcome, evidence, at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (job.id, job.attempt, job.parcel, worker, kind, outcome, evidence, now)
-            for job, kind, outcome, evidence in rows
-        ],
-    )
+    logged = [
+        (job.id, job.attempt, job.parcel, worker, kind, outcome, evidence, now)
+        for job, kind, outcome, evidence in rows
+    ]
+    for chunk in chunks(logged):
+        db.execute(
+            "INSERT INTO export_attempts (job_id, attempt, parcel, worker, kind, outcome, evidence, at)"
+            f" VALUES {groups(chunk)}",
+            tuple(chain.from_iterable(chunk)),
+        )
 
 
 def strand(
     db: Database, worker: str | None, state: JobState, action: Action, jobs: Sequence[Job], now: int
 ) -> frozenset[Job]:
-    """Park the jobs whose invoice is in no state from which the queue's ``action`` goes, and return them.
+    """Close the jobs whose invoice is in no state from which the queue's ``action`` goes, and return them.
 
-    Somebody changed it outside payapp. Nothing is sent for it and nothing of it is moved: a person must look, and
-    its neighbours go on. Only jobs in ``state`` that ``worker`` holds are parked; None: nobody holds them.
+    Somebody changed it outside payapp. Nothing is sent for it and nothing of it is moved, and its neighbours go on.
+    A job of which something may have been sent is parked, for a person must look; one that never left is cancelled,
+    so that its invoice is free again. Only jobs in ``state`` that ``worker`` holds; None: nobody holds them.
     """
     sources = ", ".join(f"'{source}'" for source in TRANSITIONS[action].sources)
     strays: dict[int, str] = {}
@@ -91,23 +134,27 @@ def strand(
                 tuple(chunk),
             ).fetchall()
         )
-    parked = set()
-    for job in (job for job in jobs if job.invoice_id in strays):
-        found = db.execute(
-            f"UPDATE export_jobs SET state = '{JobState.PARKED}', worker = NULL, lease_until = NULL, updated_at = ?,"
-            f" error_text = ? WHERE id = ? AND attempt = ? AND state = '{state}'"
-            f" AND {'worker IS NULL' if worker is None else 'worker = ?'} RETURNING id",
+    stranded = [job for job in jobs if job.invoice_id in strays]
+    closed = update_each(
+        db,
+        "export_jobs",
+        f"state = CASE WHEN send_begun IS NULL AND sends = 0 THEN '{JobState.CANCELLED}' ELSE '{JobState.PARKED}' END,"
+        " worker = NULL, lease_until = NULL, updated_at = ?",
+        (now,),
+        [
             (
-                now,
-                f"its invoice was changed outside payapp: it is {safe(strays[job.invoice_id])}",
                 job.id,
+                f"its invoice was changed outside payapp: it is {safe(strays[job.invoice_id])}",
                 job.attempt,
-                *([] if worker is None else [worker]),
-            ),
-        ).fetchone()
-        if found:
-            parked.add(job)
-    return frozenset(parked)
+            )
+            for job in stranded
+        ],
+        ("error_text", "attempt"),
+        f"export_jobs.attempt = own.attempt AND state = '{state}'"
+        f" AND {'worker IS NULL' if worker is None else 'worker = ?'}",
+        () if worker is None else (worker,),
+    )
+    return frozenset(job for job in stranded if job.id in closed)
 
 
 def marks(chunk: Sequence[Any]) -> str:
@@ -115,6 +162,11 @@ def marks(chunk: Sequence[Any]) -> str:
     return ", ".join("?" * len(chunk))
 
 
-def chunks(ids: Sequence[int], size: int = 500) -> list[Sequence[int]]:
-    """The ids in runs that one statement bears."""
-    return [ids[n : n + size] for n in range(0, len(ids), size)]
+def groups(rows: Sequence[tuple[Any, ...]]) -> str:
+    """Question marks for a VALUES list of these rows, which are of one length."""
+    return ", ".join([f"({marks(rows[0])})"] * len(rows))
+
+
+def chunks(rows: Sequence[R], size: int = 500) -> list[Sequence[R]]:
+    """The rows in runs that one statement bears."""
+    return [rows[n : n + size] for n in range(0, len(rows), size)]

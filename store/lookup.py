@@ -12,7 +12,7 @@ from store.domain.outcome import Answer, Booked, Missing, Unknown
 from store.domain.profile import Profile
 from store.domain.status import Action, JobState
 from store.domain.text import safe
-from store.job import JOB_COLUMNS, Job, end_claim, job_of, log_attempts, move, strand
+from store.job import JOB_COLUMNS, Job, end_claims, job_of, log_attempts, move, strand
 from store.outbox import backoff_ms, book
 
 # "Not found" counts when it was answered twice, the profile's settle apart.
@@ -108,7 +108,7 @@ def resolve(
         match answer:
             case Booked():
                 log_attempts(db, worker, [(job, "found", "booked", answer.ref)], now)
-                book(db, job, answer.ref, now)
+                book(db, [(job, answer.ref)], now)
                 return JobState.DONE
             case Missing():
                 log_attempts(db, worker, [(job, "found", "missing", "")], now)
@@ -123,7 +123,7 @@ def _missing(
 ) -> JobState:
     settle = round(profile.settle * 1000)
     if misses < MISSES_THAT_COUNT:
-        end_claim(db, job, JobState.UNCERTAIN, now, misses=misses, run_at=now + settle)
+        end_claims(db, JobState.UNCERTAIN, [(job.id, misses, now + settle)], now, "misses", "run_at")
         return JobState.UNCERTAIN
     if profile.enforces_keys or sender_dead:
         return _again(db, job, now)
@@ -138,34 +138,22 @@ def _unanswered(db: Database, job: Job, tries: int, cause: str, profile: Profile
         )
     if tries >= UNANSWERED_AT_MOST:
         return _park(db, job, f"the ERP did not answer {tries} look-ups: {cause}", now)
-    end_claim(
-        db,
-        job,
-        JobState.UNCERTAIN,
-        now,
-        deferrals=tries,
-        run_at=now + backoff_ms(tries),
-        error_text=safe(cause),
-    )
+    row = (job.id, tries, now + backoff_ms(tries), safe(cause))
+    end_claims(db, JobState.UNCERTAIN, [row], now, "deferrals", "run_at", "error_text")
     return JobState.UNCERTAIN
 
 
 def _again(db: Database, job: Job, now: int) -> JobState:
     """Back to the queue with the same key and the same bytes, alone: a parcel is never regrouped."""
-    end_claim(db, job, JobState.PENDING, now, run_at=now, send_begun=None, misses=0, deferrals=0, alone=True)
-    move(db, Action.RESEND, [job.invoice_id], now)
+    row = (job.id, now, 0, 0, True)
+    end_claims(db, JobState.PENDING, [row], now, "run_at", "misses", "deferrals", "alone")
+    move(db, Action.RESEND, [(job.invoice_id,)], now)
     return JobState.PENDING
 
 
 def _park(db: Database, job: Job, why: str, now: int) -> JobState:
-    end_claim(db, job, JobState.PARKED, now, error_text=safe(why))
-    move(
-        db,
-        Action.PARK,
-        [job.invoice_id],
-        now,
-        error_code="uncertain",
-        error_cause=safe(why),
-        error_fix="Look for it in the ERP by vendor and number; nothing is sent again until a person has decided",
-    )
+    end_claims(db, JobState.PARKED, [(job.id, safe(why))], now, "error_text")
+    fix = "Look for it in the ERP by vendor and number; payapp never sends it again by itself"
+    row = (job.invoice_id, "uncertain", safe(why), fix)
+    move(db, Action.PARK, [row], now, "error_code", "error_cause", "error_fix")
     return JobState.PARKED

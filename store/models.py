@@ -320,7 +320,6 @@ class ErpState(Model):
     erp = TextField(primary_key=True)
     open_until = BigIntegerField(default=0)
     failures = IntegerField(default=0)
-    probe = TextField(null=True)
     error_text = TextField(default="")
 
     class Meta:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import textwrap
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -37,7 +37,8 @@ class NoticeState(StrEnum):
 class Rejection:
     """One rejected invoice as its notice needs it; ``name`` is the invoice number, ``gross`` already formatted.
 
-    Names and addresses of the people are "" where they are not known.
+    Names and addresses of the people are "" where they are not known; ``creator_login`` is as the file had it, a
+    login or a mail address, and the sender is a user of the Directory.
     """
 
     invoice_id: int
@@ -53,6 +54,7 @@ class Rejection:
     creator_email: str
     sender_name: str
     sender_email: str
+    creator_login: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +96,17 @@ class Notice:
 def add_rejections(db: Database, by: Actor, company: str, rejections: Sequence[Rejection]) -> None:
     """One notice to the creator and one to the sender of each rejected invoice, in the deciding transaction.
 
-    One person, one mail. Who has no usable address gets a notice in state undeliverable, for the screens.
+    One person, one mail. A creator of whom the file had no usable address is looked up in the Directory. Who has no
+    usable address gets a notice in state undeliverable, for the screens.
     """
     now = db.now()
+    users = _users(db)
     reply_to = by.email if valid_address(by.email) else ""
     rows = []
     for rejection in rejections:
         subject, body = _rejection_text(by, company, rejection)
         thread = f"<invoice-{rejection.invoice_uuid}@{_ID_DOMAIN}>"
-        for role, name, address in _people(rejection):
+        for role, name, address in _people(rejection, users):
             known = valid_address(address)
             state = NoticeState.WAITING if known else NoticeState.UNDELIVERABLE
             why = f"{one_line(address)} is not a mail address" if address else "no mail address is known"
@@ -129,17 +133,31 @@ def add_rejections(db: Database, by: Actor, company: str, rejections: Sequence[R
     )
 
 
-def _people(rejection: Rejection) -> Iterator[tuple[str, str, str]]:
+def _users(db: Database) -> dict[str, tuple[str, str]]:
+    """Name and address of the Directory's users by login and by address, case aside; a login counts more."""
+    found = db.execute("SELECT login, name, email FROM users ORDER BY active DESC, id").fetchall()
+    users: dict[str, tuple[str, str]] = {}
+    for key in (0, 2):
+        for row in found:
+            users.setdefault(row[key].strip().casefold(), (row[1], row[2].strip()))
+    return users
+
+
+def _people(rejection: Rejection, users: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str, str, str]]:
     """Role, name and address of who is to know: creator and sender, or one of them where they are the same."""
-    creator = ("creator", rejection.creator_name, rejection.creator_email.strip())
-    sender = ("sender", rejection.sender_name, rejection.sender_email.strip())
-    yield creator
-    if creator[2] or sender[2]:
-        same = creator[2].casefold() == sender[2].casefold()
-    else:
-        same = bool(creator[1]) and creator[1] == sender[1]
-    if not same:
-        yield sender
+    name, address = rejection.creator_name, rejection.creator_email.strip()
+    login = rejection.creator_login.strip().casefold()
+    user = users.get(login) if login else None
+    if user:
+        name = name or user[0]
+        address = address if valid_address(address) else user[1] or address
+    sender = (rejection.sender_name, rejection.sender_email.strip())
+    yield "creator", name, address
+    # A user without an address is known by name; so are two people of whom nothing else is known.
+    named = name == sender[0] != "" and not (address or sender[1])
+    mailed = address.casefold() == sender[1].casefold() != ""
+    if not (named or mailed or user == sender):
+        yield "sender", *sender
 
 
 def _rejection_text(by: Actor, company: str, rejection: Rejection) -> tuple[str, str]:

@@ -15,11 +15,24 @@ from store.db import Database
 from store.domain.outcome import Booked, Later, PostOutcome, Refused, Split, Unknown
 from store.domain.status import Action, JobState
 from store.domain.text import safe
-from store.job import JOB_COLUMNS, Job, chunks, end_claim, job_of, log_attempts, marks, move, strand
+from store.job import (
+    JOB_COLUMNS,
+    Job,
+    chunks,
+    end_claims,
+    job_of,
+    log_attempts,
+    marks,
+    move,
+    strand,
+    update_each,
+)
 
 BACKOFF_FIRST_MS = 1_000
 BACKOFF_MOST_MS = 300_000
 BREAKER_AFTER = 3
+# So many jobs at once make PostgreSQL's statistics of the queue useless.
+ANALYZE_FROM = 10_000
 
 
 def backoff_ms(tries: int) -> int:
@@ -36,6 +49,10 @@ def enqueue(db: Database, rows: Sequence[tuple[int, int, int, str, str, str, str
         f" run_at, alone, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, '{JobState.HELD}', ?, ?, ?)",
         [(*row, False, now) for row in rows],
     )
+    if db.postgres and len(rows) >= ANALYZE_FROM:
+        # Until its statistics say how long the queue is, PostgreSQL sorts all of it for every claim; its own look
+        # comes only every minute. SKIP LOCKED: another's ANALYZE does as well.
+        db.execute("ANALYZE (SKIP_LOCKED) export_jobs")
 
 
 def cancel(db: Database, invoice_ids: Sequence[int]) -> set[int]:
@@ -116,22 +133,22 @@ def _erp_row(db: Database, erp: str) -> tuple[int, int]:
 
 def fence(db: Database, worker: str, jobs: Sequence[Job]) -> list[Job]:
     """Mark that the sending begins. Send only what comes back: for the others the claim no longer holds."""
-    held = []
     with db.transaction():
         now = db.now()
         strays = strand(db, worker, JobState.CLAIMED, Action.BEGIN, jobs, now)
-        for job in jobs:
-            if job in strays:
-                continue
-            found = db.execute(
-                "UPDATE export_jobs SET send_begun = ?, sends = sends + 1, updated_at = ? WHERE id = ? AND worker = ?"
-                f" AND state = '{JobState.CLAIMED}' AND attempt = ? AND lease_until > ? AND send_begun IS NULL"
-                " RETURNING id",
-                (now, now, job.id, worker, job.attempt, now),
-            ).fetchone()
-            if found:
-                held.append(job)
-        move(db, Action.BEGIN, [job.invoice_id for job in held], now)
+        begun = update_each(
+            db,
+            "export_jobs",
+            "send_begun = ?, sends = sends + 1, updated_at = ?",
+            (now, now),
+            [(job.id, job.attempt) for job in jobs if job not in strays],
+            ("attempt",),
+            f"worker = ? AND state = '{JobState.CLAIMED}' AND export_jobs.attempt = own.attempt AND lease_until > ?"
+            " AND send_begun IS NULL",
+            (worker, now),
+        )
+        held = [job for job in jobs if job.id in begun]
+        move(db, Action.BEGIN, [(job.invoice_id,) for job in held], now)
         log_attempts(db, worker, [(job, "begun", "", "") for job in held], now)
     return held
 
@@ -143,28 +160,35 @@ def acknowledge(
 
     Returns the jobs whose claim no longer held: their outcome is kept as late evidence for the next look-up.
     """
-    late = []
     with db.transaction():
         now = db.now()
         # Every outcome starts from the same state of the invoice as a lost reply does.
         strays = strand(db, worker, JobState.CLAIMED, Action.LOSE, [job for job, _ in results], now)
-        for job, outcome in results:
-            if job in strays:
-                log_attempts(db, worker, [(job, "late", *_evidence(outcome))], now)
-                continue
-            held = db.execute(
-                f"SELECT send_begun, deferrals FROM export_jobs WHERE id = ? AND worker = ? AND attempt = ?"
-                f" AND state = '{JobState.CLAIMED}' AND send_begun IS NOT NULL{' FOR UPDATE' if db.postgres else ''}",
-                (job.id, worker, job.attempt),
-            ).fetchone()
-            if held is None:
-                late.append(job)
-                log_attempts(db, worker, [(job, "late", *_evidence(outcome))], now)
-                continue
-            log_attempts(db, worker, [(job, "ended", *_evidence(outcome))], now)
-            _settle_outcome(db, job, outcome, now, begun=held[0], deferrals=held[1], settle_ms=settle_ms)
+        held = _held(db, worker, [job for job, _ in results])
+        log_attempts(
+            db,
+            worker,
+            [(job, "ended" if job.id in held else "late", *_evidence(outcome)) for job, outcome in results],
+            now,
+        )
+        _settle(db, [(job, o, *held[job.id]) for job, o in results if job.id in held], now, settle_ms)
         _breaker(db, erp, [outcome for _, outcome in results], now)
-    return late
+    return [job for job, _ in results if job.id not in held and job not in strays]
+
+
+def _held(db: Database, worker: str, jobs: Sequence[Job]) -> dict[int, tuple[int, int]]:
+    """When it began and how often it was deferred, of each job whose fence still holds, by id; locked till the end."""
+    held: dict[int, tuple[int, int]] = {}
+    attempts = {job.id: job.attempt for job in jobs}
+    lock = " FOR UPDATE" if db.postgres else ""
+    for chunk in chunks(sorted(attempts)):
+        found = db.execute(
+            f"SELECT id, attempt, send_begun, deferrals FROM export_jobs WHERE id IN ({marks(chunk)}) AND worker = ?"
+            f" AND state = '{JobState.CLAIMED}' AND send_begun IS NOT NULL ORDER BY id{lock}",
+            (*chunk, worker),
+        ).fetchall()
+        held |= {row[0]: (row[2], row[3]) for row in found if row[1] == attempts[row[0]]}
+    return held
 
 
 def _evidence(outcome: PostOutcome) -> tuple[str, str]:
@@ -182,60 +206,49 @@ def _evidence(outcome: PostOutcome) -> tuple[str, str]:
             return "unknown", safe(outcome.cause)
 
 
-def _settle_outcome(
-    db: Database, job: Job, outcome: PostOutcome, now: int, *, begun: int, deferrals: int, settle_ms: int
+def _settle(
+    db: Database, ended: Sequence[tuple[Job, PostOutcome, int, int]], now: int, settle_ms: int
 ) -> None:
-    match outcome:
-        case Booked():
-            book(db, job, outcome.ref, now)
-        case Refused():
-            refuse(db, job, outcome, now)
-        case Later() | Split():
-            wait = backoff_ms(deferrals) if isinstance(outcome, Later) else 0
-            end_claim(
-                db,
-                job,
-                JobState.PENDING,
-                now,
-                run_at=now + wait,
-                send_begun=None,
-                error_text=safe(outcome.cause),
-                deferrals=deferrals + isinstance(outcome, Later),
-                alone=job.alone or isinstance(outcome, Split),
-            )
-            move(db, Action.DEFER, [job.invoice_id], now)
-        case Unknown():
-            end_claim(
-                db,
-                job,
-                JobState.UNCERTAIN,
-                now,
-                run_at=begun + settle_ms,
-                error_text=safe(outcome.cause),
-                misses=0,
-                deferrals=0,
-            )
-            move(db, Action.LOSE, [job.invoice_id], now)
+    """Close each job with its outcome, given when its sending began and how often it was deferred before."""
+    book(db, [(job, o.ref) for job, o, _, _ in ended if isinstance(o, Booked)], now)
+    _refuse(db, [(job, o) for job, o, _, _ in ended if isinstance(o, Refused)], now)
+    _defer(db, [(job, o, before) for job, o, _, before in ended if isinstance(o, Later | Split)], now)
+    _doubt(db, [(job, o, begun + settle_ms) for job, o, begun, _ in ended if isinstance(o, Unknown)], now)
 
 
-def book(db: Database, job: Job, ref: str, now: int) -> None:
-    """The ERP has it: the job is done and its invoice synced, with the reference."""
-    end_claim(db, job, JobState.DONE, now, erp_ref=ref, error_code="", error_text="")
-    move(db, Action.BOOK, [job.invoice_id], now, origin_id=ref, error_code="", error_cause="", error_fix="")
+def book(db: Database, booked: Sequence[tuple[Job, str]], now: int) -> None:
+    """The ERP has them: the jobs are done and their invoices synced, each with its reference."""
+    rows = [(job.id, ref, "", "") for job, ref in booked]
+    end_claims(db, JobState.DONE, rows, now, "erp_ref", "error_code", "error_text")
+    synced = [(job.invoice_id, ref, "", "", "") for job, ref in booked]
+    move(db, Action.BOOK, synced, now, "origin_id", "error_code", "error_cause", "error_fix")
 
 
-def refuse(db: Database, job: Job, refusal: Refused, now: int) -> None:
-    """The ERP has proven not to have it: the job failed and its invoice says why and what helps."""
-    end_claim(db, job, JobState.FAILED, now, error_code=safe(refusal.code), error_text=safe(refusal.cause))
-    move(
-        db,
-        Action.REFUSE,
-        [job.invoice_id],
-        now,
-        error_code=safe(refusal.code),
-        error_cause=safe(refusal.cause),
-        error_fix=safe(refusal.fix),
-    )
+def _refuse(db: Database, refused: Sequence[tuple[Job, Refused]], now: int) -> None:
+    """The ERP has proven not to have them: the jobs failed and their invoices say why and what helps."""
+    rows = [(job.id, safe(o.code), safe(o.cause)) for job, o in refused]
+    end_claims(db, JobState.FAILED, rows, now, "error_code", "error_text")
+    told = [(job.invoice_id, safe(o.code), safe(o.cause), safe(o.fix)) for job, o in refused]
+    move(db, Action.REFUSE, told, now, "error_code", "error_cause", "error_fix")
+
+
+def _defer(db: Database, deferred: Sequence[tuple[Job, Later | Split, int]], now: int) -> None:
+    """The ERP has not booked them and may do so later: back to the queue, alone where the parcel was refused."""
+    rows = [
+        (job.id, now + backoff_ms(before), safe(o.cause), before + 1, job.alone)
+        if isinstance(o, Later)
+        else (job.id, now, safe(o.cause), before, True)
+        for job, o, before in deferred
+    ]
+    end_claims(db, JobState.PENDING, rows, now, "run_at", "error_text", "deferrals", "alone")
+    move(db, Action.DEFER, [(job.invoice_id,) for job, _, _ in deferred], now)
+
+
+def _doubt(db: Database, lost: Sequence[tuple[Job, Unknown, int]], now: int) -> None:
+    """Nobody knows: the jobs are uncertain, and may be asked about from their moment on."""
+    rows = [(job.id, moment, safe(o.cause), 0, 0) for job, o, moment in lost]
+    end_claims(db, JobState.UNCERTAIN, rows, now, "run_at", "error_text", "misses", "deferrals")
+    move(db, Action.LOSE, [(job.invoice_id,) for job, _, _ in lost], now)
 
 
 def release(db: Database, worker: str) -> int:
@@ -261,7 +274,7 @@ def expire(db: Database, *, settle_ms: int, sole_worker: str | None = None) -> t
         ).fetchall()
         jobs = [job_of(row) for row in lost]
         strays = strand(db, None, JobState.UNCERTAIN, Action.LOSE, jobs, now)
-        move(db, Action.LOSE, [job.invoice_id for job in jobs if job not in strays], now)
+        move(db, Action.LOSE, [(job.invoice_id,) for job in jobs if job not in strays], now)
         return len(back), len(lost)
 
 
@@ -291,12 +304,14 @@ def _give_back(db: Database, which: str, given: tuple[Any, ...], now: int) -> li
 
 def _breaker(db: Database, erp: str, outcomes: Sequence[PostOutcome], now: int) -> None:
     """Pause an ERP that does not answer instead of failing what it was not asked about."""
-    _, failures = _erp_row(db, erp)
     failed = [o for o in outcomes if isinstance(o, Later | Unknown)]
     if len(failed) < len(outcomes):
-        db.execute("UPDATE erp_state SET failures = 0, open_until = 0, error_text = '' WHERE erp = ?", (erp,))
+        db.execute(
+            "UPDATE erp_state SET failures = 0, open_until = 0, error_text = '' WHERE erp = ? AND failures > 0",
+            (erp,),
+        )
     elif failed:
-        failures += 1
+        failures = _erp_row(db, erp)[1] + 1
         wait = backoff_ms(failures) if failures >= BREAKER_AFTER else 0
         db.execute(
             "UPDATE erp_state SET failures = ?, open_until = ?, error_text = ? WHERE erp = ?",

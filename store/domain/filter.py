@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from store.domain.errors import BadInput
+from store.domain.text import storable
 
 TEXT_KEYS = ("vendor", "job", "commitment", "number", "period", "status", "batch", "error")
 MONEY_KEYS = ("gross", "retainage", "net")
 _TERM = re.compile(r'(?P<minus>-?)(?:(?P<key>[A-Za-z-]+)(?P<op>>=|<=|[:<>=]))?(?P<value>"[^"]*"?|\S*)')
 _AMOUNT = re.compile(r"-?[0-9][0-9,]*(\.[0-9]+)?[kKmM]?")
-_SCALE = {"k": 1000, "m": 1_000_000}
+_EXPONENT = {"k": 3, "m": 6}
+# More characters than any amount that is asked for; what a database counts in has nineteen digits.
+_AMOUNT_MOST = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,10 @@ class BadFilter(BadInput):
 def _amount(text: str, position: int) -> Decimal:
     if not _AMOUNT.fullmatch(text):
         raise BadFilter(f"{text!r} is not an amount", position, fix="Write 12500, 12,500.00 or 12.5k")
-    scale = _SCALE.get(text[-1].lower(), 1)
-    return Decimal(text.rstrip("kKmM").replace(",", "")) * scale
+    if len(text) > _AMOUNT_MOST:
+        raise BadFilter(f"{text[:_AMOUNT_MOST]}… is not an amount", position, fix="Write fewer digits")
+    # Read, not multiplied: Decimal's arithmetic rounds to 28 digits, its reading is exact.
+    return Decimal(f"{text.rstrip('kKmM').replace(',', '')}E{_EXPONENT.get(text[-1].lower(), 0)}")
 
 
 def _money_term(key: str, operator: str, value: str, negated: bool, position: int) -> Term:
@@ -85,6 +90,8 @@ def parse(text: str) -> tuple[Term, ...]:
             value = value[1:-1]
         if not value:
             raise BadFilter(f"{word} asks for nothing", position, fix="Write a value behind it")
+        if not storable(value):
+            raise BadFilter("The filter has a character that no invoice has", position, fix="Type it anew")
         negated = bool(match["minus"])
         if key in MONEY_KEYS:
             terms.append(_money_term(key, match["op"], value, negated, position))

@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from store.domain.errors import BadInput
 
-# ISO 4217 currencies whose minor unit is not 2 decimals; every other known code has 2.
-_DECIMALS = {
-    **dict.fromkeys(
-        (
-            "BIF",
-            "CLP",
-            "DJF",
-            "GNF",
-            "ISK",
-            "JPY",
-            "KMF",
-            "KRW",
-            "PYG",
-            "RWF",
-            "UGX",
-            "VND",
-            "VUV",
-            "XAF",
-            "XOF",
-            "XPF",
-        ),
-        0,
+# ISO 4217 currencies whose minor unit is not 2 decimals, by their number of decimals; every other known code has 2.
+EXCEPTIONS = {
+    0: (
+        "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF",
     ),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-}
+    3: ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"),
+}  # fmt: skip
+_DECIMALS = {code: places for places, codes in EXCEPTIONS.items() for code in codes}
 _CODE = re.compile(r"[A-Z]{3}")
 _AMOUNT = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)")
 # 64-bit integers hold it, and the sum of a million such amounts as well.
@@ -39,7 +22,10 @@ LIMIT = 10**12
 
 
 def decimals(currency: str) -> int:
-    """How many decimals the currency has (0, 2 or 3). Raises BadInput for what is no ISO 4217 code."""
+    """How many decimals the currency has (0, 2 or 3).
+
+    Any three capital letters pass, with 2 where ISO 4217 says nothing else. Raises BadInput for anything else.
+    """
     if not _CODE.fullmatch(currency):
         raise BadInput(
             f"{currency!r} is not a currency", why="a currency is three capital letters", fix="Use e.g. USD"
@@ -55,19 +41,33 @@ def to_minor(value: str | int | Decimal, currency: str) -> int:
     """
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise BadInput(f"{value!r} is not an amount", why="an amount is a decimal number")
-    text = value.strip() if isinstance(value, str) else str(value)
-    if isinstance(value, str) and not _AMOUNT.fullmatch(text):
-        raise BadInput(f"{value!r} is not an amount", why="write it as 1234.56, without signs or separators")
-    try:
-        scaled = Decimal(text).scaleb(decimals(currency))
-    except InvalidOperation:
-        raise BadInput(f"{value!r} is not an amount", why="an amount is a decimal number") from None
-    if not scaled.is_finite() or abs(scaled) > LIMIT:
-        raise BadInput(f"{text} is not an amount", why="it is too large")
-    minor = int(scaled)
-    if minor != scaled:
-        raise BadInput(f"{text} has too many decimals", why=f"{currency} has {decimals(currency)}")
-    return minor
+    if isinstance(value, str) and not _AMOUNT.fullmatch(value.strip()):
+        raise BadInput(
+            f"{_short(value)!r} is not an amount", why="write it as 1234.56, without signs or separators"
+        )
+    number = Decimal(value)
+    if not number.is_finite():
+        raise BadInput(f"{number} is not an amount", why="an amount is a decimal number")
+    # By its digits: Decimal's arithmetic rounds to the 28 digits of its context, and raises beyond its exponents.
+    sign, digits, exponent = number.as_tuple()
+    significant = "".join(map(str, digits)).rstrip("0")
+    if not significant:
+        return 0
+    power = int(exponent) + len(digits) - len(significant) + decimals(currency)
+    if len(significant) + power > len(str(LIMIT)):
+        raise BadInput(f"{_short(str(number))} is not an amount", why="it is too large")
+    if power < 0:
+        raise BadInput(
+            f"{_short(str(number))} has too many decimals", why=f"{currency} has {decimals(currency)}"
+        )
+    minor: int = int(significant) * 10**power
+    if minor > LIMIT:
+        raise BadInput(f"{_short(str(number))} is not an amount", why="it is too large")
+    return -minor if sign else minor
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:39]}…"
 
 
 def to_decimal(minor: int, currency: str) -> Decimal:

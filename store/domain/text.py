@@ -53,5 +53,7 @@ def formula_like(text: str) -> bool:
 
 
 def fold(text: str) -> str:
-    """For comparing names and searching: compatibility-normalised, case-folded."""
+    """For searching: compatibility-normalised and case-folded; "STRASSE" and "ﬁ" find "Straße" and "fi"."""
+    if text.isascii():
+        return text.lower()
     return unicodedata.normalize("NFKC", text).casefold()

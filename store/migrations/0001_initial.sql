@@ -156,7 +156,8 @@ CREATE TABLE invoices (
     UNIQUE (source, source_id),
     UNIQUE (commitment_id, application)
 );
-CREATE UNIQUE INDEX invoices_number ON invoices (commitment_id, number);
+-- By number first: an invoice is found by it; invoices of a commitment are found by (commitment_id, application).
+CREATE UNIQUE INDEX invoices_number ON invoices (number, commitment_id);
 CREATE INDEX invoices_status ON invoices (erp_status, currency, gross, retainage, net, number_hash);
 CREATE INDEX invoices_batch ON invoices (batch_id) WHERE batch_id IS NOT NULL;
 CREATE INDEX invoices_vendor ON invoices (vendor_id);
@@ -248,7 +249,6 @@ CREATE TABLE erp_state (
     erp TEXT PRIMARY KEY,
     open_until BIGINT NOT NULL DEFAULT 0,
     failures INTEGER NOT NULL DEFAULT 0,
-    probe TEXT,
     error_text TEXT NOT NULL DEFAULT ''
 );
 

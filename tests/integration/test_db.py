@@ -1,13 +1,18 @@
 """Opening databases that are not what they should be, on real files and a real PostgreSQL."""
 
 import asyncio
+import logging
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import quote
 
+import peewee
 import psycopg
 import pytest
 
@@ -86,6 +91,132 @@ def test_a_locked_database_says_so_and_changes_nothing(tmp_path: Path) -> None:
         holder.execute("ROLLBACK")
         holder.close()
     assert made.execute("SELECT count(*) FROM vendors").fetchone()[0] == 0
+    made.close()
+
+
+# -- PostgreSQL's waits ------------------------------------------------------------------------------------------
+
+LOCKED = "The database is locked.*Try again in a moment; nothing was changed"
+
+
+def with_options(url: str, *settings: str) -> str:
+    return f"{url}&options={quote(' '.join(f'-c {setting}' for setting in settings))}"
+
+
+def setting(db: Database, name: str) -> str:
+    return str(db.execute(f"SHOW {name}").fetchone()[0])
+
+
+def test_a_row_lock_is_waited_for_as_long_as_sqlite_waits(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = database.create(postgres_url)
+    assert setting(made, "lock_timeout") == "10s"
+    assert made.pw.connection().info.get_parameters()["connect_timeout"] == "10"
+    made.close()
+    own = with_options(postgres_url, "lock_timeout=70ms", "work_mem=9MB") + "&connect_timeout=3"
+    made = database.open(own)
+    assert (setting(made, "lock_timeout"), setting(made, "work_mem")) == ("70ms", "9MB")
+    assert made.pw.connection().info.get_parameters()["connect_timeout"] == "3"
+    made.close()
+    monkeypatch.setenv("PGOPTIONS", "-c work_mem=8MB")
+    monkeypatch.setenv("PGCONNECT_TIMEOUT", "4")
+    made = database.open(postgres_url.replace("postgresql:", "postgres:"))
+    assert (setting(made, "lock_timeout"), setting(made, "work_mem")) == ("10s", "8MB")
+    assert "connect_timeout" not in made.pw.connect_params
+    made.close()
+
+
+def test_a_row_that_somebody_holds_says_so_and_changes_nothing(postgres_url: str) -> None:
+    made = database.create(with_options(postgres_url, "lock_timeout=20ms"))
+    with made.transaction():
+        made.execute("INSERT INTO vendors (source_id, name) VALUES ('a', 'b')")
+    with psycopg.connect(postgres_url) as holder:
+        holder.execute("SELECT 1 FROM vendors FOR UPDATE")
+        with pytest.raises(StoreError, match=LOCKED), made.transaction():
+            made.execute("INSERT INTO vendors (source_id, name) VALUES ('c', 'd')")
+            made.execute("UPDATE vendors SET name = 'x'")
+        with pytest.raises(StoreError, match=LOCKED), made.transaction():
+            made.executemany("UPDATE vendors SET name = ? WHERE source_id = ?", [("x", "a")])
+    assert made.execute("SELECT source_id, name FROM vendors").fetchall() == [("a", "b")]
+    made.close()
+
+
+def test_a_deadlock_says_so(postgres_url: str) -> None:
+    made = database.create(with_options(postgres_url, "deadlock_timeout=20ms"))
+    with made.transaction():
+        made.executemany("INSERT INTO vendors (source_id, name) VALUES (?, 'x')", [("a",), ("b",)])
+    # The other waits first and would look later, so that ours is the one that is given up.
+    with (
+        psycopg.connect(with_options(postgres_url, "deadlock_timeout=60s")) as other,
+        ThreadPoolExecutor(1) as beside,
+    ):
+        other.execute("UPDATE vendors SET name = 'theirs' WHERE source_id = 'b'")
+        with pytest.raises(StoreError, match=LOCKED), made.transaction():
+            made.execute("UPDATE vendors SET name = 'ours' WHERE source_id = 'a'")
+            waiting = beside.submit(other.execute, "UPDATE vendors SET name = 'theirs' WHERE source_id = 'a'")
+            wait_for_a_waiter(postgres_url)
+            made.execute("UPDATE vendors SET name = 'ours' WHERE source_id = 'b'")
+        waiting.result(timeout=30)
+        other.commit()
+    assert {row[0] for row in made.execute("SELECT name FROM vendors").fetchall()} == {"theirs"}
+    made.close()
+
+
+def wait_for_a_waiter(url: str) -> None:
+    """Until some statement waits for a lock."""
+    with psycopg.connect(url, autocommit=True) as watcher:
+        for _ in range(2000):
+            if watcher.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
+                return
+            threading.Event().wait(0.005)
+    pytest.fail("nothing waits")
+
+
+def test_a_serialization_failure_says_so(postgres_url: str) -> None:
+    made = database.create(with_options(postgres_url, "default_transaction_isolation=serializable"))
+    with made.transaction():
+        made.execute("INSERT INTO vendors (source_id, name) VALUES ('a', 'b')")
+    with pytest.raises(StoreError, match=LOCKED), made.transaction():
+        made.execute("SELECT name FROM vendors").fetchone()
+        with psycopg.connect(postgres_url, autocommit=True) as other:
+            other.execute("UPDATE vendors SET name = 'theirs'")
+        made.execute("UPDATE vendors SET name = 'ours'")
+    made.close()
+
+
+def test_a_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "CONNECT_WAIT", 2)
+    # The server is gone before the thread is waited for, so that this fails and does not hang.
+    with ThreadPoolExecutor(1) as beside, socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://someone@127.0.0.1:{silent.getsockname()[1]}/books?sslmode=disable"
+        opening = beside.submit(database.open, url)
+        with pytest.raises(StoreError, match="did not answer"):
+            opening.result(timeout=30)
+
+
+def test_a_driver_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(StoreError, match=r"payapp\[postgres\]"):
+        database.open("postgresql://me@host/books")
+
+
+def test_a_url_that_cannot_be_read_is_refused_without_its_password() -> None:
+    with pytest.raises(BadInput, match="cannot be read") as caught:
+        database.open("postgresql://me:secret@[::1/books")
+    assert "secret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_a_failed_statement_for_many_says_its_error_and_logs_nothing(
+    postgres_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = database.create(postgres_url)
+    with pytest.raises(peewee.IntegrityError), made.transaction():
+        made.executemany("INSERT INTO vendors (source_id, name) VALUES (?, 'x')", [("a",)] * 500)
+    assert caplog.records == []
+    logging.getLogger("psycopg").warning("anything else is %s", "heard")
+    assert [record.getMessage() for record in caplog.records] == ["anything else is heard"]
     made.close()
 
 

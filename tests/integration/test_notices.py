@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 from export_case import HOSTILE, make_bill, queue_jobs
 
-from store import notices
+from store import directory, notices
 from store.db import Database
+from store.directory import UserValues
 from store.domain.actor import Actor
 from store.notices import Notice, NoticeState, Rejection
 
@@ -78,6 +79,63 @@ def test_who_cannot_be_addressed_shows_as_undeliverable(
     assert seen.error
     assert seen.error.isprintable()
     assert len(claim(db)) == 1
+
+
+@pytest.mark.parametrize("login", ["zora", "ZORA ", "Zora@Acme.example"])
+@pytest.mark.parametrize("address", ["", " ", "no address"])
+def test_the_directory_knows_the_address_that_the_file_did_not_have(
+    db: Database, approver: Actor, rejection: Rejection, login: str, address: str
+) -> None:
+    directory.put_user(db, None, UserValues("zora", "Zora Novak", "zora@acme.example"))
+    add(db, approver, replace(rejection, creator_login=login, creator_email=address, creator_name=""))
+    assert told(db, rejection) == [
+        ("creator", "zora@acme.example", "waiting"),
+        ("sender", "sam@acme.example", "waiting"),
+    ]
+    assert {notice.recipient for notice in claim(db)} == {"Zora Novak", "Sam Sender"}
+
+
+def test_the_files_own_address_counts_before_the_directorys(
+    db: Database, approver: Actor, rejection: Rejection
+) -> None:
+    add(db, approver, replace(rejection, creator_login="viewer", creator_email="private@home.example"))
+    assert told(db, rejection)[0] == ("creator", "private@home.example", "waiting")
+
+
+@pytest.mark.parametrize("address", ["", "mgarcia@acme.example", "private@home.example"])
+def test_creator_and_sender_of_one_login_are_one_person(
+    db: Database, approver: Actor, rejection: Rejection, address: str
+) -> None:
+    sender = replace(rejection, sender_name="Maria Garcia", sender_email="mgarcia@acme.example")
+    add(
+        db,
+        approver,
+        replace(sender, creator_login="MGarcia", creator_name="M. Garcia", creator_email=address),
+    )
+    assert told(db, rejection) == [("creator", address or "mgarcia@acme.example", "waiting")]
+
+
+def test_a_user_without_an_address_who_created_and_sent_it_is_one_notice(
+    db: Database, approver: Actor, rejection: Rejection
+) -> None:
+    directory.put_user(db, None, UserValues("sam", "Sam Sender"))
+    add(
+        db,
+        approver,
+        replace(rejection, creator_login="sam", creator_name="S.", creator_email="", sender_email=""),
+    )
+    assert told(db, rejection) == [("creator", "", "undeliverable")]
+
+
+def test_a_login_counts_more_than_an_address_and_who_is_here_more_than_who_left(
+    db: Database, approver: Actor, rejection: Rejection
+) -> None:
+    directory.put_user(db, None, UserValues("a", "A", "x@acme.example"))
+    directory.put_user(db, None, UserValues("x@acme.example", "X", "real@acme.example"))
+    directory.put_user(db, None, UserValues("X@ACME.example", "Left", "left@acme.example"))
+    db.execute("UPDATE users SET active = ? WHERE name = 'Left'", (False,))
+    add(db, approver, replace(rejection, creator_login="x@acme.example", creator_email=""))
+    assert told(db, rejection)[0] == ("creator", "real@acme.example", "waiting")
 
 
 def test_two_unknown_people_are_two_notices_and_one_unknown_person_is_one(

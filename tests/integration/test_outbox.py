@@ -9,6 +9,7 @@ from export_case import make_bill, queue_jobs, states, statuses
 from erp import profiles
 from store import lookup, outbox, workers
 from store.db import Database
+from store.domain.bill import encode
 from store.domain.outcome import Booked, Later, Missing, PostOutcome, Refused, Split, Unknown
 from store.domain.profile import Profile
 from store.domain.status import JobState
@@ -132,12 +133,30 @@ def test_the_fence_does_not_hold_for_an_earlier_attempt(db: Database) -> None:
     assert outbox.fence(db, "w1", new) == new
 
 
-def test_a_job_whose_invoice_was_changed_by_hand_is_parked_and_its_neighbour_sent(db: Database) -> None:
+@pytest.mark.parametrize(("sends", "state"), [(0, "cancelled"), (1, "parked")])
+def test_a_job_whose_invoice_was_changed_by_hand_stays_and_its_neighbour_is_sent(
+    db: Database, sends: int, state: str
+) -> None:
     first, _ = queue_jobs(db, [make_bill(1), make_bill(2)])
     db.execute("UPDATE invoices SET erp_status = 'ready_to_export' WHERE id = ?", (first,))
+    # Something of it was sent before: it may be in the ERP, whatever was said of it then.
+    db.execute("UPDATE export_jobs SET sends = ? WHERE invoice_id = ?", (sends, first))
     held = outbox.fence(db, "w1", claim(db))
     assert [job.key for job in held] == [make_bill(2).key]
-    assert states(db) == {"parked": 1, "claimed": 1}
+    assert states(db) == {state: 1, "claimed": 1}
+    error = db.execute("SELECT error_text FROM export_jobs WHERE invoice_id = ?", (first,)).fetchone()[0]
+    assert error == "its invoice was changed outside payapp: it is ready_to_export"
+
+
+def test_an_invoice_whose_job_never_left_can_be_exported_again(db: Database) -> None:
+    [invoice] = queue_jobs(db, [make_bill(1)])
+    db.execute("UPDATE invoices SET erp_status = 'ready_to_export'")
+    assert outbox.fence(db, "w1", claim(db)) == []
+    db.execute("UPDATE invoices SET erp_status = 'queued'")
+    with db.transaction():
+        batch = db.execute("SELECT batch_id FROM invoices").fetchone()[0]
+        outbox.enqueue(db, [(invoice, 2, batch, "key:2", "sandbox", *encode(make_bill(1)), 0)])
+    assert [job.key for job in outbox.fence(db, "w1", claim(db))] == ["key:2"]
 
 
 # -- acknowledge -----------------------------------------------------------------------------------------------
@@ -322,6 +341,9 @@ def test_a_person_gets_what_nobody_can_ask_about(db: Database) -> None:
     assert states(db) == {"uncertain": 1}
     lookup.park(db, "w2", job, "the payload was changed")
     assert statuses(db) == {"parked": 1}
+    cause, fix = db.execute("SELECT error_cause, error_fix FROM invoices").fetchone()
+    assert cause == "the payload was changed"
+    assert fix == "Look for it in the ERP by vendor and number; payapp never sends it again by itself"
 
 
 def test_the_sender_of_an_uncertain_job_is_known_and_whether_it_has_ended(db: Database) -> None:

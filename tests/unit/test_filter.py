@@ -22,6 +22,7 @@ def test_words_and_terms() -> None:
         ("gross:10k..50k", Term("gross", low=Decimal(10000), high=Decimal(50000))),
         ("gross:..50", Term("gross", high=Decimal(50))),
         ("net:12,450.00", Term("net", low=Decimal("12450.00"), high=Decimal("12450.00"))),
+        ("net<0.00" + "9" * 30 + "k", Term("net", high=Decimal("9." + "9" * 29), strict=True)),
         ("net<-5", Term("net", high=Decimal(-5), strict=True)),
     ],
 )
@@ -31,7 +32,16 @@ def test_amounts(text: str, term: Term) -> None:
 
 @pytest.mark.parametrize(
     ("text", "position"),
-    [("drywall colour:red", 8), ("net>abc", 0), ('x "open', 2), ("vendor:", 0), ("a vendor>x", 2)],
+    [
+        ("drywall colour:red", 8),
+        ("net>abc", 0),
+        ('x "open', 2),
+        ("vendor:", 0),
+        ("a vendor>x", 2),
+        ("a net>" + "9" * 50, 2),
+        ("a\x00b", 0),
+        ("a vendor:\ud800", 2),
+    ],
 )
 def test_an_error_points_at_the_word(text: str, position: int) -> None:
     with pytest.raises(BadFilter) as caught:

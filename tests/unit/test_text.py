@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from invoice_factory import HOSTILE
 
-from store.domain.text import one_line, safe, spreadsheet, storable
+from store.domain.text import fold, one_line, safe, spreadsheet, storable
 
 UNSAFE = [chr(c) for c in (*range(0x20), *range(0x7F, 0xA0), 0xAD, 0x61C, *range(0x200B, 0x2010), 0x2028, 0x2029,
                            *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF, 0xD800, 0xDFFF)]  # fmt: skip
@@ -45,3 +45,12 @@ def test_a_spreadsheet_does_not_run_it(text: str) -> None:
 
 def test_what_no_database_holds_is_told() -> None:
     assert storable("建設 \x1b") and not storable("a\x00") and not storable("\ud800")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("ÄRGER", "ärger"), ("Straße", "STRASSE"), ("ﬁn", "FIN"), ("Ｋ１", "k1"), ("SC-1", "sc-1")],
+)
+def test_searching_folds_case_and_compatible_characters(one: str, other: str) -> None:
+    assert fold(one) == fold(other)
+    assert fold(fold(one)) == fold(one)

@@ -1,0 +1,38 @@
+"""What the errors of the database's driver mean to a person, and what helps."""
+
+from __future__ import annotations
+
+from store.domain.errors import PayappError, StoreError
+
+# PostgreSQL's SQLSTATEs for: lock not available, deadlock detected, serialization failure.
+_HELD_UP = frozenset({"55P03", "40P01", "40001"})
+
+
+def explained(error: Exception, url: str) -> PayappError:
+    """The sentence for an error of the driver, or of Peewee around it, at the database of that URL."""
+    text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    low = text.lower()
+    held_up = getattr(getattr(error, "orig", None), "sqlstate", None) in _HELD_UP
+    if "locked" in low or "busy" in low or held_up:
+        return StoreError(
+            "The database is locked",
+            why="another program is writing to it and did not finish in time",
+            fix="Try again in a moment; nothing was changed",
+        )
+    if "readonly" in low or "read-only" in low:
+        return StoreError(
+            "The database is read-only",
+            why=text,
+            fix="Give your user write access to the file and its folder",
+        )
+    if "not a database" in low:
+        return StoreError(
+            f"{url.removeprefix('sqlite:')} is not a payapp database", why=text, fix="Name another file"
+        )
+    if "unable to open" in low:
+        return StoreError("The database cannot be opened", why=text, fix="Check the path and its permissions")
+    if "full" in low and "disk" in low:
+        return StoreError("The disk is full", why=text, fix="Free some space; nothing was changed")
+    return StoreError(
+        "The database did not answer", why=text, fix="Check it with payapp status and try again"
+    )
