@@ -8,7 +8,7 @@ from rich.cells import cell_len, set_cell_size
 
 from store.domain.actor import Actor
 from store.domain.money import show
-from store.domain.status import TITLES, ErpStatus, Status
+from store.domain.status import TITLES, ErpStatus, Outcome, Status
 from store.domain.text import one_line, safe
 
 GLYPHS = {
@@ -21,6 +21,18 @@ GLYPHS = {
     ErpStatus.FAILED: "!",
     ErpStatus.SYNCED: "+",
 }
+# Where the whole title of a status has no room.
+SHORT_TITLES = {
+    ErpStatus.NOT_SENT: "Unsent",
+    ErpStatus.READY: "Ready",
+    ErpStatus.QUEUED: "Queued",
+    ErpStatus.EXPORTING: "Export",
+    ErpStatus.UNCERTAIN: "Unsure",
+    ErpStatus.PARKED: "Parked",
+    ErpStatus.FAILED: "Failed",
+    ErpStatus.SYNCED: "Synced",
+}
+SHORT_OUTCOMES = {Outcome.REJECTED.value: "Reject", Outcome.RETRIEVED.value: "Back"}
 STATUS_TITLES = {status: status.value.replace("_", " ").capitalize() for status in Status}
 
 
@@ -42,6 +54,13 @@ def status(erp_status: ErpStatus, outcome: str = "") -> str:
     if erp_status is ErpStatus.NOT_SENT and outcome:
         return f"x {outcome.capitalize()}"
     return f"{GLYPHS[erp_status]} {TITLES[erp_status]}"
+
+
+def short_status(erp_status: ErpStatus, outcome: str = "") -> str:
+    """Glyph and a word of at most six letters: ``! Failed``, ``x Reject``."""
+    if erp_status is ErpStatus.NOT_SENT and outcome:
+        return f"x {SHORT_OUTCOMES.get(outcome, 'Back')}"
+    return f"{GLYPHS[erp_status]} {SHORT_TITLES[erp_status]}"
 
 
 def moment(milliseconds: int | None) -> str:

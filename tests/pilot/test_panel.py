@@ -1,4 +1,4 @@
-"""The panel of the newest batch: its lines fit, its failures are those that still wait, and the list keeps its rows."""
+"""The lines around a list and the panel of the newest batch: what they say fits, and the list keeps its rows."""
 
 from __future__ import annotations
 
@@ -11,9 +11,17 @@ from rich.cells import cell_len
 from store import batches, review
 from store.batches import Failure, Progress
 from store.db import Database
+from store.decision import Decision
 from store.directory import actor
-from store.domain.selection import Marked
+from store.domain.selection import Marked, Totals
+from store.domain.status import ErpStatus
+from store.invoices import SortBy
+from store.planning import Stay
+from tui.keymap import Place
+from tui.screens.listing_text import filter_info, foot, marked_line, outcome
+from tui.text import short_status, wrapped
 from tui.widgets.bar import Line
+from tui.widgets.columns import MoneyWidths, fit, heading
 from tui.widgets.export_panel import report
 
 FAILURE = Failure(
@@ -109,3 +117,76 @@ async def test_the_list_keeps_twelve_rows_beside_failures(
         assert sum(line.startswith("    Fix: Add the vendor") for line in said) == (2 if size[1] > 24 else 1)
         assert "more (3)" in said[-1]
         assert failed.unresolved == 3
+
+
+# -- the lines around a list -----------------------------------------------------------------------------------
+
+TOTALS = Totals("USD", 296, 3_812_345_678, 381_234_567, 3_431_111_111, 30_001_209_412)
+
+
+def test_control_totals_take_a_second_line_where_one_is_too_short() -> None:
+    first, second, keys = text(foot(marked_line(296, 3, [TOTALS], 80), "", 80, Place.LIST))
+    assert first == " MARKED 296 (3 hidden)   Gross 38,123,456.78   Retainage 3,812,345.67"
+    assert second.split() == ["Net", "34,311,111.11", "Hash", "30,001,209,412"]
+    assert "q quit" in keys
+    said = text(foot(marked_line(296, 3, [TOTALS], 80), "Done.", 80, Place.LIST))
+    assert said[:2] == [" MARKED 296 (3 hidden)  Net 34,311,111.11", " Done."]
+    assert len(text([*foot(marked_line(296, 3, [TOTALS], 120), "", 120)])[0].split()) == 12
+
+
+def test_currencies_that_do_not_fit_are_counted_and_no_amount_is_cut() -> None:
+    several = [dataclasses.replace(TOTALS, currency=c) for c in ("CAD", "EUR", "GBP", "USD")]
+    line = text([marked_line(1184, 0, several, 80).one])[0]
+    assert line.count("Net 34,311,111.11") == 2
+    assert line.endswith("  and 2 more")
+
+
+def test_the_outcome_of_a_decision_fits_beside_the_totals() -> None:
+    stays = tuple(
+        Stay(n, f"102-0{n:02}", "cost_code", "Cost code 03-300 is not in the job " * 4, "x") for n in range(9)
+    )
+    note = "102-022 was made from 102-015, which is rejected: check it too"
+    for decision in (
+        Decision((1,), stays),
+        Decision((1,), stays[:1]),
+        Decision((1,), (), notes=(note,) * 7),
+        Decision((1,), (), tuple(f"102-0{n:02}" for n in range(40))),
+    ):
+        said = f"Batch 118: 1,184 accepted for export. Z recalls within 10 s.{outcome(decision)}"
+        assert len(wrapped(said, 78)) <= 2, said
+        assert text(foot(marked_line(0, 0, [], 80), said, 80))[0].startswith(" Nothing marked")
+    whole = outcome(Decision((1,), stays, ("102-030",), notes=(note, note)))
+    assert whole.startswith(" 102-000 and 8 more stay, d tells: Cost code 03-300")
+    assert whole.endswith(f"Skipped, changed by others: 102-030. {note} and 1 more.")
+    assert len(wrapped("9 rejected; they are in Commitments again." + whole, 78)) <= 3
+
+
+def test_a_message_that_is_too_long_shows_that_it_goes_on() -> None:
+    assert text(foot(marked_line(0, 0, [], 80), "word " * 90, 80))[2].endswith("~")
+
+
+def test_the_filter_s_text_does_not_touch_the_count() -> None:
+    assert filter_info(300, 300, SortBy.VENDOR, descending=False, only_marked=False).startswith("  300 of")
+
+
+@pytest.mark.parametrize("width", [80, 79, 110])
+@pytest.mark.parametrize("state", list(ErpStatus))
+def test_a_status_is_a_glyph_and_a_word_however_narrow(width: int, state: ErpStatus) -> None:
+    columns = fit(width, MoneyWidths(16, 13, 14), with_status=True)
+    last = columns[-1]
+    assert last.name == "status"
+    assert last.width >= 8
+    assert 4 + sum(column.width + 1 for column in columns) <= width
+    assert "period" not in [column.name for column in columns] or width == 110
+    assert cell_len(short_status(state)) <= last.width
+    assert len(short_status(state).split(" ")[1]) >= 5
+    titles = [title for title, _ in heading(columns, SortBy.STATUS, SortBy.STATUS, descending=False)]
+    assert titles[-1].strip() in {"Status^", "ERP status^"}
+
+
+async def test_the_view_of_all_says_the_status_in_words(start: Start) -> None:
+    async with start() as hand:
+        await hand.press("5")
+        drawn = "\n".join(line.text for line in hand.invoices.table._drawn)
+        for word in ("= Ready", "! Failed", "+ Synced"):
+            assert word in drawn

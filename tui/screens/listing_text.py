@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from store.decision import Decision
 from store.domain.money import show
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 V = TypeVar("V")
 FOOT_LINES = 3
+# What a decision could not do has so many cells: with what it did that fits into two lines of 80.
+OUTCOME_ROOM = 84
+# A name is the number with its commitment.
+NAME_ROOM = 60
 COMMITMENTS = "Commitments"
 
 
@@ -86,55 +90,102 @@ def _view(view: V, title: str, counts: Mapping[V, int], current: V, digit: int) 
 def filter_info(shown: int, total: int, sort: SortBy, *, descending: bool, only_marked: bool) -> str:
     """Matches and order, for the right end of the filter line."""
     marked = "marked only  " if only_marked else ""
-    return f" {marked}{shown:,} of {total:,}  Sort: {sort.value.capitalize()}{' v' if descending else ' ^'} "
+    # Two blanks: the box's text runs up to its edge.
+    return f"  {marked}{shown:,} of {total:,}  Sort: {sort.value.capitalize()}{' v' if descending else ' ^'} "
 
 
-def marked_line(count: int, hidden: int, totals: Sequence[Totals], width: int) -> Line:
+class Marks(NamedTuple):
+    """Control totals of what is marked: on one line, and on two where one does not hold them all."""
+
+    one: Line
+    two: tuple[Line, ...] = ()
+
+
+def marked_line(count: int, hidden: int, totals: Sequence[Totals], width: int) -> Marks:
     """Control totals of what is marked, one group per currency; amounts are never cut."""
     if not count:
-        return plain(" Nothing marked: Space marks one, v a range, a all clean matches", DIM)
+        return Marks(plain(" Nothing marked: Space marks one, v a range, a all clean matches", DIM))
     head = f" MARKED {count:,}" + (f" ({hidden:,} hidden)" if hidden else "")
-    several = len(totals) > 1
-    long = "".join(
-        f"   {f'{t.currency} ' if several else ''}Gross {show(t.gross, t.currency)}"
-        f"   Retainage {show(t.retainage, t.currency)}   Net {show(t.net, t.currency)}   Hash {t.hash_total:,}"
+    names = [f"{t.currency} " if len(totals) > 1 else "" for t in totals]
+    amounts = [
+        (
+            show(t.gross, t.currency),
+            show(t.retainage, t.currency),
+            show(t.net, t.currency),
+            f"{t.hash_total:,}",
+        )
         for t in totals
+    ]
+    for lead, words, gap in (
+        ("   ", ("Gross ", "Retainage ", "Net ", "Hash "), "   "),
+        ("  ", ("Gross ", "Ret ", "Net ", "#"), " "),
+    ):
+        groups = (gap.join(map("".join, zip(words, own, strict=True))) for own in amounts)
+        line = head + "".join(f"{lead}{name}{group}" for name, group in zip(names, groups, strict=True))
+        if len(line) <= width:
+            return Marks(plain(line, BOLD))
+    one = plain(
+        _held(head, [f"{name}Net {own[2]}" for name, own in zip(names, amounts, strict=True)], width), BOLD
     )
-    brief = "".join(
-        f"  {f'{t.currency} ' if several else ''}Gross {show(t.gross, t.currency)}"
-        f" Ret {show(t.retainage, t.currency)} Net {show(t.net, t.currency)} #{t.hash_total:,}"
-        for t in totals
-    )
-    nets = "".join(f"  {t.currency} Net {show(t.net, t.currency)}" for t in totals)
-    return plain(fitting(width, head + long, head + brief, head + nets), BOLD)
+    if len(totals) > 1:
+        return Marks(one)
+    gross, retainage, net, hashed = amounts[0]
+    first = _held(head, [f" Gross {gross}", f" Retainage {retainage}"], width)
+    return Marks(one, (plain(first, BOLD), plain(_held("", [f" Net {net}", f" Hash {hashed}"], width), BOLD)))
 
 
-def foot(totals: Line, message: str, width: int, *places: Place) -> list[Line]:
+def _held(head: str, groups: Sequence[str], width: int) -> str:
+    """The head and as many of the groups as fit whole; the others are counted."""
+    for kept in range(len(groups), 0, -1):
+        rest = f"  and {len(groups) - kept} more" if kept < len(groups) else ""
+        text = head + "".join(f"  {group}" for group in groups[:kept]) + rest
+        if len(text) <= width:
+            return text
+    return head
+
+
+def foot(totals: Marks, message: str, width: int, *places: Place) -> list[Line]:
     """The last three lines: totals, message, keys. A long message takes the keys' line, then the totals' too."""
     said = wrapped(message, width - 2) if message else []
+    if len(said) > FOOT_LINES:
+        said = [*said[: FOOT_LINES - 1], cut(" ".join(said[FOOT_LINES - 1 :]), width - 2)]
     lines = [plain(" " + line, WARN) for line in said]
     keys = plain(" " + footer(width - 2, *places), DIM)
     match len(lines):
         case 0:
-            return [totals, (), keys]
+            return [*(totals.two or (totals.one, ())), keys]
         case 1:
-            return [totals, lines[0], keys]
+            return [totals.one, lines[0], keys]
         case 2:
-            return [totals, *lines]
+            return [totals.one, *lines]
         case _:
-            return lines[:FOOT_LINES]
+            return lines
 
 
 def outcome(decision: Decision) -> str:
-    """What of a decision did not happen, and what it means for others, in a sentence or two."""
-    text = ""
+    """What of a decision did not happen, and what it means for others: each the first one, and how many more."""
+    found = []
+    room = OUTCOME_ROOM // max(1, sum(map(bool, (decision.stays, decision.changed, decision.notes))))
     if decision.stays:
         first = decision.stays[0]
-        more = f" and {len(decision.stays) - 1:,} more" if len(decision.stays) > 1 else ""
-        text += f" {one_line(first.name)}{more} stay: {one_line(first.cause)}."
+        # d lists what stands against an export, h what happened to one that was decided otherwise meanwhile.
+        key = "h" if first.code in {"state", "status"} else "d"
+        name = one_line(first.name)
+        more = (
+            f" and {len(decision.stays) - 1:,} more stay, {key} tells"
+            if len(decision.stays) > 1
+            else " stays"
+        )
+        found.append(f"{_short(name, NAME_ROOM)}{more}: {_short(first.cause, room - len(name) - len(more))}")
     if decision.changed:
-        names = ", ".join(one_line(name) for name in decision.changed[:5])
-        text += f" Skipped, changed by others: {names}."
+        names = [_short(name, 12) for name in decision.changed]
+        shown = ", ".join(names[:3]) + (f" and {len(names) - 3:,} more" if len(names) > 3 else "")
+        found.append(f"Skipped, changed by others: {shown}")
     if decision.notes:
-        text += f" {'; '.join(one_line(note) for note in decision.notes[:3])}."
-    return text
+        more = f" and {len(decision.notes) - 1:,} more" if len(decision.notes) > 1 else ""
+        found.append(_short(decision.notes[0], max(room, 68)) + more)
+    return "".join(f" {text}" if text.endswith("~") else f" {text}." for text in found)
+
+
+def _short(text: str, width: int) -> str:
+    return cut(text.rstrip("."), max(20, width)).rstrip()

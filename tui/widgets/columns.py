@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 from store.domain.money import show
 from store.invoices import Row, SortBy
-from tui.text import cut, status
+from tui.text import cut, fitting, short_status, status
 
+# Of the status a glyph and a short word at least.
+NARROW_STATUS = "Status"
 # The cursor's gutter and the checkbox.
 PREFIX = 4
 
@@ -49,7 +51,7 @@ _TITLES = {
     "status": "ERP status",
 }
 MONEY = ("gross", "retainage", "net")
-_LEAST = {"flags": 2, "number": 8, "vendor": 8, "job": 6, "period": 7, "status": 1}
+_LEAST = {"flags": 2, "number": 8, "vendor": 8, "job": 6, "period": 7, "status": 8}
 _GIVES_WAY = ("period", "job", "flags")
 _GROWS = (
     ("vendor", 14), ("number", 10), ("job", 8), ("status", 18), ("vendor", 32), ("number", 16), ("job", 14),
@@ -100,8 +102,13 @@ def fit(width: int, money: MoneyWidths, *, with_status: bool) -> tuple[Column, .
         if name in widths and free() > 0:
             widths[name] += max(0, min(free(), most - widths[name]))
     return tuple(
-        Column(name, _TITLES[name], w, _SORTS.get(name), name in MONEY) for name, w in widths.items()
+        Column(name, _title(name, w), w, _SORTS.get(name), name in MONEY) for name, w in widths.items()
     )
+
+
+def _title(name: str, width: int) -> str:
+    """The heading; the sorted column carries a sign behind it."""
+    return NARROW_STATUS if name == "status" and width <= len(_TITLES[name]) else _TITLES[name]
 
 
 def body(row: Row, columns: Iterable[Column], home: str) -> str:
@@ -113,7 +120,8 @@ def _cell(row: Row, column: Column, home: str) -> str:
     if column.right:
         return amount(row, column.name, home).rjust(column.width)
     if column.name == "status":
-        return cut(status(row.erp_status, row.outcome), column.width)
+        full, brief = status(row.erp_status, row.outcome), short_status(row.erp_status, row.outcome)
+        return cut(fitting(column.width, full, brief), column.width)
     return cut(str(getattr(row, column.name)), column.width)
 
 
