@@ -77,13 +77,21 @@ def to_decimal(minor: int, currency: str) -> Decimal:
 
 def plain(minor: int, currency: str) -> str:
     """For files and JSON: "-1200.00", no separators."""
-    return f"{to_decimal(minor, currency):f}"
+    return ("-" if minor < 0 else "") + _written(abs(minor), currency, "")
 
 
 def show(minor: int, currency: str) -> str:
     """For people: "1,200.00", negatives "(1,200.00)"."""
-    text = f"{abs(to_decimal(minor, currency)):,f}"
+    text = _written(abs(minor), currency, ",")
     return f"({text})" if minor < 0 else text
+
+
+def _written(minor: int, currency: str, separator: str) -> str:
+    """Digits of an amount that is not negative. By integers: an export writes millions of amounts."""
+    places = decimals(currency)
+    whole, rest = divmod(minor, 10**places)
+    digits = f"{whole:{separator}}"
+    return f"{digits}.{rest:0{places}}" if places else digits
 
 
 def hash_part(number: str) -> int:
