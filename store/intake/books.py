@@ -146,6 +146,10 @@ _STORED = (
 )
 
 
+def _stored(row: Sequence[Any]) -> Stored:
+    return Stored(row[0], row[1], row[2], row[3], row[4], row[5], row[6], tuple(row[7:]))
+
+
 class Books:
     """Looks up commitments, existing invoices and their neighbours for one source of invoices.
 
@@ -170,7 +174,7 @@ class Books:
         self._schedules.clear()
         self._load_commitments({head.commitment for head in heads})
         found = [(head, c) for head in heads if (c := self.commitments.get(head.commitment))]
-        self.highest = self._highest({c.id for head, c in found if head.application is None})
+        self.highest = self._highest({c.id for _, c in found})
         places = set()
         for head, commitment in found:
             n = head.application or self.highest.get(commitment.id, 0)
@@ -233,9 +237,20 @@ class Books:
                 [value for pair in some for value in pair],
             ):
                 if row[0] not in into:
-                    into[row[0]] = Stored(
-                        row[0], row[1], row[2], row[3], row[4], row[5], row[6], tuple(row[7:])
-                    )
+                    into[row[0]] = _stored(row)
+
+    def beyond(self, commitment: int, application: int, *, later: bool) -> Stored | None:
+        """The nearest invoice of the commitment before the application, or after it, however far away."""
+        side, order = (">", "ASC") if later else ("<", "DESC")
+        row = self.db.execute(
+            f"{_STORED} WHERE commitment_id = ? AND application {side} ? ORDER BY application {order} LIMIT 1",
+            (commitment, application),
+        ).fetchone()
+        if row is None:
+            return None
+        found = {row[0]: _stored(row)}
+        self._load_lines(found)
+        return found[row[0]]
 
     def _load_lines(self, stored: dict[int, Stored]) -> None:
         for some in chunks(stored, 500):

@@ -13,8 +13,9 @@ from typing import Any
 from store.domain.invoice import Line, Summary
 from store.domain.money import show
 from store.domain.status import ErpStatus, Status
-from store.intake.books import LINE, Books, Commitment, Stored, ends, starts
-from store.intake.draft import NOWHERE, Draft, Head, Position
+from store.intake.books import LINE, Books, Commitment, Stored, ends
+from store.intake.draft import Draft, Head, Position
+from store.intake.runs import Judged, Runs, clash, short
 from store.intake.settle import Settling
 
 _STATUSES = frozenset(Status)
@@ -52,15 +53,6 @@ class Verdict:
 
 
 @dataclass(slots=True)
-class _Last:
-    """The latest application of a commitment that the file has brought."""
-
-    ordinal: int
-    application: int
-    rows: list[tuple[Any, ...]]
-
-
-@dataclass(slots=True)
 class Chain:
     """What the file has said so far, by commitment; ``word`` is what the file's source calls its ordinals."""
 
@@ -71,8 +63,8 @@ class Chain:
     applications: dict[tuple[int, int], int] = field(default_factory=dict)
     refused: dict[tuple[int, int], int] = field(default_factory=dict)
     given_up: set[tuple[int, str]] = field(default_factory=set)
-    last: dict[int, _Last] = field(default_factory=dict)
-    # Changed applications whose successor in the store still has to come in this file: (ordinal, where, reason).
+    runs: Runs = field(default_factory=Runs)
+    # Changed applications whose next one in the store still has to come in this file: (ordinal, where, reason).
     unmatched: dict[tuple[int, int], tuple[int, str, str]] = field(default_factory=dict)
 
     def scene(self, head: Head) -> Scene | tuple[str, str]:
@@ -99,11 +91,10 @@ class Chain:
         return Scene(head, self.books, commitment, existing, application, before, previous)
 
     def _next(self, commitment: Commitment) -> int:
-        last = self.last.get(commitment.id)
         return 1 + max(
             commitment.opening_application,
             self.books.highest.get(commitment.id, 0),
-            last.application if last else 0,
+            self.runs.highest(commitment.id),
         )
 
     def _before(
@@ -113,8 +104,7 @@ class Chain:
             if application == 1:
                 return {}, []
             return {line.item: line.opening for line in self.books.schedule(commitment)}, []
-        last = self.last.get(commitment.id)
-        if last and last.application == application - 1:
+        if last := self.runs.ending(commitment.id, application - 1):
             return ends(last.rows), last.rows
         stored = self.books.at.get((commitment.id, application - 1))
         return (ends(stored.lines), stored.lines) if stored else (None, [])
@@ -132,6 +122,8 @@ class Chain:
             )
         settling = Settling(draft, scene.before, scene.commitment.currency, unknown)
         lines = settling.lines()
+        if scene.before is None:
+            problems += self._short(scene, draft, lines)
         summary = settling.footed(lines)
         problems += settling.problems
         if problems:
@@ -232,17 +224,8 @@ class Chain:
         ordinal, place = scene.head.ordinal, draft.place("", None)
         locked = verdict.action == "locked" and scene.existing is not None
         rows = scene.existing.lines if locked and scene.existing else verdict.lines
-        last = self.last.get(cid)
-        later = self.books.at.get((cid, n + 1)) if verdict.action in {"create", "update"} else None
-        currency = scene.commitment.currency
-        if last and last.application == n + 1:
-            if clash := _clash(rows, last.rows, currency):
-                name = f"application {n + 1}, {self.word} {last.ordinal} of the file"
-                return place, f"{name}, starts elsewhere: {clash}"
-        elif later and (clash := _clash(rows, later.lines, currency)):
-            name = f"application {n + 1}, invoice {later.number} here"
-            reason = f"{name}, starts elsewhere: {clash}; import the two together"
-            self.unmatched[(cid, n + 1)] = (ordinal, place, reason)
+        if problem := self._overtakes(scene, verdict, rows, place):
+            return problem
         if not locked:
             self.unmatched.pop((cid, n), None)
         self.seen[draft.source_id] = ordinal
@@ -250,22 +233,64 @@ class Chain:
         self.applications[(cid, n)] = ordinal
         if verdict.action == "update" and scene.existing and scene.existing.number != draft.number:
             self.given_up.add((cid, scene.existing.number))
-        if not last or last.application <= n + 1:
-            self.last[cid] = _Last(ordinal, n, rows)
+        self.runs.add(cid, Judged(ordinal, n, rows), first=n == scene.commitment.opening_application + 1)
         return None
 
+    def _short(self, scene: Scene, draft: Draft, lines: list[Line]) -> list[tuple[str, str]]:
+        """Where a record after a gap starts below the last that is known of its commitment.
 
-def _clash(earlier: list[tuple[Any, ...]], later: list[tuple[Any, ...]], currency: str) -> str:
-    """The first item that does not start where it ended, with both figures; "" if there is none."""
-    stood, begun = ends(earlier), starts(later)
-    for item in dict.fromkeys([*stood, *begun]):
-        end, start = stood.get(item, NOWHERE), begun.get(item, (0, 0))
-        for what, a, b in (("completed", end.total, start[0]), ("retained", end.retainage, start[1])):
-            if a != b:
-                return (
-                    f"line item {item} ends at {show(a, currency)} {what} and starts at {show(b, currency)}"
-                )
-    return ""
+        The applications in between may have been billed elsewhere, so it may well start above.
+        """
+        name, stood = self._last_known(scene)
+        currency = scene.commitment.currency
+        first = f"import application {scene.application - 1} first"
+        at = {line.item: i for i, line in enumerate(lines)}
+        found = []
+        for item, (total, start) in short(
+            stood, ((x.item, x.scheduled, x.total_before) for x in lines)
+        ).items():
+            where = draft.place("total_before", at[item]) if item in at else draft.place("lines", None)
+            says = f"it says {show(start, currency)}" if item in at else f"line item {item} is missing"
+            found.append((where, f"{says}, but {name} ends at {show(total, currency)}: {first}"))
+        return found
+
+    def _last_known(self, scene: Scene) -> tuple[str, Mapping[str, Position]]:
+        """The last application before a gap, else the opening balance: its name, and where each item stood."""
+        commitment = scene.commitment
+        judged = self.runs.below(commitment.id, scene.application)
+        stored = self.books.beyond(commitment.id, scene.application, later=False)
+        if judged and (not stored or stored.application <= judged.application):
+            return f"application {judged.application}, {self.word} {judged.ordinal} of the file,", ends(
+                judged.rows
+            )
+        if stored:
+            return f"application {stored.application}, invoice {stored.number} here,", ends(stored.lines)
+        opening = {x.item: x.opening for x in self.books.schedule(commitment)}
+        return "the opening balance", opening if commitment.opening_application else {}
+
+    def _overtakes(
+        self, scene: Scene, verdict: Verdict, rows: list[tuple[Any, ...]], place: str
+    ) -> tuple[str, str] | None:
+        """Hold a record against the next application that is known: one of the file, or else of the store.
+
+        What the store has may still come corrected in this file, so that is noted in ``unmatched`` for now.
+        """
+        cid, n, currency = scene.commitment.id, scene.application, scene.commitment.currency
+        judged = self.runs.above(cid, n)
+        stored = self.books.at.get((cid, n + 1))
+        if stored is None and self.books.highest.get(cid, 0) > n:
+            stored = self.books.beyond(cid, n, later=True)
+        if judged and (not stored or judged.application <= stored.application):
+            if found := clash(rows, judged.rows, currency, adjacent=judged.application == n + 1):
+                name = f"application {judged.application}, {self.word} {judged.ordinal} of the file"
+                return place, f"{name}, starts elsewhere: {found}"
+        elif stored and verdict.action in {"create", "update"}:
+            then = stored.application
+            if found := clash(rows, stored.lines, currency, adjacent=then == n + 1):
+                name = f"application {then}, invoice {stored.number} here"
+                reason = f"{name}, starts elsewhere: {found}; import the two together"
+                self.unmatched[(cid, then)] = (scene.head.ordinal, place, reason)
+        return None
 
 
 def _named(commitment: str | tuple[str, str]) -> str:
