@@ -49,6 +49,10 @@ class ConfirmExport(Dialog[ExportChoice | None]):
         Binding("y", "commit", "Export", show=False),
         Binding("v", "visible", "Visible only", show=False),
         Binding("enter", "leave", "Cancel", show=False),
+        Binding("down,j", "scroll_plan(1)", "Down", show=False),
+        Binding("up,k", "scroll_plan(-1)", "Up", show=False),
+        Binding("pagedown", "page_plan(1)", "Page down", show=False),
+        Binding("pageup", "page_plan(-1)", "Page up", show=False),
     ]
 
     def __init__(
@@ -82,14 +86,14 @@ class ConfirmExport(Dialog[ExportChoice | None]):
                 yield field("Type the count", Input(id="count"))
             yield Static(id="problem", classes="problem", markup=False)
             with Horizontal(classes="buttons"):
-                yield Static(
-                    f"y: {self._word.lower()}   Tab: fields   Enter, Esc: cancel", id="how", markup=False
-                )
+                yield Static(id="how", markup=False)
                 yield button("Cancel", "cancel")
 
     def on_mount(self) -> None:
         """Show the plan."""
         super().on_mount()
+        self.watch(self._scroll, "scroll_y", self._hint_later)
+        self.watch(self._scroll, "virtual_size", self._hint_later)
         self._tell()
 
     # -- showing -----------------------------------------------------------------------------------------------
@@ -111,6 +115,33 @@ class ConfirmExport(Dialog[ExportChoice | None]):
         if self._visible is not None:
             return f"{len(self._hidden):,} of them hidden by the filter: v visible only, y all {len(self._all.versions):,}"
         return f"All {len(self._hidden):,} of them are hidden by the filter" if self._hidden else ""
+
+    @property
+    def _scroll(self) -> VerticalScroll:
+        return self.query_one(".scroll", VerticalScroll)
+
+    def on_resize(self) -> None:
+        """Another height shows more or less of the plan."""
+        self._hint_later()
+
+    def _hint_later(self) -> None:
+        # How much there is to scroll is known when the layout is done.
+        self.call_after_refresh(self._hint)
+
+    def _hint(self) -> None:
+        """The keys; one of them only while there is more of the plan below."""
+        more = "PgDn: more   " if self._scroll.scroll_y < self._scroll.max_scroll_y else ""
+        self.query_one("#how", Static).update(
+            f"{more}y: {self._word.lower()}   Tab: fields   Enter, Esc: cancel"
+        )
+
+    def action_scroll_plan(self, lines: int) -> None:
+        """Read on, or back, wherever the focus is."""
+        self._scroll.scroll_relative(y=lines, animate=False)
+
+    def action_page_plan(self, pages: int) -> None:
+        """A page on, or back; one line of it stays in sight."""
+        self._scroll.scroll_relative(y=pages * max(1, self._scroll.size.height - 1), animate=False)
 
     def _text(self, selector: str, text: str) -> None:
         widget = self.query_one(selector, Static)

@@ -27,7 +27,7 @@ def totals_text(totals: Sequence[Totals]) -> str:
 
 
 def plan_text(plan: Plan, width: int, *, every: bool = False, hidden: frozenset[int] = frozenset()) -> Text:
-    """What deserves a look before it goes, and what stays; with ``every`` also the whole list of what goes."""
+    """What deserves a look before it goes, the gravest first; with ``every`` also the whole list of what goes."""
     text = Text()
     for warning in plan.warnings:
         text.append(f"! {safe(warning)}\n", "yellow")
@@ -35,13 +35,14 @@ def plan_text(plan: Plan, width: int, *, every: bool = False, hidden: frozenset[
     if plan.dates:
         days = ", ".join(f"{day} ({count:,})" for day, count in plan.dates)
         text.append("Accounting date: ", "bold").append(f"{days}\n")
-    _rows(text, "Hidden by the filter", [row for row in plan.goes if row.id in hidden], width)
+    if not every:
+        _rows(text, "Largest", plan.largest, width)
     _rows(text, "Credits", plan.credits, width)
     _rows(text, "Flagged", plan.flagged, width)
+    _rows(text, "Hidden by the filter", [row for row in plan.goes if row.id in hidden], width)
     if every:
         _rows(text, "Would go", plan.goes, width)
-    else:
-        _rows(text, "Largest", plan.largest, width)
+    text.rstrip()
     return text
 
 

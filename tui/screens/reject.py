@@ -32,36 +32,66 @@ class RejectChoice:
 
 
 class ReasonBox(TextArea):
-    """Several lines of text; Up on the first line recalls an earlier reason, Down on the last a later one."""
+    """Several lines of text; Up on the first line recalls an earlier reason, Down on the last a later one.
+
+    It holds a text for each target, an invoice's id or None for all of them. What was typed into a recalled reason is
+    kept too, per target, until the dialog closes.
+    """
 
     def __init__(self, recalled: Sequence[str]) -> None:
         super().__init__(show_line_numbers=False, compact=True, tab_behavior="focus", id="reason")
         self.cursor_blink = False
         self.highlight_cursor_line = False
-        self._recalled = ["", *recalled]
-        self._place = 0
+        self._recalled = [safe(text, lines=True) for text in recalled]
+        self.target: int | None = None
+        # Per target its own copy of what can be recalled, the draft first, and the place in it.
+        self._shelves: dict[int | None, list[str]] = {None: ["", *self._recalled]}
+        self._places: dict[int | None, int] = {None: 0}
+
+    def said(self, target: int | None) -> str:
+        """The text for a target as it stands, "" where none was typed."""
+        if target == self.target:
+            return self.text
+        return self._shelves[target][self._places[target]] if target in self._shelves else ""
+
+    def own(self) -> dict[int, str]:
+        """The reasons of single invoices."""
+        texts = {target: self.said(target).strip() for target in self._shelves if target is not None}
+        return {target: text for target, text in texts.items() if text}
+
+    def turn_to(self, target: int | None) -> None:
+        """Write for another target, where it was left."""
+        self._stash()
+        self.target = target
+        self._shelves.setdefault(target, ["", *self._recalled])
+        self._load(self._places.get(target, 0))
 
     def action_cursor_up(self, select: bool = False) -> None:
         """A line up, or the reason before."""
         if self.cursor_location[0] == 0 and not select:
-            self._recall(self._place + 1)
+            self._recall(self._places[self.target] + 1)
         else:
             super().action_cursor_up(select)
 
     def action_cursor_down(self, select: bool = False) -> None:
         """A line down, or the reason after."""
-        if self._place and self.cursor_location[0] == self.document.line_count - 1 and not select:
-            self._recall(self._place - 1)
+        last = self.document.line_count - 1
+        if self._places[self.target] and self.cursor_location[0] == last and not select:
+            self._recall(self._places[self.target] - 1)
         else:
             super().action_cursor_down(select)
 
     def _recall(self, place: int) -> None:
-        if not 0 <= place < len(self._recalled):
-            return
-        if self._place == 0:
-            self._recalled[0] = self.text
-        self._place = place
-        self.load_text(safe(self._recalled[place], lines=True))
+        if 0 <= place < len(self._shelves[self.target]):
+            self._stash()
+            self._load(place)
+
+    def _stash(self) -> None:
+        self._shelves[self.target][self._places[self.target]] = self.text
+
+    def _load(self, place: int) -> None:
+        self._places[self.target] = place
+        self.load_text(self._shelves[self.target][place])
 
 
 class RejectScreen(Dialog[RejectChoice | None]):
@@ -76,10 +106,7 @@ class RejectScreen(Dialog[RejectChoice | None]):
         self._hidden = hidden
         self._rows = {row.id: row for row in rows[:LISTED]}
         self._count = count
-        self._recalled = recalled
-        # None stands for the reason for all.
-        self._texts: dict[int | None, str] = {None: ""}
-        self._target: int | None = None
+        self._box = ReasonBox(recalled)
 
     def compose(self) -> ComposeResult:
         """What is rejected, why, what follows, and the two buttons."""
@@ -87,9 +114,12 @@ class RejectScreen(Dialog[RejectChoice | None]):
         with Vertical(classes="frame"):
             hidden = f" ({self._hidden:,} of them hidden by the filter)" if self._hidden else ""
             yield Static(f"Reject {self._count:,} {noun}{hidden}", classes="title", markup=False)
-            yield OptionList(*self._options(), markup=False, compact=True, id="rows")
+            rows = OptionList(*self._options(), markup=False, compact=True, id="rows")
+            # The reason for all is the single invoice's own.
+            rows.can_focus = self._count > 1
+            yield rows
             yield Static(id="word", classes="title", markup=False)
-            yield ReasonBox(self._recalled)
+            yield self._box
             yield Static(
                 "They return to the project's Commitments tool, editable again. Who created and who sent each of them"
                 " is mailed the reason.",
@@ -98,7 +128,8 @@ class RejectScreen(Dialog[RejectChoice | None]):
             )
             yield Static(id="problem", classes="problem", markup=False)
             with Horizontal(classes="buttons"):
-                yield Static("Tab: list, buttons   Up: earlier reasons", id="how", markup=False)
+                stops = "list, buttons" if self._count > 1 else "buttons"
+                yield Static(f"Tab: {stops}   Up: earlier reasons", id="how", markup=False)
                 yield button("Cancel", "cancel")
                 yield button("Reject", "reject")
 
@@ -111,15 +142,16 @@ class RejectScreen(Dialog[RejectChoice | None]):
         return [Option(self._prompt(row), id=str(row.id)) for row in self._rows.values()]
 
     def _prompt(self, row: Row) -> Text:
-        own = " *own reason" if self._texts.get(row.id, "").strip() else ""
+        own = " *own reason" if self._box.said(row.id).strip() else ""
         amount = money(row.net, row.currency, 16)
         return Text(f"{cut(row.number, 14)} {cut(row.vendor, 26)} {amount}{own}")
 
     def _tell(self) -> None:
-        if self._target is None:
+        target = self._box.target
+        if target is None:
             word = "Reason"
         else:
-            number = one_line(self._rows[self._target].number)
+            number = one_line(self._rows[target].number)
             word = f"Reason for {number} alone (Esc: back to the reason for all)"
         self.query_one("#word", Static).update(word)
         self.query_one("#problem", Static).display = False
@@ -127,15 +159,13 @@ class RejectScreen(Dialog[RejectChoice | None]):
     # -- one invoice's own reason ------------------------------------------------------------------------------
 
     def _turn_to(self, target: int | None) -> None:
-        box = self.query_one(ReasonBox)
-        self._texts[self._target] = box.text
-        was, self._target = self._target, target
-        box.load_text(self._texts.get(target, ""))
+        was = self._box.target
+        self._box.turn_to(target)
         if was is not None:
             options = self.query_one(OptionList)
             options.replace_option_prompt(str(was), self._prompt(self._rows[was]))
         self._tell()
-        box.focus()
+        self._box.focus()
 
     def action_override(self) -> None:
         """A reason of its own for the invoice that is chosen in the list."""
@@ -151,7 +181,7 @@ class RejectScreen(Dialog[RejectChoice | None]):
 
     def action_leave(self) -> None:
         """From an invoice's own reason back to the one for all, from there out."""
-        if self._target is not None:
+        if self._box.target is not None:
             self._turn_to(None)
         else:
             self.dismiss(None)
@@ -164,9 +194,7 @@ class RejectScreen(Dialog[RejectChoice | None]):
         if event.button.id != "reject":
             self.dismiss(None)
             return
-        self._texts[self._target] = self.query_one(ReasonBox).text
-        reason = self._texts[None].strip()
-        own = {n: text.strip() for n, text in self._texts.items() if n is not None and text.strip()}
+        reason, own = self._box.said(None).strip(), self._box.own()
         if not reason and len(own) < self._count:
             problem = self.query_one("#problem", Static)
             problem.update("A rejection needs a reason: the project must know what to correct. Enter it.")

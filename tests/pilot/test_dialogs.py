@@ -1,0 +1,206 @@
+"""The dialogs before a decision: everything they show can be reached, nothing that was typed is lost."""
+
+from __future__ import annotations
+
+import pytest
+from hand import Hand, Start, add_invoice
+from textual.containers import VerticalScroll
+from textual.widgets import Button, Input, OptionList
+
+from store import review
+from store.db import Database
+from store.directory import actor
+from store.domain.selection import Marked
+from store.models import Project, Vendor
+from tui.screens.confirm import ConfirmExport
+from tui.screens.export_values import ExportValuesScreen
+from tui.screens.reject import ReasonBox, RejectScreen
+
+TOO_LONG = "A-NUMBER-THAT-IS-TOO-LONG"
+
+
+async def opened(hand: Hand, kind: type, *keys: str) -> None:
+    await hand.press(*keys)
+    await hand.dialog(kind)
+
+
+# -- confirm ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("down", "up"), [("pagedown", "pageup"), ("down", "up"), ("j", "k")])
+async def test_the_plan_scrolls_while_cancel_has_the_focus(
+    start: Start, books: Database, down: str, up: str
+) -> None:
+    add_invoice(Project.get_by_id(1), Vendor.get_by_id(1), TOO_LONG, "ready_to_export")
+    async with start() as hand:
+        await opened(hand, ConfirmExport, "A", "x")
+        scroll = hand.app.screen.query_one(".scroll", VerticalScroll)
+        assert hand.focused(Button)
+        assert scroll.max_scroll_y > 0
+        assert hand.text("#how").startswith("PgDn: more")
+        await hand.press(down)
+        await hand.until(lambda: scroll.scroll_y > 0)
+        await hand.press(*[down] * 30)
+        await hand.until(lambda: scroll.scroll_y == scroll.max_scroll_y)
+        await hand.until(lambda: "PgDn" not in hand.text("#how"))
+        await hand.press(*[up] * 30)
+        await hand.until(lambda: scroll.scroll_y == 0)
+        await hand.until(lambda: "PgDn: more" in hand.text("#how"))
+        assert isinstance(hand.app.screen, ConfirmExport)
+        assert hand.focused(Button)
+    assert books.execute("SELECT count(*) FROM export_jobs").fetchone()[0] == 0
+
+
+async def test_a_short_plan_has_no_more(start: Start) -> None:
+    async with start() as hand:
+        await opened(hand, ConfirmExport, "space", "x")
+        assert hand.text("#how") == "y: export   Tab: fields   Enter, Esc: cancel"
+
+
+async def test_letters_belong_to_the_field_that_has_the_focus(start: Start) -> None:
+    async with start() as hand:
+        await opened(hand, ConfirmExport, "A", "x")
+        await hand.focus("#text")
+        await hand.press("j", "k")
+        assert hand.app.screen.query_one("#text", Input).value == "jk"
+
+
+async def test_the_plan_tells_what_stays_then_the_largest_then_credits_and_flagged(
+    start: Start, books: Database
+) -> None:
+    project, vendor = Project.get_by_id(1), Vendor.get_by_id(1)
+    add_invoice(project, vendor, TOO_LONG, "ready_to_export")
+    add_invoice(project, vendor, "CR-1", "ready_to_export", -5_000)
+    async with start() as hand:
+        await opened(hand, ConfirmExport, "A", "slash", *"bell", "enter", "x")
+        plan = hand.text("#plan")
+        places = [
+            plan.index(word)
+            for word in (
+                "Cannot go, and stays",
+                "Largest",
+                "Credits (1)",
+                "Flagged (1)",
+                "Hidden by the filter",
+            )
+        ]
+        assert places == sorted(places)
+    assert books.execute("SELECT count(*) FROM export_jobs").fetchone()[0] == 0
+
+
+# -- reject ----------------------------------------------------------------------------------------------------
+
+
+async def test_each_target_recalls_for_itself_and_loses_nothing(start: Start, books: Database) -> None:
+    review.reject(books, actor(books, "jlopez"), Marked({2: 1}), "Older reason")
+    review.reject(books, actor(books, "jlopez"), Marked({3: 1}), "Newer reason")
+    async with start() as hand:
+        await opened(hand, RejectScreen, "space", "space", "r")
+        box = hand.app.screen.query_one(ReasonBox)
+        await hand.press(*"Mine", "up", *"! ")
+        assert box.text == "! Newer reason"
+        await hand.press("up")
+        assert box.text == "Older reason"
+        await hand.press("shift+tab", "o")
+        assert box.text == ""
+        await hand.press(*"Own")
+        await hand.press("up", "down")
+        assert box.text == "Own"
+        await hand.press("escape")
+        assert box.text == "Older reason"
+        await hand.press("down")
+        assert box.text == "! Newer reason"
+        await hand.press("down")
+        assert box.text == "Mine"
+        await hand.press("tab", "tab")
+        await hand.pilot.press("enter")
+        await hand.says("2 rejected")
+        assert {hand.state("R-00")[2], hand.state("R-03")[2]} == {"Own", "Mine"}
+
+
+async def test_of_one_invoice_the_list_is_no_stop_on_the_way_to_the_buttons(start: Start) -> None:
+    async with start() as hand:
+        await opened(hand, RejectScreen, "space", "r")
+        assert hand.text("#how") == "Tab: buttons   Up: earlier reasons"
+        await hand.press("shift+tab")
+        assert not hand.focused(OptionList)
+        await hand.focus("#reason")
+        await hand.press("tab")
+        assert hand.focused(Button)
+    async with start() as hand:
+        await opened(hand, RejectScreen, "space", "space", "r")
+        assert hand.text("#how").startswith("Tab: list, buttons")
+
+
+# -- the approver's values -------------------------------------------------------------------------------------
+
+
+async def save(hand: Hand) -> None:
+    await hand.focus("#save")
+    await hand.pilot.press("enter")
+
+
+def values(db: Database, number: str) -> tuple[str | None, str, str]:
+    row = db.execute(
+        "SELECT accounting_date, description, erp_number FROM invoices WHERE number = ?", (number,)
+    ).fetchone()
+    return row[0], row[1], row[2]
+
+
+@pytest.fixture
+def given(books: Database) -> Database:
+    """R-00 has a date, a description and a number; R-03 a description."""
+    books.execute(
+        "UPDATE invoices SET accounting_date = '2026-10-05', description = 'Draw 5', erp_number = 'ERP-7'"
+        " WHERE number = 'R-00'"
+    )
+    books.execute("UPDATE invoices SET description = 'Draw 6' WHERE number = 'R-03'")
+    return books
+
+
+async def test_the_values_of_a_single_invoice_are_shown_and_changed_one_by_one(
+    start: Start, given: Database
+) -> None:
+    async with start() as hand:
+        await opened(hand, ExportValuesScreen, "D")
+        day, text = (hand.app.screen.query_one(box, Input) for box in ("#day", "#text"))
+        await hand.until(lambda: (day.value, text.value) == ("2026-10-05", "Draw 5"))
+        await save(hand)
+        await hand.until(lambda: hand.app.screen is hand.invoices)
+        assert hand.invoices._message == ""
+        await opened(hand, ExportValuesScreen, "D")
+        hand.app.screen.query_one("#text", Input).value = "Draw 9"
+        await save(hand)
+        await hand.says("1 changed")
+        assert values(given, "R-00") == ("2026-10-05", "Draw 9", "ERP-7")
+
+
+@pytest.mark.parametrize("nothing", ["", "-"])
+async def test_a_description_and_a_number_can_be_taken_away_a_date_not(
+    start: Start, given: Database, nothing: str
+) -> None:
+    async with start() as hand:
+        await opened(hand, ExportValuesScreen, "D")
+        day, text, number = (hand.app.screen.query_one(box, Input) for box in ("#day", "#text", "#number"))
+        await hand.until(lambda: day.value)
+        day.value = text.value = number.value = nothing
+        await save(hand)
+        await hand.until(lambda: "can be changed, not taken away" in hand.text("#problem"))
+        day.value = "2026-10-05"
+        await save(hand)
+        await hand.says("1 changed")
+        assert values(given, "R-00") == ("2026-10-05", "", "")
+
+
+async def test_of_several_nothing_is_shown_and_a_dash_takes_all_descriptions_away(
+    start: Start, given: Database
+) -> None:
+    async with start() as hand:
+        await opened(hand, ExportValuesScreen, "space", "space", "D")
+        text = hand.app.screen.query_one("#text", Input)
+        assert (text.value, text.placeholder) == ("", "(several)")
+        text.value = "-"
+        await save(hand)
+        await hand.says("2 changed")
+        assert values(given, "R-00") == ("2026-10-05", "", "ERP-7")
+        assert values(given, "R-03")[1] == ""
