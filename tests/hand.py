@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
+from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Static
 
@@ -44,6 +45,11 @@ PROFILE = Profile(
         ),
     ),
 )
+
+
+_CHARACTERS = {"space": " ", "slash": "/", "backslash": "\\", "enter": "\r", "asterisk": "*", "escape": "\x1b",
+    "greater_than_sign": ">",
+}  # fmt: skip
 
 
 @dataclass
@@ -95,6 +101,13 @@ class Hand:
             await self.pilot.press(key)
         await self.idle()
 
+    async def burst(self, *keys: str) -> None:
+        """All the keys at once, as a fast hand or a paste brings them: none waits for what the one before does."""
+        for key in keys:
+            self.app.post_message(events.Key(key, _CHARACTERS.get(key, key)))
+        await self.pilot.pause()
+        await self.idle()
+
     async def dialog(self, kind: type) -> None:
         """A dialog of that kind is open and takes keys."""
         await self.until(lambda: isinstance(self.app.screen, kind), f"no {kind.__name__}")
@@ -141,6 +154,11 @@ class Hand:
     def marked(self) -> set[str]:
         """The numbers of the marked invoices of the view that is shown."""
         screen = cast("GestureScreen[Any]", self.app.screen)
+        return {number_of(screen.desk.db, i) for i in screen.marks.versions}
+
+    def marked_at_list(self) -> set[str]:
+        """The same below a dialog."""
+        screen = next(s for s in reversed(self.app.screen_stack) if isinstance(s, GestureScreen))
         return {number_of(screen.desk.db, i) for i in screen.marks.versions}
 
     def current(self) -> str:

@@ -13,10 +13,12 @@ from textual.binding import Binding
 from store import due
 from store.domain.errors import PayappError
 from tui.screens.commitments import CommitmentsScreen
+from tui.screens.deciding import no_worker
 from tui.screens.invoices import InvoicesScreen
 from tui.screens.listing import ListingScreen
 from tui.screens.more import COMMITMENTS, INVOICES
 from tui.screens.too_small import TooSmallScreen, too_small
+from tui.widgets.guarding import fault
 
 if TYPE_CHECKING:
     from tui.bootstrap import Desk
@@ -74,6 +76,9 @@ class DeskApp(App[None]):
         except PayappError as error:
             self._tell(str(error))
             return
+        except Exception as error:  # noqa: BLE001 - looking goes on, whatever it was
+            self._tell(fault(error))
+            return
         if changed:
             for screen in self.screen_stack:
                 if isinstance(screen, ListingScreen):
@@ -86,12 +91,14 @@ class DeskApp(App[None]):
             if queue.open:
                 await self.desk.ensure_worker()
         except (PayappError, OSError) as error:
-            self._tell(str(error))
+            self._tell(no_worker(error))
+        except Exception as error:  # noqa: BLE001 - a worker that cannot be started does not end the desk
+            self._tell(fault(error))
 
     def _tell(self, text: str) -> None:
         for screen in self.screen_stack:
             if isinstance(screen, ListingScreen):
-                screen.say(text)
+                screen.add(text)
 
     def on_resize(self, event: events.Resize) -> None:
         """Below 80x24 the desk says so and takes no keys."""
@@ -104,5 +111,8 @@ class DeskApp(App[None]):
 
 
 def run_desk(desk: Desk, *, ascii_only: bool = False, mouse: bool = True) -> None:
-    """Open the desk in this terminal until its user quits or hangs up."""
-    DeskApp(desk, ascii_only=ascii_only).run(mouse=mouse)
+    """Open the desk in this terminal until its user quits or hangs up. Raises SystemExit when it broke."""
+    app = DeskApp(desk, ascii_only=ascii_only)
+    app.run(mouse=mouse)
+    if app.return_code:
+        raise SystemExit(app.return_code)

@@ -177,7 +177,7 @@ async def test_a_held_batch_is_recalled_with_capital_z(start: Start, held: Datab
     async with start() as hand:
         await confirming(hand, "space", "space", "x")
         await hand.pilot.press("y")
-        await hand.says("Z recalls within 60 s")
+        await hand.says("Batch 1: 2 accepted for export.")
         await hand.until(lambda: "Z recalls it" in hand.text("ExportPanel"))
         await hand.pilot.press("Z")
         await hand.says("Batch 1: 2 recalled")

@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from store import commitments, detail, invoices, review
-from store.domain.status import PROJECT_VIEW_TITLES, ErpStatus, Outcome, ProjectView, Status
+from store.domain.errors import Disallowed
+from store.domain.selection import Marked
+from store.domain.status import PROJECT_VIEW_TITLES, SENDABLE, ErpStatus, Outcome, ProjectView, Status
 from store.domain.text import one_line
 from store.invoices import Row
 from tui.keymap import Place, bindings
+from tui.screens.ask import AskScreen, nets
+from tui.screens.deciding import Press
 from tui.screens.edit import EditScreen, InvoiceEdit
 from tui.screens.gestures import GestureScreen
 
@@ -65,41 +69,57 @@ class CommitmentsScreen(GestureScreen[ProjectView]):
 
     def action_send(self) -> None:
         """Send what is marked."""
-        self.attempt(self._send())
+        self.attempt(self._send)
 
     def action_retrieve(self) -> None:
         """Take back what is marked."""
-        self.attempt(self._retrieve())
+        self.attempt(self._retrieve)
 
     def action_approve(self) -> None:
         """Approve what is marked."""
-        self.attempt(self._approve())
+        self.attempt(self._approve)
 
     def action_edit(self) -> None:
         """Edit the invoice under the cursor."""
-        self.attempt(self._edit())
+        self.attempt(self._edit)
 
-    async def _send(self) -> None:
-        self.desk.me.require_sender()
-        decision = await self.desk.db.write(review.send, self.desk.me, self.marked())
-        self.decided(decision, f"{len(decision.done):,} sent to ERP Integrations.")
+    async def _sure(self, selection: Marked, word: str) -> bool:
+        """Asked above one invoice: what is marked may be more than what is seen."""
+        count = len(selection.versions)
+        if count == 1:
+            return True
+        totals = await self.desk.db.read(invoices.totals, selection)
+        question = AskScreen(f"{word} {count:,} invoices?", nets(totals), word.lower())
+        return await self.app.push_screen_wait(question)
 
-    async def _retrieve(self) -> None:
+    async def _send(self, at: Press[ProjectView]) -> None:
         self.desk.me.require_sender()
-        decision = await self.desk.db.write(review.retrieve, self.desk.me, self.marked())
-        self.decided(decision, f"{len(decision.done):,} retrieved.")
+        if await self._sure(at.marked(), "Send"):
+            decision = await self.desk.db.write(review.send, self.desk.me, at.marked())
+            self.decided(decision, f"{len(decision.done):,} sent to ERP Integrations.", at)
 
-    async def _approve(self) -> None:
+    async def _retrieve(self, at: Press[ProjectView]) -> None:
         self.desk.me.require_sender()
-        decision = await self.desk.db.write(
-            commitments.set_status, self.desk.me, self.marked(), Status.APPROVED
-        )
-        self._followed.update(decision.done)
-        self.decided(decision, f"{len(decision.done):,} approved.")
+        if await self._sure(at.marked(), "Retrieve"):
+            decision = await self.desk.db.write(review.retrieve, self.desk.me, at.marked())
+            self.decided(decision, f"{len(decision.done):,} retrieved.", at)
 
-    async def _edit(self) -> None:
+    async def _approve(self, at: Press[ProjectView]) -> None:
+        me = self.desk.me
+        me.require_sender()
+        rows = await self.desk.db.read(invoices.rows, list(at.marked().versions), me)
+        going = Marked({row.id: at.versions[row.id] for row in rows if row.status not in SENDABLE})
+        alone = len(at.versions) - len(going.versions)
+        if not going.versions:
+            raise Disallowed("Nothing was approved", why=f"{alone:,} need no approval", fix="f sends them")
+        if await self._sure(going, "Approve"):
+            decision = await self.desk.db.write(commitments.set_status, me, going, Status.APPROVED)
+            left = f" {alone:,} left alone: approved already." if alone else ""
+            self.decided(decision, f"{len(decision.done):,} approved.{left}", at, stay=True)
+
+    async def _edit(self, at: Press[ProjectView]) -> None:
         self.desk.me.require_sender()
-        row = await self.current_row()
+        row = await self.row_at(at)
         found = await self.desk.db.read(detail.detail, row.id, self.desk.me)
 
         async def save(edit: InvoiceEdit) -> None:
@@ -113,7 +133,8 @@ class CommitmentsScreen(GestureScreen[ProjectView]):
                 lines=edit.lines,
             )
             self._followed.update(decision.done)
+            self._own.update(decision.done)
 
         if await self.app.push_screen_wait(EditScreen(found, save)):
-            self.say(f"{one_line(row.number)} is saved. y approves, f sends what is marked.")
+            self.result(f"{one_line(row.number)} is saved. y approves, f sends what is marked.")
             self.request()

@@ -9,6 +9,9 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 from textual.types import CSSPathType
+from textual.widgets import Static
+
+from tui.widgets.guarding import Guarded
 
 T = TypeVar("T")
 
@@ -16,7 +19,7 @@ T = TypeVar("T")
 GUARD = 0.25
 
 
-class Dialog(ModalScreen[T]):
+class Dialog(Guarded, ModalScreen[T]):
     """A modal screen that takes no key for the first quarter of a second. ``FIRST`` takes the focus after it."""
 
     CSS_PATH: ClassVar[CSSPathType | None] = "dialog.tcss"
@@ -56,3 +59,13 @@ class Dialog(ModalScreen[T]):
     def action_leave(self) -> None:
         """Close without doing anything."""
         self.dismiss(None)
+
+    def trouble(self, text: str) -> None:
+        """Beside the dialog's own problems; where it has no place for them, as a notice."""
+        problems = self.query("#problem")
+        if not problems:
+            self.app.notify(text, severity="error", markup=False)
+            return
+        problem = problems.first(Static)
+        problem.update(text)
+        problem.display = True

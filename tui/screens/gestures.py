@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-from typing import Any, Generic
+from functools import partial
+from typing import Generic
 
 from store import invoices
-from store.decision import Decision
-from store.domain.errors import NothingMatched, PayappError
-from store.domain.selection import Marked
-from store.invoices import Row
+from store.invoices import Listing
 from tui.keymap import sections
+from tui.screens.deciding import MARKING, DecidingScreen, Press
 from tui.screens.help import HelpScreen
-from tui.screens.listing import ListingScreen, V
-from tui.screens.listing_text import outcome
+from tui.screens.listing import FILTERING, V
 from tui.screens.more import MoreScreen
+from tui.widgets.bar import Bar
 from tui.widgets.filter_line import FilterLine
+from tui.widgets.invoice_table import InvoiceTable
+from tui.widgets.marks import Marks
 
 
-class GestureScreen(ListingScreen[V], Generic[V]):
+class GestureScreen(DecidingScreen[V], Generic[V]):
     """The keys that decide nothing."""
 
     # -- views, filter, order ----------------------------------------------------------------------------------
@@ -27,15 +27,22 @@ class GestureScreen(ListingScreen[V], Generic[V]):
         """Another view; its own marks."""
         if view == self.view:
             return
-        self._cursors[self.view] = self.table.current or 0
+        if (self.view, self.query_text) == self._shown:
+            self._cursors[self.view] = self.table.current or 0
         self._cursors.setdefault(view, 0)
         self.view = view
         self.only_marked = False
         self.say("")
+        self.forget_keys()
         self.table.range_from = None
         self.table.forget_widths()
         self.hold()
         self.request()
+
+    def forget_keys(self) -> None:
+        """Keys that wait for a list that will not come any more must not act on another."""
+        if count := self.table.turns.forget():
+            self.say(f"Another list was asked for: {count:,} {'key' if count == 1 else 'keys'} dropped.")
 
     def _view_number(self, number: int) -> None:
         views = list(self.TITLES)
@@ -79,6 +86,8 @@ class GestureScreen(ListingScreen[V], Generic[V]):
     def action_filter(self) -> None:
         """Into the filter."""
         self.close_detail()
+        self.forget_keys()
+        self.table.turns.hold(FILTERING)
         box = self.query_one(FilterLine).box
         box.cursor_position = len(box.value)
         self.set_focus(box)
@@ -86,7 +95,9 @@ class GestureScreen(ListingScreen[V], Generic[V]):
     def action_clear_filter(self) -> None:
         """All of the view again."""
         self.only_marked = False
+        self.forget_keys()
         self.query_one(FilterLine).box.value = ""
+        self.filter_to("")
         self.request()
 
     def _column_beside(self, step: int) -> None:
@@ -117,34 +128,40 @@ class GestureScreen(ListingScreen[V], Generic[V]):
 
     def action_mark_all(self) -> None:
         """All clean matches, or none of them again."""
-        self.run_worker(self._mark_clean(), group="marking", exclusive=True)
+        self.in_turn(self._start_marking)
 
-    async def _mark_clean(self) -> None:
-        await self._listed.wait()
-        listing = self.table.listing
-        pairs = list(zip(listing.ids, listing.versions, strict=True))
+    def _start_marking(self) -> None:
+        # Which ones are flagged is read: keys wait for it, so that a decision has all the marks before it.
+        self.table.turns.hold(MARKING)
+        self.run_worker(partial(self._mark_clean, self.pressed(), self.table.listing), group="marking")
+
+    async def _mark_clean(self, at: Press[V], listing: Listing) -> None:
         try:
             rows = await self.desk.db.count(invoices.rows, listing.ids, self.desk.me)
-        except PayappError as error:
-            self.say(str(error))
-            return
-        flagged = {row.id for row in rows if row.flags}
+            if (self.view, self.query_text) == (at.view, at.query):
+                self._mark_unflagged(at.marks, listing, {row.id for row in rows if row.flags})
+            else:
+                self.say("Nothing was marked: another list was asked for before it was done.")
+        finally:
+            self.table.turns.release(MARKING)
+
+    def _mark_unflagged(self, marks: Marks, listing: Listing, flagged: set[int]) -> None:
+        pairs = zip(listing.ids, listing.versions, strict=True)
         clean = [(number, version) for number, version in pairs if number not in flagged]
-        if clean and all(number in self.marks for number, _ in clean):
-            self.marks.remove(number for number, _ in clean)
+        if clean and all(number in marks for number, _ in clean):
+            marks.remove(number for number, _ in clean)
             self.say(f"{len(clean):,} unmarked.")
         else:
-            self.marks.add(clean)
+            marks.add(clean)
             rest = f"; {len(flagged):,} flagged ones not (Space marks one, A all of them)" if flagged else ""
             self.say(f"All {len(clean):,} clean matches are marked{rest}.")
         self.marks_changed()
 
     def action_mark_every(self) -> None:
         """All matches, flagged ones too."""
-        self.run_worker(self._mark_every(), group="marking", exclusive=True)
+        self.in_turn(self._mark_every)
 
-    async def _mark_every(self) -> None:
-        await self._listed.wait()
+    def _mark_every(self) -> None:
         listing = self.table.listing
         self.marks.add(zip(listing.ids, listing.versions, strict=True))
         self.say(f"All {len(listing.ids):,} matches are marked, flagged ones too.")
@@ -152,16 +169,18 @@ class GestureScreen(ListingScreen[V], Generic[V]):
 
     def action_invert(self) -> None:
         """What is marked is not, within the filter."""
-        self.run_worker(self._invert(), group="marking", exclusive=True)
+        self.in_turn(self._invert)
 
-    async def _invert(self) -> None:
-        await self._listed.wait()
+    def _invert(self) -> None:
         listing = self.table.listing
         self.marks.invert(zip(listing.ids, listing.versions, strict=True))
         self.marks_changed()
 
     def action_unmark_all(self) -> None:
         """None is marked, hidden ones neither."""
+        self.in_turn(self._unmark_all)
+
+    def _unmark_all(self) -> None:
         count = len(self.marks)
         self.marks.clear()
         self.say(f"{count:,} unmarked; z brings them back." if count else "Nothing was marked.")
@@ -169,25 +188,22 @@ class GestureScreen(ListingScreen[V], Generic[V]):
 
     def action_undo_marking(self) -> None:
         """The marks as they were before the last marking."""
+        self.in_turn(self._undo_marking)
+
+    def _undo_marking(self) -> None:
         self.say("The last marking is undone." if self.marks.undo() else "There is no marking to undo.")
         self.marks_changed()
 
     def action_only_marked(self) -> None:
         """Marked ones only, or all again."""
+        self.in_turn(self._only_marked)
+
+    def _only_marked(self) -> None:
         if not self.only_marked and not len(self.marks):
             self.say("Nothing is marked. Space marks one, a all.")
             return
         self.only_marked = not self.only_marked
         self.request()
-
-    def marked(self) -> Marked:
-        """The selection of a decision. Raises NothingMatched, with the key that marks."""
-        versions = dict(self.marks.versions)
-        if not versions:
-            raise NothingMatched(
-                "Nothing is marked", fix="Space marks the invoice under the cursor, a all clean matches"
-            )
-        return Marked(versions)
 
     # -- the detail --------------------------------------------------------------------------------------------
 
@@ -246,20 +262,34 @@ class GestureScreen(ListingScreen[V], Generic[V]):
         """Errors with cause and fix."""
         self.show_section("errors")
 
-    async def current_row(self) -> Row:
-        """The invoice under the cursor. Raises NothingMatched when there is none."""
-        row = self.table.current_row
-        if row is None:
-            raise NothingMatched("There is no invoice here", fix=self.empty_text())
-        return row
-
     # -- the rest ----------------------------------------------------------------------------------------------
 
     def action_cancel(self) -> None:
         """Leave what is under way, innermost first."""
         self.say("")
-        if not self.table.drop_range() and not self.close_detail():
-            self.set_focus(self.table)
+        if self.table.drop_range() or self.close_detail():
+            return
+        if self.only_marked and self.table.has_focus:
+            self.only_marked = False
+            self.request()
+        self.set_focus(self.table)
+
+    # -- the mouse ---------------------------------------------------------------------------------------------
+
+    def on_invoice_table_box_clicked(self) -> None:
+        """The header box does what ``a`` does."""
+        self.action_mark_all()
+
+    def on_invoice_table_heading_clicked(self, event: InvoiceTable.HeadingClicked) -> None:
+        """Sort by that column."""
+        self.table.active = event.sort
+        self.action_sort()
+
+    def on_bar_clicked(self, event: Bar.Clicked) -> None:
+        """Views and sections can be clicked."""
+        self.run_worker(partial(self.run_action, event.action.replace("-", "_")), group="click")
+
+    # -- the whole screen --------------------------------------------------------------------------------------
 
     def action_refresh(self) -> None:
         """Read everything anew."""
@@ -286,23 +316,3 @@ class GestureScreen(ListingScreen[V], Generic[V]):
     def action_quit(self) -> None:
         """Leave; what was exported goes on in the worker."""
         self.app.exit()
-
-    # -- decisions of the tools --------------------------------------------------------------------------------
-
-    def attempt(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do it beside the screen; a refusal becomes its sentence on the status line."""
-        self.run_worker(self._attempt(work), group="decide")
-
-    async def _attempt(self, work: Coroutine[Any, Any, None]) -> None:
-        await self._listed.wait()
-        try:
-            await work
-        except PayappError as error:
-            self.say(str(error))
-            self.request()
-
-    def decided(self, decision: Decision, done: str) -> None:
-        """Say what was done and what was not, and read the list anew."""
-        self._own.update(decision.done)
-        self.say(done + outcome(decision))
-        self.request()

@@ -11,12 +11,17 @@ from textual.timer import Timer
 
 from store import batches, invoices, review
 from store.batches import Progress
-from store.domain.errors import Disallowed, PayappError
+from store.domain.errors import Disallowed
+from store.domain.money import show
 from store.domain.selection import Marked
 from store.domain.status import VIEW_STATES, VIEW_TITLES, View
+from store.domain.text import one_line
 from store.invoices import Row
 from tui.keymap import Place, bindings
+from tui.screens import recalling
+from tui.screens.ask import AskScreen
 from tui.screens.confirm import ConfirmExport, ExportChoice
+from tui.screens.deciding import Press
 from tui.screens.dry_run import DryRunScreen
 from tui.screens.export_values import ExportValues, ExportValuesScreen
 from tui.screens.gestures import GestureScreen
@@ -45,6 +50,8 @@ class InvoicesScreen(GestureScreen[View]):
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk, View.READY)
         self._batch: Progress | None = None
+        # The batches of each Export of this desk.
+        self._presses: list[tuple[int, ...]] = []
         self._panel_wanted: bool | None = None
         self._tick: Timer | None = None
 
@@ -81,45 +88,44 @@ class InvoicesScreen(GestureScreen[View]):
 
     def action_export(self) -> None:
         """Export what is marked; in Failed to Export retry it."""
-        self.attempt(self._export())
+        self.attempt(self._export)
 
     def action_dry_run(self) -> None:
         """What an export would do."""
-        self.attempt(self._dry_run())
+        self.attempt(self._dry_run)
 
     def action_reject(self) -> None:
         """Reject what is marked."""
-        self.attempt(self._reject())
+        self.attempt(self._reject)
 
     def action_export_values(self) -> None:
         """Accounting date, description, ERP invoice number."""
-        self.attempt(self._export_values())
+        self.attempt(self._export_values)
 
     def action_recall(self) -> None:
         """Take the held batch back."""
-        self.attempt(self._recall())
+        self.attempt(self._recall)
 
-    def _exportable(self) -> Marked:
+    def _exportable(self, at: Press[View]) -> Marked:
         self.desk.me.require_approver()
-        if self.view not in {View.READY, View.FAILED}:
+        if at.view not in {View.READY, View.FAILED}:
             raise Disallowed(
-                f"Nothing can be exported from {VIEW_TITLES[self.view]}",
+                f"Nothing can be exported from {VIEW_TITLES[at.view]}",
                 fix="Export in Ready to Export (1), retry in Failed to Export (3)",
             )
-        return self.marked()
+        return at.marked()
 
-    async def _export(self) -> None:
-        selection = self._exportable()
-        hidden = frozenset(selection.versions).difference(self.table.listing.ids)
-        retry = self.view is View.FAILED
+    async def _export(self, at: Press[View]) -> None:
+        selection = self._exportable(at)
+        retry = at.view is View.FAILED
         plan = await self.desk.db.read(review.plan_export, self.desk.me, selection, self.desk.profile)
         choice = await self.app.push_screen_wait(
-            ConfirmExport(self.desk, selection, hidden, plan, retry=retry)
+            ConfirmExport(self.desk, selection, at.hidden, plan, retry=retry)
         )
         if choice is not None:
-            await self._accept(choice, retry=retry)
+            await self._accept(at, choice, retry=retry)
 
-    async def _accept(self, choice: ExportChoice, *, retry: bool) -> None:
+    async def _accept(self, at: Press[View], choice: ExportChoice, *, retry: bool) -> None:
         decision = await self.desk.db.write(
             review.retry if retry else review.accept,
             self.desk.me,
@@ -130,53 +136,52 @@ class InvoicesScreen(GestureScreen[View]):
             expect=choice.expect,
         )
         self._panel_wanted = True
-        held = self.desk.company.hold_ms // 1000
+        self._presses.append(decision.batches)
         numbers = ", ".join(str(number) for number in decision.batches)
-        recall = f" Z recalls within {held} s." if held else ""
-        self.decided(decision, f"Batch {numbers}: {len(decision.done):,} accepted for export.{recall}")
-        await self.desk.ensure_worker()
+        self.decided(decision, f"Batch {numbers}: {len(decision.done):,} accepted for export.", at)
+        await self.ensure_worker()
 
-    async def _dry_run(self) -> None:
-        selection = self._exportable()
+    async def _dry_run(self, at: Press[View]) -> None:
+        selection = self._exportable(at)
         plan = await self.desk.db.read(review.plan_export, self.desk.me, selection, self.desk.profile)
         await self.app.push_screen_wait(DryRunScreen(plan))
 
     # -- the other decisions -----------------------------------------------------------------------------------
 
-    async def _reject(self) -> None:
+    async def _reject(self, at: Press[View]) -> None:
         me = self.desk.me
         me.require_approver()
-        selection = self.marked()
+        selection = at.marked()
         ids = list(selection.versions)
         rows = await self.desk.db.read(invoices.rows, ids[:LISTED], me)
         recalled = await self.desk.db.read(review.recent_reasons, me)
-        choice = await self.app.push_screen_wait(RejectScreen(rows, len(ids), self.hidden_marks(), recalled))
+        choice = await self.app.push_screen_wait(RejectScreen(rows, len(ids), len(at.hidden), recalled))
         if choice is not None:
-            await self._reject_for(selection, choice)
+            await self._reject_for(at, selection, choice)
 
-    async def _reject_for(self, selection: Marked, choice: RejectChoice) -> None:
+    async def _reject_for(self, at: Press[View], selection: Marked, choice: RejectChoice) -> None:
         decision = await self.desk.db.write(
             review.reject, self.desk.me, selection, choice.reason, reasons=choice.reasons
         )
-        self.decided(decision, f"{len(decision.done):,} rejected; they are in Commitments again.")
+        self.decided(decision, f"{len(decision.done):,} rejected; they are in Commitments again.", at)
         # The worker sends the mails as well.
-        await self.desk.ensure_worker()
+        await self.ensure_worker()
 
-    async def _export_values(self) -> None:
+    async def _export_values(self, at: Press[View]) -> None:
         self.desk.me.require_approver()
-        if not len(self.marks):
-            row = await self.current_row()
+        if not at.versions:
+            row = await self.row_at(at)
             selection, only = Marked({row.id: row.version}), row
         else:
-            selection, only = self.marked(), None
+            selection, only = at.marked(), None
             if len(selection.versions) == 1:
                 rows = await self.desk.db.read(invoices.rows, list(selection.versions), self.desk.me)
                 only = rows[0] if rows else None
         values = await self.app.push_screen_wait(ExportValuesScreen(len(selection.versions), only))
         if values is not None:
-            await self._save_values(selection, values)
+            await self._save_values(at, selection, values)
 
-    async def _save_values(self, selection: Marked, values: ExportValues) -> None:
+    async def _save_values(self, at: Press[View], selection: Marked, values: ExportValues) -> None:
         decision = await self.desk.db.write(
             review.set_export_values,
             self.desk.me,
@@ -185,16 +190,27 @@ class InvoicesScreen(GestureScreen[View]):
             description=values.description,
             erp_number=values.erp_number,
         )
-        self._followed.update(decision.done)
-        self.decided(decision, f"{len(decision.done):,} changed.")
+        self.decided(decision, f"{len(decision.done):,} changed.", at, stay=True)
 
-    async def _recall(self) -> None:
-        self.desk.me.require_approver()
-        batch = self._batch
-        if batch is None or not seconds_held(batch):
+    async def _recall(self, _at: Press[View]) -> None:
+        me = self.desk.me
+        me.require_approver()
+        held = await self.desk.db.read(recalling.held, me, self._presses)
+        chosen = [batch.id for batch in held.own]
+        if not chosen and held.other is None:
             raise Disallowed("No batch is held", fix="A batch can be recalled only before it is sent")
-        decision = await self.desk.db.write(review.recall_batch, self.desk.me, batch.id)
-        self.decided(decision, f"Batch {batch.id}: {len(decision.done):,} recalled to Ready to Export.")
+        if not chosen and held.other is not None and await self._may_recall(held.other):
+            chosen = [held.other.id]
+        if chosen:
+            decision = await self.desk.db.write(recalling.recall, me, chosen)
+            numbers = ", ".join(str(number) for number in sorted(chosen))
+            self.decided(decision, f"Batch {numbers}: {len(decision.done):,} recalled to Ready to Export.")
+
+    async def _may_recall(self, batch: Progress) -> bool:
+        who = one_line(batch.operator)
+        net = f"{batch.count:,} in {batch.currency}   Net {show(batch.net, batch.currency)}"
+        question = f"Batch {batch.id} is not yours: {who} exported it. Recall it?"
+        return await self.app.push_screen_wait(AskScreen(question, [net], f"recall what {who} exported"))
 
     # -- progress ----------------------------------------------------------------------------------------------
 
@@ -234,10 +250,4 @@ class InvoicesScreen(GestureScreen[View]):
             self._tick = None
 
     def _look(self) -> None:
-        self.run_worker(self._look_again(), group="panel", exclusive=True)
-
-    async def _look_again(self) -> None:
-        try:
-            await self._read_batch()
-        except PayappError as error:
-            self.say(str(error))
+        self.run_worker(self._read_batch, group="panel", exclusive=True)

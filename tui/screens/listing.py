@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Input
 
@@ -19,9 +17,11 @@ from store.domain.errors import NothingMatched, PayappError
 from store.domain.filter import BadFilter
 from store.domain.selection import Marked, Totals
 from store.domain.status import ProjectView, View
+from store.domain.text import one_line
 from store.invoices import Listing, Row, SortBy
 from tui.keymap import Place, bindings
 from tui.screens.listing_text import filter_info, foot, header_line, marked_line, tabs_line, views_line
+from tui.screens.telling import TellingScreen
 from tui.widgets.bar import Bar
 from tui.widgets.detail import DetailPane
 from tui.widgets.filter_line import FilterLine
@@ -40,9 +40,13 @@ REST = 0.15
 TYPING = 0.1
 # Others' changes are shown at most twice a second.
 BETWEEN_REFRESHES = 0.5
+# How many of those that others decided on are named.
+NAMED = 5
+# What keys wait for: a list that is being read, a filter that has not got all that was typed yet.
+LISTING, FILTERING = "listing", "filtering"
 
 
-class ListingScreen(Screen[None], Generic[V]):
+class ListingScreen(TellingScreen, Generic[V]):
     """Views, filter, list, detail and marks over invoices."""
 
     CSS_PATH = "listing.tcss"
@@ -59,7 +63,10 @@ class ListingScreen(Screen[None], Generic[V]):
         super().__init__()
         self.desk = desk
         self.view: V = view
-        self.query_text = self._shown_query = ""
+        self.query_text = ""
+        # What the list shows: the view and the filter; and why the filter cannot be read, or "".
+        self._shown: tuple[V, str] = (view, "")
+        self.unread = ""
         self.sort, self.descending = SortBy.VENDOR, False
         self.only_marked = False
         self._marks: dict[V, Marks] = {}
@@ -69,13 +76,9 @@ class ListingScreen(Screen[None], Generic[V]):
         self._mail = (0, "")
         self._hidden = 0
         self._totals: Sequence[Totals] = ()
-        self._message = ""
         self._own: set[int] = set()
         self._followed: set[int] = set()
         self._stale = self._reloading = False
-        # Set while the list is the one that was asked for last.
-        self._listed = asyncio.Event()
-        self._listed.set()
         self._waiting: dict[str, Timer] = {}
 
     # -- parts -------------------------------------------------------------------------------------------------
@@ -115,7 +118,7 @@ class ListingScreen(Screen[None], Generic[V]):
         try:
             return await self.desk.db.read(invoices.rows, ids, self.desk.me)
         except PayappError as error:
-            self.say(str(error))
+            self.trouble(str(error))
             return ()
 
     # -- hooks of the two tools --------------------------------------------------------------------------------
@@ -152,7 +155,7 @@ class ListingScreen(Screen[None], Generic[V]):
         self._stale = True
         if not self._reloading:
             self._reloading = True
-            self.run_worker(self._reload(), group="reload")
+            self.run_worker(self._reload, group="reload")
 
     def store_changed(self) -> None:
         """Somebody committed something: show it soon."""
@@ -167,45 +170,68 @@ class ListingScreen(Screen[None], Generic[V]):
                     await self._read()
                 except BadFilter as error:
                     self.query_one(FilterLine).point_at(error.position)
-                    self.say(str(error))
-                    self.release()
+                    self.unread = str(error)
+                    self._list_nothing(error)
                 except PayappError as error:
-                    self.say(str(error))
-                    self.release()
+                    self._list_nothing(error)
         finally:
             self._reloading = False
 
     async def _read(self) -> None:
         view, query = self.view, self.query_text
         db = self.desk.db
+        followed = frozenset(self._followed)
         counts = await self.count_views()
         mail = await db.read(notices.waiting)
         listing = await db.read(invoices.listing, view, query, self.sort, descending=self.descending)
         lost = await self._lost(set(self.marks.versions).difference(listing.ids))
+        seen = {row.id: row.version for row in await db.read(invoices.rows, sorted(followed), self.desk.me)}
         if (view, query) != (self.view, self.query_text):
             self._stale = True
             return
         self._counts, self._mail = counts, mail
+        self.unread = ""
         self.query_one(FilterLine).point_at(None)
         self._drop(lost)
-        seen = dict(zip(listing.ids, listing.versions, strict=True)) if self._followed else {}
-        self.marks.follow(self._followed, seen)
-        self._followed.clear()
+        for marks in self._marks.values():
+            marks.follow(followed, seen)
+        self._followed -= followed
+        self.only_marked = self.only_marked and bool(len(self.marks))
         self._show_listing(self._marked_of(listing) if self.only_marked else listing)
 
-    async def _lost(self, hidden: set[int]) -> list[int]:
-        """Which of the marked invoices that are not listed have left the view."""
+    async def _lost(self, hidden: set[int]) -> dict[int, str]:
+        """Which of the marked invoices that are not listed have left the view, and their numbers."""
         if not hidden:
-            return []
+            return {}
         rows = await self.desk.db.read(invoices.rows, sorted(hidden), self.desk.me)
-        return sorted(hidden - {row.id for row in rows if self.belongs(row)})
+        names = {row.id: one_line(row.number) for row in rows}
+        kept = {row.id for row in rows if self.belongs(row)}
+        return {number: names.get(number, f"#{number}") for number in sorted(hidden - kept)}
 
-    def _drop(self, lost: Sequence[int]) -> None:
-        count = self.marks.drop(lost)
-        others = count - len(self._own.intersection(lost))
+    def _drop(self, lost: Mapping[int, str]) -> None:
+        others = [name for number, name in lost.items() if number in self.marks and number not in self._own]
+        self.marks.drop(lost)
         self._own.difference_update(lost)
-        if others > 0:
-            self.say(f"{others} marked left this view: others decided on them. Their marks are dropped.")
+        if others:
+            named = ", ".join(others[:NAMED]) + (
+                f" and {len(others) - NAMED:,} more" if others[NAMED:] else ""
+            )
+            self.add(f"{len(others):,} marked left this view: others decided on {named}.")
+
+    def _list_nothing(self, error: PayappError) -> None:
+        """What was asked for cannot be had: what was listed before must not be taken for it."""
+        self.add(str(error))
+        if (self.view, self.query_text) != self._shown or self.unread:
+            if self.table.current is not None:
+                self._cursors.setdefault(self._shown[0], self.table.current)
+            nothing = Listing(array("q"), array("q"))
+            self.table.marks = self.marks
+            self.table.empty = str(error)
+            self.table.set_listing(nothing)
+            self._shown = (self.view, self.query_text)
+            self.totals_later()
+            self.show_lines()
+        self.release()
 
     def _marked_of(self, listing: Listing) -> Listing:
         pairs = [(i, v) for i, v in zip(listing.ids, listing.versions, strict=True) if i in self.marks]
@@ -215,38 +241,30 @@ class ListingScreen(Screen[None], Generic[V]):
         table = self.table
         table.sort, table.descending = self.sort, self.descending
         table.empty = self.empty_text()
-        table.marks = self.marks.versions
+        table.marks = self.marks
         with_status = self.view in self.WITH_STATUS
         if table.with_status != with_status:
             table.with_status = with_status
             table.forget_widths()
         table.set_listing(
-            listing, self._cursors.pop(self.view, None), narrowed=self.query_text != self._shown_query
+            listing, self._cursors.pop(self.view, None), narrowed=self.query_text != self._shown[1]
         )
-        self._shown_query = self.query_text
+        self._shown = (self.view, self.query_text)
         self.release()
-        self.marks_changed()
+        self.totals_later()
         self.show_lines()
         self.follow_cursor()
 
     def hold(self) -> None:
         """Another view or filter was asked for: keys wait until it is listed."""
-        self._listed.clear()
-        self.table.hold()
+        self.table.turns.hold(LISTING)
 
     def release(self) -> None:
         """What is listed is what was asked for, or it cannot be had; a filter still being typed is waited for."""
         if "typing" not in self._waiting:
-            self.table.release()
-            self._listed.set()
+            self.table.turns.release(LISTING)
 
     # -- what is said ------------------------------------------------------------------------------------------
-
-    def say(self, text: str) -> None:
-        """One sentence on the status line, until the next one or the next move."""
-        if text != self._message:
-            self._message = text
-            self.show_foot()
 
     def show_lines(self) -> None:
         """Header, tabs, views and filter line."""
@@ -269,9 +287,15 @@ class ListingScreen(Screen[None], Generic[V]):
         self.query_one("#foot", Bar).show(*foot(totals, self._message, width, *self.PLACES))
 
     def marks_changed(self) -> None:
-        """Repaint the boxes at once, the totals when the hand rests."""
-        self.table.marks = self.marks.versions
+        """Repaint the boxes at once, the totals when the hand rests; marked ones only are listed anew."""
+        if self.only_marked:
+            self.only_marked = bool(len(self.marks))
+            self.request()
         self.table.paint()
+        self.totals_later()
+
+    def totals_later(self) -> None:
+        """Count what is marked when the hand rests."""
         self._later("totals", REST, self._count_marks)
 
     def _later(self, name: str, seconds: float, call: Callable[[], None]) -> None:
@@ -285,18 +309,14 @@ class ListingScreen(Screen[None], Generic[V]):
         self._waiting[name] = self.set_timer(seconds, fire)
 
     def _count_marks(self) -> None:
-        self.run_worker(self._read_totals(), group="totals", exclusive=True)
+        self.run_worker(self._read_totals, group="totals", exclusive=True)
 
     def hidden_marks(self) -> int:
         """How many marked invoices the filter hides."""
         return len(self.marks) - sum(map(self.marks.__contains__, self.table.listing.ids))
 
     async def _read_totals(self) -> None:
-        try:
-            totals = await self.desk.db.count(invoices.totals, Marked(dict(self.marks.versions)))
-        except PayappError as error:
-            self.say(str(error))
-            return
+        totals = await self.desk.db.count(invoices.totals, Marked(dict(self.marks.versions)))
         self._hidden = self.hidden_marks()
         self._totals = totals
         self.show_foot()
@@ -314,7 +334,7 @@ class ListingScreen(Screen[None], Generic[V]):
             self._later("detail", REST, self._show_detail)
 
     def _show_detail(self) -> None:
-        self.run_worker(self._read_detail(), group="detail", exclusive=True)
+        self.run_worker(self._read_detail, group="detail", exclusive=True)
 
     async def _read_detail(self) -> None:
         number = self.table.current
@@ -325,8 +345,6 @@ class ListingScreen(Screen[None], Generic[V]):
             self.pane.set_detail(await self.desk.db.read(detail.detail, number, self.desk.me))
         except NothingMatched:
             self.request()
-        except PayappError as error:
-            self.say(str(error))
 
     # -- keys --------------------------------------------------------------------------------------------------
 
@@ -356,35 +374,25 @@ class ListingScreen(Screen[None], Generic[V]):
             self.say("")
         self.follow_cursor()
 
-    def on_invoice_table_toggled(self, event: InvoiceTable.Toggled) -> None:
-        """One marked or unmarked."""
-        self.marks.toggle(event.invoice_id, event.version)
+    def on_invoice_table_marking(self) -> None:
+        """One or a range marked or unmarked."""
         self.marks_changed()
-
-    def on_invoice_table_ranged(self, event: InvoiceTable.Ranged) -> None:
-        """A range marked."""
-        self.marks.add(event.pairs)
-        self.marks_changed()
-
-    def on_invoice_table_box_clicked(self) -> None:
-        """The header box does what ``a`` does."""
-        self.run_worker(self.run_action("mark_all"), group="click")
-
-    def on_invoice_table_heading_clicked(self, event: InvoiceTable.HeadingClicked) -> None:
-        """Sort by that column."""
-        self.table.active = event.sort
-        self.run_worker(self.run_action("sort"), group="click")
-
-    def on_bar_clicked(self, event: Bar.Clicked) -> None:
-        """Views and sections can be clicked."""
-        self.run_worker(self.run_action(event.action.replace("-", "_")), group="click")
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter as it is typed."""
         event.stop()
-        if event.value == self.query_text:
+        self.filter_to(event.value)
+
+    def on_filter_input_left(self) -> None:
+        """All that was typed is there: keys that came after it may act, as soon as its matches are listed."""
+        self.filter_to(self.query_one(FilterLine).box.value)
+        self.table.turns.release(FILTERING)
+
+    def filter_to(self, query: str) -> None:
+        """List what matches that; until it is listed keys wait."""
+        if query == self.query_text:
             return
-        self.query_text = event.value
+        self.query_text = query
         self.say("")
         self.hold()
         self._later("typing", TYPING, self.request)

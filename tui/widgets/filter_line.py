@@ -6,6 +6,7 @@ from rich.highlighter import Highlighter
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Horizontal
+from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
 
@@ -34,9 +35,16 @@ class FilterInput(Input):
     # The list that the keys go back to; the screen sets it.
     back: Widget | None = None
 
+    class Left(Message):
+        """The focus is elsewhere, and all that was typed before is in the box."""
+
     def action_filter_done(self) -> None:
         """Back to the list, at once: the next key is the list's; the filter stays."""
         self.screen.set_focus(self.back)
+
+    def on_blur(self) -> None:
+        """It comes behind the keys that were typed before: the box has them all now."""
+        self.post_message(self.Left())
 
 
 class FilterLine(Horizontal):

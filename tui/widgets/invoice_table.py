@@ -8,7 +8,7 @@ at a time; a row that is not there yet is blank and never waited for.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from rich.segment import Segment
@@ -22,7 +22,10 @@ from textual.widget import Widget
 from store.invoices import Listing, Row, SortBy
 from tui.keymap import Place, bindings
 from tui.widgets.columns import PREFIX, Column, MoneyWidths, fit, heading
+from tui.widgets.guarding import Guarded
+from tui.widgets.marks import Marks
 from tui.widgets.row_cache import RowCache
+from tui.widgets.turns import Turns
 
 Provider = Callable[[Sequence[int]], Awaitable[Sequence[Row]]]
 
@@ -40,8 +43,11 @@ class Drawn:
     is_cursor: bool = False
 
 
-class InvoiceTable(Widget, can_focus=True):
-    """A list of invoices with checkboxes. ``marks`` is the screen's own mapping; call ``paint`` after changing it."""
+class InvoiceTable(Guarded, Widget, can_focus=True):
+    """A list of invoices with checkboxes. ``marks`` are those of the view that is listed; ``paint`` after changing them.
+
+    Marking happens at the key, not in a message: the next key of a burst may decide on the marks, or leave the view.
+    """
 
     BINDINGS = bindings(Place.TABLE)
 
@@ -52,18 +58,8 @@ class InvoiceTable(Widget, can_focus=True):
         invoice_id: int | None
         by_hand: bool
 
-    @dataclass
-    class Toggled(Message):
-        """One invoice is to be marked or unmarked."""
-
-        invoice_id: int
-        version: int
-
-    @dataclass
-    class Ranged(Message):
-        """These (id, version) are to be marked together."""
-
-        pairs: list[tuple[int, int]]
+    class Marking(Message):
+        """``marks`` changed."""
 
     class BoxClicked(Message):
         """The header box: mark all, or none."""
@@ -86,7 +82,7 @@ class InvoiceTable(Widget, can_focus=True):
         self._heading: list[tuple[str, bool]] = []
         self._box = " "
         self._loading = False
-        self.marks: Mapping[int, int] = {}
+        self.marks = Marks()
         self.with_status = False
         self.sort = SortBy.VENDOR
         self.active = SortBy.VENDOR
@@ -95,8 +91,7 @@ class InvoiceTable(Widget, can_focus=True):
         self.cursor = 0
         self.top = 0
         self.range_from: int | None = None
-        self._held = False
-        self._queued: list[Callable[[], None]] = []
+        self.turns = Turns()
 
     # -- what is listed ----------------------------------------------------------------------------------------
 
@@ -192,65 +187,50 @@ class InvoiceTable(Widget, can_focus=True):
         if self.current != was:
             self.post_message(self.CursorMoved(self.current, by_hand))
 
-    def hold(self) -> None:
-        """Another filter or view is being read: keys wait for it, so that none acts on what is about to go."""
-        self._held = True
-
-    def release(self) -> None:
-        """The list is what was asked for: do what was pressed meanwhile."""
-        self._held = False
-        queued, self._queued = self._queued, []
-        for call in queued:
-            call()
-
-    def _do(self, call: Callable[[], None]) -> None:
-        if self._held:
-            self._queued.append(call)
-        else:
-            call()
-
     def action_cursor_down(self) -> None:
         """One down."""
-        self._do(lambda: self.move(self.cursor + 1))
+        self.turns.do(lambda: self.move(self.cursor + 1))
 
     def action_cursor_up(self) -> None:
         """One up."""
-        self._do(lambda: self.move(self.cursor - 1))
+        self.turns.do(lambda: self.move(self.cursor - 1))
 
     def action_page_down(self) -> None:
         """A page down."""
-        self._do(lambda: self._page(self.height))
+        self.turns.do(lambda: self._page(self.height))
 
     def action_page_up(self) -> None:
         """A page up."""
-        self._do(lambda: self._page(-self.height))
+        self.turns.do(lambda: self._page(-self.height))
 
     def action_first(self) -> None:
         """To the top."""
-        self._do(lambda: self.move(0))
+        self.turns.do(lambda: self.move(0))
 
     def action_last(self) -> None:
         """To the end."""
-        self._do(lambda: self.move(len(self._listing.ids) - 1))
+        self.turns.do(lambda: self.move(len(self._listing.ids) - 1))
 
     # -- marking -----------------------------------------------------------------------------------------------
 
     def action_mark(self) -> None:
         """Mark or unmark, and move down."""
-        self._do(self._mark)
+        self.turns.do(self._mark)
 
     def _mark(self) -> None:
         self.toggle(self.cursor)
         self.move(self.cursor + 1)
 
     def toggle(self, index: int) -> None:
-        """Ask the screen to mark or unmark the invoice at this place."""
+        """Mark or unmark the invoice at this place."""
         if index < len(self._listing.ids):
-            self.post_message(self.Toggled(self._listing.ids[index], self._listing.versions[index]))
+            self.marks.toggle(self._listing.ids[index], self._listing.versions[index])
+            self.post_message(self.Marking())
+            self.paint()
 
     def action_range(self) -> None:
         """Start a range here, or mark the one that was started."""
-        self._do(self._range)
+        self.turns.do(self._range)
 
     def _range(self) -> None:
         if self.range_from is None:
@@ -260,7 +240,8 @@ class InvoiceTable(Widget, can_focus=True):
         first, last = sorted((self.range_from, self.cursor))
         ids, versions = self._listing.ids[first : last + 1], self._listing.versions[first : last + 1]
         self.range_from = None
-        self.post_message(self.Ranged(list(zip(ids, versions, strict=True))))
+        self.marks.add(zip(ids, versions, strict=True))
+        self.post_message(self.Marking())
         self.paint()
 
     def drop_range(self) -> bool:
@@ -275,7 +256,7 @@ class InvoiceTable(Widget, can_focus=True):
         """Fetch what the window and its neighbours lack, unless that is under way."""
         if not self._loading and self._wanted():
             self._loading = True
-            self.run_worker(self._fetch(), group="rows")
+            self.run_worker(self._fetch, group="rows")
 
     def _wanted(self) -> list[int]:
         top, height = self.top, self.height
@@ -334,7 +315,7 @@ class InvoiceTable(Widget, can_focus=True):
                 self.refresh(Region(0, y + 1, width, 1))
 
     def _header_box(self) -> str:
-        if not self.marks:
+        if not len(self.marks):
             return " "
         return "x" if len(self.marks) >= len(self._listing.ids) > 0 else "-"
 

@@ -72,8 +72,12 @@ class Marks:
         return dropped
 
     def follow(self, ids: Iterable[int], seen: Mapping[int, int]) -> None:
-        """After an own decision on ``ids``: take over the versions that it made, one step on and no further."""
-        for invoice_id in ids:
-            was, now = self.versions.get(invoice_id), seen.get(invoice_id)
-            if was is not None and now == was + 1:
-                self.versions[invoice_id] = now
+        """After an own decision on ``ids``: take over the versions that it made, one step on and no further.
+
+        Markings that ``z`` would bring back follow too.
+        """
+        own = set(ids)
+        for marked in (self.versions, *self._past):
+            for invoice_id in own & marked.keys():
+                if seen.get(invoice_id) == marked[invoice_id] + 1:
+                    marked[invoice_id] += 1
