@@ -9,9 +9,10 @@ import msgspec
 from store import invoices
 from store.db import Database
 from store.domain.actor import Actor
-from store.domain.errors import NothingMatched
+from store.domain.errors import BadInput, NothingMatched
 from store.domain.invoice import Line, Summary, summarize
-from store.domain.status import ErpStatus
+from store.domain.money import show, to_minor
+from store.domain.status import TITLES, ErpStatus
 from store.models import (
     Attachment,
     AuditEvent,
@@ -127,7 +128,7 @@ def detail(db: Database, invoice_id: int, me: Actor | None = None) -> Detail:
         lines=own,
         summary=summarize(own, row[18]),
         attachments=tuple((name, url) for name, url in files),
-        history=_history(db, invoice_id),
+        history=_history(db, found[0]),
     )
 
 
@@ -150,33 +151,28 @@ class _Dated(msgspec.Struct):
     accounting_date: str
 
 
-def _history(db: Database, invoice_id: int) -> tuple[Event, ...]:
+def _history(db: Database, row: invoices.Row) -> tuple[Event, ...]:
     """People's decisions from the audit trail, the queue's attempts and the mails, oldest first."""
     decided = db.rows(
         AuditRow.select(AuditEvent.at, AuditEvent.actor, AuditEvent.action, AuditRow.after)
         .join(AuditEvent, on=AuditRow.event == AuditEvent.id)
-        .where((AuditRow.subject == "invoice") & (AuditRow.subject_id == invoice_id))
+        .where((AuditRow.subject == "invoice") & (AuditRow.subject_id == row.id))
     )
     tried = db.rows(
         ExportAttempt.select(
-            ExportAttempt.at,
-            ExportAttempt.worker,
-            ExportAttempt.kind,
-            ExportAttempt.outcome,
-            ExportAttempt.evidence,
+            ExportAttempt.at, ExportAttempt.kind, ExportAttempt.outcome, ExportAttempt.evidence
         )
         .join(ExportJob, on=ExportAttempt.job == ExportJob.id)
-        .where(ExportJob.invoice == invoice_id)
+        .where(ExportJob.invoice == row.id)
     )
-    events = [Event(at, who, what, _values(after)) for at, who, what, after in decided]
+    events = [Event(at, who, what, _values(after, row.currency)) for at, who, what, after in decided]
     events += [
-        Event(at, f"worker {worker[:8]}", f"sending {kind}", f"{outcome} {evidence}".strip())
-        for at, worker, kind, outcome, evidence in tried
+        Event(at, "payapp", *_attempt(kind, outcome, evidence)) for at, kind, outcome, evidence in tried
     ]
     mails = db.rows(
         Notice.select(
             Notice.created_at, Notice.kind, Notice.address, Notice.recipient, Notice.state, Notice.error_text
-        ).where(Notice.invoice == invoice_id)
+        ).where(Notice.invoice == row.id)
     )
     events += [
         Event(at, "mail", kind, f"to {address or recipient}: {state} {error}".strip())
@@ -185,6 +181,75 @@ def _history(db: Database, invoice_id: int) -> tuple[Event, ...]:
     return tuple(sorted(events, key=lambda event: event.at))
 
 
-def _values(after: str) -> str:
+# What only the machinery reads.
+_INTERNAL = frozenset({"key", "number_hash", "payload_sha256", "uuid", "source_id"})
+_AMOUNTS = frozenset({"gross", "retainage", "net", "completed", "retainage_to_date", "tax"})
+_WORDS = {
+    "erp_status": "ERP status",
+    "erp_number": "ERP invoice number",
+    "changed_since": "changed since its rejection",
+}
+_LINE_AMOUNTS = frozenset({
+    "this period", "stored", "held", "released", "scheduled", "work_before", "stored_before", "moved", "total_before",
+    "retainage_before",
+})  # fmt: skip
+_STATES = {state.value: title for state, title in TITLES.items()}
+_OUTCOMES = {
+    "booked": "booked",
+    "refused": "refused by the ERP",
+    "later": "not booked yet, tried again later",
+    "split": "its parcel was refused, sent again alone",
+    "unknown": "no certain answer: it may be booked or not",
+    "missing": "the ERP was asked: it does not have it",
+}
+
+
+def _attempt(kind: str, outcome: str, evidence: str) -> tuple[str, str]:
+    """One attempt in words: what happened, and the ERP's cause."""
+    if kind == "begun":
+        return "sent to the ERP", ""
+    late = ", told late" if kind == "late" else ""
+    if outcome == "booked" and evidence:
+        return f"booked as {evidence}{late}", ""
+    return _OUTCOMES.get(outcome, "no answer") + late, evidence
+
+
+def _values(after: str, currency: str) -> str:
+    """What a decision set, in words; amounts as people read them."""
     values = msgspec.json.decode(after, type=dict[str, object])
-    return ", ".join(f"{name} {value}" for name, value in values.items() if value not in ("", None))
+    return ", ".join(
+        f"{_WORDS.get(name, name.replace('_', ' '))} {_value(name, value, currency)}"
+        for name, value in values.items()
+        if value not in ("", None) and name not in _INTERNAL
+    )
+
+
+def _value(name: str, value: object, currency: str) -> str:
+    text = str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if name == "erp_status":
+        return _STATES.get(text, text)
+    if name in _AMOUNTS:
+        return _money(text, currency)
+    if name.startswith("line "):
+        return _line(text, currency)
+    return text.replace("_", " ") if name == "status" else text
+
+
+def _line(text: str, currency: str) -> str:
+    """A line's values, kept as "this period 1000.00, stored 0.00": the amounts among them with separators."""
+    words = []
+    for word in text.split(", "):
+        name, _, amount = word.rpartition(" ")
+        shown = _money(amount, currency) if name in _LINE_AMOUNTS else amount
+        words.append(f"{name.replace('_', ' ')} {shown}" if name in _LINE_AMOUNTS else word)
+    return ", ".join(words)
+
+
+def _money(text: str, currency: str) -> str:
+    sign = -1 if text.startswith("-") else 1
+    try:
+        return show(sign * to_minor(text.removeprefix("-"), currency), currency)
+    except BadInput:
+        return text

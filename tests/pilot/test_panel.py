@@ -8,7 +8,7 @@ import pytest
 from hand import PROFILE, VENDORS, Start
 from rich.cells import cell_len
 
-from store import batches, review
+from store import audit, batches, detail, review
 from store.batches import Failure, Progress
 from store.db import Database
 from store.decision import Decision
@@ -22,6 +22,7 @@ from tui.screens.listing_text import filter_info, foot, marked_line, outcome
 from tui.text import short_status, wrapped
 from tui.widgets.bar import Line
 from tui.widgets.columns import MoneyWidths, fit, heading
+from tui.widgets.detail import describe
 from tui.widgets.export_panel import report
 
 FAILURE = Failure(
@@ -190,3 +191,39 @@ async def test_the_view_of_all_says_the_status_in_words(start: Start) -> None:
         drawn = "\n".join(line.text for line in hand.invoices.table._drawn)
         for word in ("= Ready", "! Failed", "+ Synced"):
             assert word in drawn
+
+
+# -- history ---------------------------------------------------------------------------------------------------
+
+
+def test_the_history_speaks_the_accountant_s_language(books: Database) -> None:
+    exported(books, 1)
+    job = books.execute("SELECT id, idem_key, revision FROM export_jobs").fetchone()
+    tried = (("begun", "", ""), ("ended", "refused", "vendor.unknown: Vendor V1 unknown"), ("begun", "", ""),
+             ("ended", "unknown", "time-out"), ("found", "missing", ""), ("late", "booked", "SBX-000015"))  # fmt: skip
+    for n, (kind, result, evidence) in enumerate(tried):
+        books.execute(
+            "INSERT INTO export_attempts (job_id, attempt, worker, kind, outcome, evidence, at)"
+            " VALUES (?, 1, 'f484aba1-0000', ?, ?, ?, ?)",
+            (job[0], kind, result, evidence, books.now() + n),
+        )
+    with books.transaction():
+        change = audit.Change(
+            "invoice", 1, {}, {"net": "61945.60", "line 2": "this period -1200.50, held 5.00"}
+        )
+        audit.record(books, actor(books, "jlopez"), "edit", {}, [change])
+    lines = text(describe(detail.detail(books, 1), 200, "history"))
+    said = "\n".join(line[17:] if line[:2] == "20" else line for line in lines)
+    for words in (
+        "payapp sent to the ERP",
+        "payapp refused by the ERP\n  vendor.unknown: Vendor V1 unknown",
+        "payapp no certain answer: it may be booked or not\n  time-out",
+        "payapp the ERP was asked: it does not have it",
+        "payapp booked as SBX-000015, told late",
+        "ERP status Queued",
+        "  line 2 this period (1,200.50), held 5.00, net 61,945.60",
+    ):
+        assert words in said
+    assert job[1] not in said
+    assert "f484aba1" not in said
+    assert "worker" not in said

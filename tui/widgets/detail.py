@@ -197,7 +197,7 @@ def _history(detail: Detail, width: int) -> list[Line]:
     found: list[Line] = []
     for event in detail.history:
         found.append(plain(cut(f"{moment(event.at)} {event.who} {event.what}", width).rstrip(), BOLD))
-        found += _text("  " + event.detail, width) if event.detail else []
+        found += [plain("  " + line) for line in wrapped(event.detail, width - 2)] if event.detail else []
     return found
 
 
