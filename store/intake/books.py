@@ -115,9 +115,10 @@ class ScheduleLine:
 
 @dataclass(frozen=True, slots=True)
 class ProjectFacts:
-    """A project's cost codes by their source id, and its billing periods by theirs: (start, end)."""
+    """A project's cost codes by their source id and alone, and its billing periods by source id: (start, end)."""
 
     codes: dict[str, str]
+    names: frozenset[str]
     periods: dict[str, tuple[str, str]]
 
 
@@ -171,10 +172,11 @@ class Books:
 
     def load(self, heads: Sequence[Head]) -> None:
         """Look up everything that deciding about these records needs."""
-        self._schedules.clear()
         self._load_commitments({head.commitment for head in heads})
         found = [(head, c) for head in heads if (c := self.commitments.get(head.commitment))]
-        self.highest = self._highest({c.id for _, c in found})
+        ids = {c.id for _, c in found}
+        self._load_schedules(ids)
+        self.highest = self._highest(ids)
         places = set()
         for head, commitment in found:
             n = head.application or self.highest.get(commitment.id, 0)
@@ -262,20 +264,21 @@ class Books:
                 stored[row[0]].lines.append(tuple(row[1:]))
 
     def schedule(self, commitment: Commitment) -> list[ScheduleLine]:
-        """The commitment's schedule of values in its order."""
-        known = self._schedules.get(commitment.id)
-        if known is None:
-            known = self._schedules[commitment.id] = [
-                ScheduleLine(
-                    row[0], row[1], row[2], row[3], row[4], Position(row[5] + row[6], row[7], row[6])
-                )
-                for row in self.db.execute(
-                    "SELECT item, item_type, cost_code, description, scheduled, opening_work, opening_stored,"
-                    " opening_retainage FROM commitment_lines WHERE commitment_id = ? ORDER BY position",
-                    (commitment.id,),
-                )
-            ]
-        return known
+        """The commitment's schedule of values in its order; of those in the batch that is loaded."""
+        return self._schedules.get(commitment.id, [])
+
+    def _load_schedules(self, ids: set[int]) -> None:
+        self._schedules = {}
+        for some in chunks(sorted(ids), 500):
+            for row in self.db.execute(
+                "SELECT commitment_id, item, item_type, cost_code, description, scheduled, opening_work,"
+                " opening_stored, opening_retainage FROM commitment_lines"
+                f" WHERE commitment_id IN {marks(len(some))} ORDER BY commitment_id, position",
+                some,
+            ):
+                opening = Position(row[6] + row[7], row[8], row[7])
+                line = ScheduleLine(row[1], row[2], row[3], row[4], row[5], opening)
+                self._schedules.setdefault(row[0], []).append(line)
 
     def project(self, project_id: int) -> ProjectFacts:
         """The project's cost codes and billing periods."""
@@ -289,8 +292,9 @@ class Books:
                 " ORDER BY start_date",
                 (project_id,),
             )
+            by_id = {row[0]: row[1] for row in codes}
             known = self._projects[project_id] = ProjectFacts(
-                {row[0]: row[1] for row in codes}, {row[0]: (row[1], row[2]) for row in periods}
+                by_id, frozenset(by_id.values()), {row[0]: (row[1], row[2]) for row in periods}
             )
         return known
 

@@ -13,6 +13,7 @@ from typing import Any
 from store.domain.invoice import Line, Summary
 from store.domain.money import show
 from store.domain.status import ErpStatus, Status
+from store.intake import contract
 from store.intake.books import LINE, Books, Commitment, Stored, ends
 from store.intake.draft import Draft, Head, Position
 from store.intake.runs import Judged, Runs, clash, short
@@ -112,6 +113,7 @@ class Chain:
     def judge(self, scene: Scene, draft: Draft) -> Verdict | list[tuple[str, str]]:
         """The verdict, or everything that is wrong with the record as (where, reason)."""
         problems = self._conflicts(scene, draft)
+        problems += contract.check(draft, scene.commitment, self.books, scene.existing)
         unknown = ""
         if scene.before is None:
             failed = self.refused.get((scene.commitment.id, scene.application - 1))

@@ -53,7 +53,8 @@ class DraftLine:
     Retainage: ``work_held`` and ``released`` are this bill's; ``material_new`` what it retains on materials, or
     where that is not said, ``material_now`` is the balance retained on materials before this bill's release.
     ``work_retained_before``, ``material_retained_before``: what the previous application held; ``material_moved``
-    went from materials to work. ``total``, ``gross`` and ``net`` are claims to check.
+    went from materials to work. ``total``, ``gross`` and ``net`` are claims to check. ``part_of`` is the commitment's line
+    item that a detail item belongs to.
     """
 
     item: str
@@ -79,6 +80,7 @@ class DraftLine:
     total: int | None = None
     gross: int | None = None
     net: int | None = None
+    part_of: str = ""
 
 
 @dataclass(slots=True)

@@ -31,7 +31,17 @@ _MONEY = re.compile(
     rf"(?P<minus>-?){_SIGN}(?P<open>\(?){_SIGN}(?P<amount>-?(?:\d{{1,3}}(?:,\d{{3}})+|\d+)(?:\.\d+)?)(?P<close>\)?)",
     re.ASCII,
 )
-_KEYS = {"commitment": "contract_id", "lines": "line_items", "period": "billing_date", "number": "code"}
+_KEYS = {
+    "commitment": "contract_id",
+    "lines": "line_items",
+    "period": "billing_date",
+    "number": "code",
+    "cost_code": "cost_code_id",
+    "scheduled": "scheduled_total_amount",
+    "item": "line_item_id",
+    "item_type": "requisition_item_type",
+    "description": "line_item_description",
+}
 
 
 class Line(msgspec.Struct):

@@ -17,6 +17,7 @@ _COLUMNS = {
     "number": "invoice_number",
     "lines": "line_item",
     "item": "line_item",
+    "scheduled": "scheduled_value",
     "total_before": "total_previous",
     "retainage_before": "retainage_previous",
     "stored_before": "stored_previous",

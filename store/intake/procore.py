@@ -27,6 +27,9 @@ _KEYS = {
     "application": "number",
     "commitment": "commitment_id",
     "lines": "items",
+    "cost_code": "cost_code_id",
+    "scheduled": "scheduled_value",
+    "description": "description_of_work",
     "item": "line_item_id",
     "total_before": "total_completed_and_stored_to_date_from_previous",
     "retainage": "materials_stored_retainage_currently_retained",
@@ -336,6 +339,7 @@ def _line(index: int, item: Item, scene: Scene, take: Taker) -> DraftLine:
         total=claim("total_completed_and_stored_to_date"),
         gross=claim("gross_amount"),
         net=claim("net_amount"),
+        part_of="" if item.line_item_id is None else str(item.line_item_id),
     )
 
 
