@@ -133,7 +133,6 @@ class CommitmentsScreen(GestureScreen[ProjectView]):
                 lines=edit.lines,
             )
             self._followed.update(decision.done)
-            self._own.update(decision.done)
 
         if await self.app.push_screen_wait(EditScreen(found, save)):
             self.result(f"{one_line(row.number)} is saved. y approves, f sends what is marked.")

@@ -102,10 +102,11 @@ class DecidingScreen(ListingScreen[V], Generic[V]):
         self, decision: Decision, done: str, at: Press[V] | None = None, *, stay: bool = False
     ) -> None:
         """Say what was done and what was not, and read the list anew; with ``stay`` they stay in their view."""
-        mine = set(decision.done)
+        mine = set() if stay else set(decision.done)
         if decision.changed and at is not None:
             # They are named as skipped; that they leave the view needs no second sentence.
-            mine |= at.versions.keys() - {left.invoice_id for left in decision.stays}
+            stayed = {left.invoice_id for left in decision.stays}
+            mine |= at.versions.keys() - stayed - set(decision.done)
         self._own |= mine
         if stay:
             self._followed.update(decision.done)
@@ -117,4 +118,4 @@ class DecidingScreen(ListingScreen[V], Generic[V]):
         try:
             await self.desk.ensure_worker()
         except (PayappError, OSError) as error:
-            self.add(no_worker(error))
+            self.result(f"{self._result} {no_worker(error)}".strip())
