@@ -25,10 +25,10 @@ from store.intake.report import Refused, damaged
 from store.intake.values import Taker, key
 
 NAME = "create_requisitions"
-# "$1,087.80", "-$20.00", "($20.00)", "$(20.00)", "USD 1,087.80".
-_SIGN = r"(?:[A-Z]{3} ?|[^\w\s.,()-])?"
+# One sign at most: "$1,087.80", "-$1,087.80", "($1,087.80)", with a currency's sign or code, or with none.
 _MONEY = re.compile(
-    rf"(?P<minus>-?){_SIGN}(?P<open>\(?){_SIGN}(?P<amount>-?(?:\d{{1,3}}(?:,\d{{3}})+|\d+)(?:\.\d+)?)(?P<close>\)?)",
+    r"(?P<minus>-?)(?P<open>\(?)(?:[A-Z]{3} ?|[^\w\s.,()-])?"
+    r"(?P<amount>(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)(?P<close>\)?)",
     re.ASCII,
 )
 _KEYS = {
@@ -275,7 +275,7 @@ def _carried(line: ScheduleLine, stood: Position) -> DraftLine:
 
 def _formatted(value: str, take: Taker, field: str, line: int | None) -> int:
     match = _MONEY.fullmatch(value.strip())
-    if not match or bool(match["open"]) != bool(match["close"]):
+    if not match or bool(match["open"]) != bool(match["close"]) or (match["minus"] and match["open"]):
         take.wrong(field, f"{value!r} is not an amount", line)
         return 0
     minor = take.amount(match["amount"].replace(",", ""), field, line)

@@ -128,7 +128,7 @@ def test_an_event_that_foots_comes_in_approved_on_what_was_billed_before(
     assert import_file(db, admin, event_file(contract, first)).created == 1
     second = event(
         procore_requisition_id=2, code="9349", invoice_number=None, billing_date="2021-04-30",
-        formatted_payment_due="$(90.00)", line_items=[event_line(3, 7, "Steel")],
+        formatted_payment_due="($90.00)", line_items=[event_line(3, 7, "Steel")],
     )  # fmt: skip
     second["line_items"][0] |= {
         "amount": "-100.00",
@@ -319,7 +319,9 @@ def test_the_rows_of_an_invoice_stand_together(db: Database, admin: Actor, ready
         ("$1,087.80", 108780),
         ("-$20.00", -2000),
         ("($20.00)", -2000),
-        ("$(20.00)", -2000),
+        ("-$1,087.80", -108780),
+        ("($1,087.80)", -108780),
+        ("-20.00", -2000),
         ("€5", 500),
         ("USD 7.5", 750),
     ],
@@ -330,7 +332,23 @@ def test_formatted_amounts(text: str, minor: int) -> None:
     assert not take.problems
 
 
-@pytest.mark.parametrize("text", ["1.087,80 €", "$1,0", "(5", "5)", "$", "five", "1,23,456"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("1.087,80 €", "$1,0", "(5", "5)", "$", "five", "1,23,456"),
+        *(
+            "--5.00",
+            "-$-20.00",
+            "$-20.00",
+            "-($20.00)",
+            "(-$20.00)",
+            "$(20.00)",
+            "($-20.00)",
+            "$$20.00",
+            "+$20.00",
+        ),
+    ],
+)
 def test_what_is_no_formatted_amount(text: str) -> None:
     take = Taker("USD", lambda field, _: field)
     _formatted(text, take, "x", None)
