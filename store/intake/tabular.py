@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from store.domain.text import safe
-from store.intake import textfile
+from store.intake import sheet_faults, textfile
 from store.intake.report import damaged
 
 # What an XLSX may unpack to: beyond it the sheet would not fit into memory, and a bomb looks the same.
@@ -91,10 +91,15 @@ def _xlsx(path: Path) -> Iterator[tuple[int, list[str]]]:
         with zipfile.ZipFile(path) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > _UNPACKED:
                 raise damaged(path.name, "it is too large", "Save it as CSV")
+            sheet_faults.check(archive)
         sheet = python_calamine.CalamineWorkbook.from_path(path).get_sheet_by_index(0)
         rows = sheet.iter_rows()
     except OSError as error:
         raise damaged(path.name, error.strerror or str(error)) from error
+    except sheet_faults.Fault as fault:
+        raise damaged(
+            path.name, str(fault), "Correct it, or let the spreadsheet calculate it, and save it again"
+        ) from None
     except (
         zipfile.BadZipFile,
         python_calamine.CalamineError,
@@ -102,18 +107,25 @@ def _xlsx(path: Path) -> Iterator[tuple[int, list[str]]]:
         IndexError,
     ) as error:
         raise damaged(path.name, f"it is not an XLSX file: {error}") from error
+    first = (sheet.start or (0, 0))[1] + 1
     for number, cells in enumerate(rows, 1):
-        yield number, [_cell(path.name, number, cell) for cell in cells]
+        yield number, [_cell(path.name, number, column, cell) for column, cell in enumerate(cells, first)]
 
 
-def _cell(file: str, row: int, value: object) -> str:
+def _cell(file: str, row: int, column: int, value: object) -> str:
     """The cell as its exact text. A spreadsheet's number is a float: its shortest form is what was typed."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, int | float) and not abs(value) < 2**53:
+        raise damaged(
+            file,
+            f"row {row}, column {sheet_faults.letters(column)} holds a number too large for a spreadsheet to keep exactly",
+            "Format it as text and type it again",
+        )
     if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else f"{Decimal(repr(value)):f}"
+        return str(int(value)) if value.is_integer() else f"{Decimal(repr(value)):f}"
     if isinstance(value, int):
         return str(value)
     if isinstance(value, datetime) and value.time() == time():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import zipfile
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -213,9 +215,85 @@ def test_xlsx_cells_become_their_exact_text(tmp_path: Path) -> None:
         (4, {"a": "0.0000001", "b": "1000000000000000", "c": "", "d": "3", "e": "", "f": ""}),
     ]
     # What a formula left behind is no amount.
-    assert tabular._cell("f", 1, 0.1 + 0.2) == "0.30000000000000004"
+    assert tabular._cell("f", 1, 1, 0.1 + 0.2) == "0.30000000000000004"
     with pytest.raises(BadInput, match="too many decimals"):
-        amount(tabular._cell("f", 1, 0.1 + 0.2), "USD")
+        amount(tabular._cell("f", 1, 1, 0.1 + 0.2), "USD")
+
+
+def written(path: Path, *cells: str) -> Path:
+    """A sheet of a header and a row whose cells are given as XML."""
+    sheet(path, [["a", "b", "c"], [7.0, 7.0, 7.0]])
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    name = "xl/worksheets/sheet1.xml"
+    row = "".join(cells).encode()
+    whole = re.sub(rb'(<row r="2"[^>]*>).*(</row>)', lambda m: m[1] + row + m[2], parts[name])
+    assert row in whole
+    with zipfile.ZipFile(path, "w") as archive:
+        for part, data in (parts | {name: whole}).items():
+            archive.writestr(part, data)
+    return path
+
+
+FINE = '<c r="A2"><v>1</v></c>'
+
+
+@pytest.mark.parametrize(
+    ("cell", "reason"),
+    [
+        ('<c r="B2" t="e"><f>1/0</f><v>#DIV/0!</v></c>', "row 2, column B holds the error #DIV/0!"),
+        ('<c r="AB2" t="e"><v>#N/A</v></c>', "row 2, column AB holds the error #N/A"),
+        ('<c r="B2"><f>A1+1</f></c>', "row 2, column B holds a formula without its calculated value"),
+        ("<c><f>A1+1</f><v></v></c>", "row 2, column B holds a formula without its calculated value"),
+        ('<c r="B2" t="str"><f>A1</f></c>', "row 2, column B holds a formula without its calculated value"),
+        ('<c r="B2"><v>9007199254740992</v></c>', "row 2, column B holds a number too large"),
+        ('<c r="B2"><f>A2</f><v>-1E300</v></c>', "row 2, column B holds a number too large"),
+    ],
+)
+def test_a_cell_without_an_exact_value_is_refused_by_row_and_column(
+    tmp_path: Path, cell: str, reason: str
+) -> None:
+    path = written(tmp_path / "t.xlsx", FINE, cell)
+    with pytest.raises(BadFile) as caught:
+        table(path)
+    assert reason in str(caught.value)
+
+
+def test_calculated_formulas_count_as_what_they_show(tmp_path: Path) -> None:
+    path = written(
+        tmp_path / "t.xlsx", FINE, '<c r="B2"><f>A2+1</f><v>2</v></c><c r="C2" t="str"><f>""</f><v></v></c>'
+    )
+    assert table(path) == [(2, {"a": "1", "b": "2", "c": ""})]
+
+
+def test_a_sheet_that_declares_entities_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.xlsx", FINE)
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    name = "xl/worksheets/sheet1.xml"
+    parts[name] = parts[name].replace(b"<worksheet", b'<!DOCTYPE x [<!ENTITY e "1">]><worksheet', 1)
+    with zipfile.ZipFile(path, "w") as archive:
+        for part, data in parts.items():
+            archive.writestr(part, data)
+    with pytest.raises(BadFile, match="document type"):
+        table(path)
+
+
+def test_a_sheet_whose_bytes_are_damaged_or_encrypted_is_refused(tmp_path: Path) -> None:
+    whole = sheet(tmp_path / "t.xlsx", [["a"], *([n] for n in range(500))]).read_bytes()
+    with zipfile.ZipFile(tmp_path / "t.xlsx") as archive:
+        entry = archive.getinfo("xl/worksheets/sheet1.xml")
+    begin = entry.header_offset + 30 + len(entry.filename)
+    packed, central = bytearray(whole), whole.rindex(b"PK\x01\x02", 0, whole.rindex(entry.filename.encode()))
+    packed[begin : begin + 8] = b"\xff" * 8
+    locked = bytearray(whole)
+    locked[entry.header_offset + 6] |= 1
+    locked[central + 8] |= 1
+    for n, content in enumerate((packed, locked)):
+        path = tmp_path / f"{n}.xlsx"
+        path.write_bytes(content)
+        with pytest.raises(BadFile, match="not an XLSX file"):
+            table(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"name\nx\n", b"PK\x03\x04 not really"])
