@@ -24,6 +24,8 @@ FOOT_LINES = 3
 OUTCOME_ROOM = 84
 # A name is the number with its commitment.
 NAME_ROOM = 60
+# A sentence about other invoices that stands alone.
+NOTE_ROOM = 104
 COMMITMENTS = "Commitments"
 
 
@@ -183,7 +185,9 @@ def outcome(decision: Decision) -> str:
         found.append(f"Skipped, changed by others: {shown}")
     if decision.notes:
         more = f" and {len(decision.notes) - 1:,} more" if len(decision.notes) > 1 else ""
-        found.append(_short(decision.notes[0], max(room, 68)) + more)
+        # Only a rejection has notes, and it says little of what it did.
+        notes_room = 68 if found else NOTE_ROOM - len(more)
+        found.append(_short(decision.notes[0], notes_room) + more)
     return "".join(f" {text}" if text.endswith("~") else f" {text}." for text in found)
 
 

@@ -53,8 +53,11 @@ def report(batch: Progress, width: int, held: int, lines: int) -> list[Line]:
 
 
 def _name(batch: Progress) -> str:
-    operator = cut(batch.operator, 16).rstrip()
-    return f"-- BATCH {batch.id} started {moment(batch.created_at)[-5:]} by {operator} "
+    return f"-- BATCH {batch.id} started {moment(batch.created_at)[-5:]} by {_operator(batch)} "
+
+
+def _operator(batch: Progress) -> str:
+    return cut(batch.operator, 16).rstrip()
 
 
 def _title(batch: Progress, width: int, held: int) -> Line:
@@ -67,7 +70,9 @@ def _folded(batch: Progress, width: int) -> Line:
     """Title and progress on one line, without the bar; the title gives way to the numbers."""
     counts = (Part(f" {_ended(batch)}"), *_counts(batch))
     room = width - sum(len(part.text) for part in counts)
-    title = fitting(room, _name(batch).rstrip(), f"-- BATCH {batch.id}", "")
+    title = fitting(
+        room, _name(batch).rstrip(), f"-- BATCH {batch.id} by {_operator(batch)}", f"-- BATCH {batch.id}", ""
+    )
     room -= cell_len(title)
     return (Part(title, BOLD), *counts, Part(fitting(room, *_eta(batch), "")))
 
@@ -112,7 +117,7 @@ def _eta(batch: Progress) -> Sequence[str]:
 
 
 def _failure(failure: Failure, width: int) -> list[Line]:
-    who = f"  {cut(failure.number, 16).rstrip()}  {cut(failure.vendor, 20).rstrip()}  "
+    who = f"  {cut(failure.number, 16).rstrip()}  {cut(failure.vendor, max(13, width // 6)).rstrip()}  "
     room = max(10, width - cell_len(who) - len("FAIL  "))
     cause = one_line(failure.cause)
     return [
