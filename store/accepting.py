@@ -49,7 +49,7 @@ def plan_export(
     actor = directory.refresh(db, actor)
     actor.require_approver()
     company = directory.company(db)
-    ids, changed = selected(db, selection, company)
+    ids, changed = selected(db, selection)
     first = invoices.rows(db, ids[:1])
     action = Action.RETRY if first and first[0].erp_status is ErpStatus.FAILED else Action.ACCEPT
     going, stays = plan(
@@ -119,7 +119,7 @@ def _export(
 ) -> Decision:
     actor = directory.refresh(db, actor)
     actor.require_approver()
-    ids, changed = selected(db, selection, terms.company)
+    ids, changed = selected(db, selection)
     going, stays = plan(db, actor, ids, terms)
     done = tuple(g.candidate.id for g in going)
     settle(done, stays, changed, "exported")

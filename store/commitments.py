@@ -204,7 +204,7 @@ def set_status(db: Database, actor: Actor, selection: Selection, status: Status)
     with db.transaction():
         actor = directory.refresh(db, actor)
         actor.require_sender()
-        ids, changed = selected(db, selection, directory.company(db))
+        ids, changed = selected(db, selection)
         going: list[Candidate] = []
         stays: list[Stay] = []
         for chunk in candidates.load(db, ids):

@@ -9,7 +9,6 @@ from decimal import Decimal
 from store import candidates, invoices
 from store.candidates import Candidate
 from store.db import Database
-from store.directory import Company
 from store.domain.errors import Disallowed, NothingMatched
 from store.domain.selection import Marked, Selection, Totals
 from store.domain.status import Action, check
@@ -41,9 +40,9 @@ class Expectation:
     net: Decimal | None = None
 
 
-def selected(db: Database, selection: Selection, company: Company) -> tuple[list[int], tuple[str, ...]]:
+def selected(db: Database, selection: Selection) -> tuple[list[int], tuple[str, ...]]:
     """The ids of a selection and the names of the marked ones that others changed since they were seen."""
-    ids, changed = select_ids(db, selection, company.currency)
+    ids, changed = select_ids(db, selection)
     names = tuple(one_line(row.number) for row in invoices.rows(db, changed))
     if isinstance(selection, Marked) and not selection.versions:
         raise NothingMatched("Nothing is marked", fix="Space marks one invoice, a marks all that match")

@@ -163,7 +163,7 @@ def _text(db: Database, term: Term) -> Expression:
             return _contains(db, Invoice.error_code, text) | _contains(db, Invoice.error_cause, text)
 
 
-def select_ids(db: Database, selection: Selection, _currency: str = "") -> tuple[list[int], list[int]]:
+def select_ids(db: Database, selection: Selection) -> tuple[list[int], list[int]]:
     """The ids a selection stands for, and those of the marked ones that others changed since they were seen.
 
     Call it in the deciding transaction. Raises Changed when a filter's digest is not the one that was shown.
@@ -180,7 +180,7 @@ def select_ids(db: Database, selection: Selection, _currency: str = "") -> tuple
     return [row[0] for row in rows], []
 
 
-def matched(db: Database, selection: Matching, _currency: str = "") -> list[tuple[int, int]]:
+def matched(db: Database, selection: Matching) -> list[tuple[int, int]]:
     """The (id, version) pairs of a filter, by id, exceptions left out."""
     query = joined(Invoice.id, Invoice.version).where(in_view(selection.view))
     condition = matching(db, selection.query)

@@ -55,7 +55,7 @@ def reject(
         actor = directory.refresh(db, actor)
         actor.require_approver()
         company = directory.company(db)
-        ids, changed = selected(db, selection, company)
+        ids, changed = selected(db, selection)
         going, stays = allowed(db, ids, Action.REJECT)
         queued = [c.id for c in going if c.erp_status is ErpStatus.QUEUED]
         recalled = outbox.cancel(db, queued)
@@ -113,7 +113,7 @@ def recall(db: Database, actor: Actor, selection: Selection) -> Decision:
     with db.transaction():
         actor = directory.refresh(db, actor)
         actor.require_approver()
-        ids, changed = selected(db, selection, directory.company(db))
+        ids, changed = selected(db, selection)
         going, stays = allowed(db, ids, Action.RECALL)
         recalled = outbox.cancel(db, [c.id for c in going])
         going, begun = _split_begun(going, {c.id for c in going} - recalled, Action.RECALL)
@@ -157,7 +157,7 @@ def set_export_values(
     with db.transaction():
         actor = directory.refresh(db, actor)
         actor.require_approver()
-        ids, changed = selected(db, selection, directory.company(db))
+        ids, changed = selected(db, selection)
         check_values(len(ids), description, erp_number)
         going, stays = [], []
         for chunk in candidates.load(db, ids):
@@ -211,7 +211,7 @@ def send(db: Database, actor: Actor, selection: Selection) -> Decision:
     with db.transaction():
         actor = directory.refresh(db, actor)
         actor.require_sender()
-        ids, changed = selected(db, selection, directory.company(db))
+        ids, changed = selected(db, selection)
         movable, stays = allowed(db, ids, Action.SEND)
         going = []
         for c in movable:
@@ -234,7 +234,7 @@ def retrieve(db: Database, actor: Actor, selection: Selection) -> Decision:
     with db.transaction():
         actor = directory.refresh(db, actor)
         actor.require_sender()
-        ids, changed = selected(db, selection, directory.company(db))
+        ids, changed = selected(db, selection)
         going, stays = allowed(db, ids, Action.RETRIEVE)
         settle([c.id for c in going], stays, changed, "retrieved")
         _return(db, going, Action.RETRIEVE, {c.id: "" for c in going})
@@ -290,6 +290,7 @@ def _notice(c: Candidate, reason: str) -> notices.Rejection:
         reason=reason,
         creator_name=c.creator_name,
         creator_email=c.creator_email,
+        creator_login=c.creator_login,
         sender_name=c.sender_name,
         sender_email=c.sender_email,
     )

@@ -197,11 +197,11 @@ def test_marked_ones_that_others_changed_are_skipped_and_named(db: Database, app
 
 def test_a_filter_that_shows_something_else_now_is_refused(db: Database, approver: Actor) -> None:
     make(db, "1")
-    seen = digest(matched(db, Matching(View.READY), "USD"))
+    seen = digest(matched(db, Matching(View.READY)))
     make(db, "2", application=2)
     with pytest.raises(Changed):
         review.accept(db, approver, Matching(View.READY, digest=seen), PROFILE)
-    now = digest(matched(db, Matching(View.READY), "USD"))
+    now = digest(matched(db, Matching(View.READY)))
     assert len(review.accept(db, approver, Matching(View.READY, digest=now), PROFILE).done) == 2
 
 
@@ -627,3 +627,13 @@ def test_a_character_that_no_database_stores_is_named(db: Database, approver: Ac
         review.accept(db, approver, mark(db, number), PROFILE, description="a\x00")
     with pytest.raises(BadInput, match="no database stores"):
         review.reject(db, approver, mark(db, number), "a\x00")
+
+
+def test_the_directory_knows_the_creator_where_the_file_gave_a_login_alone(
+    db: Database, approver: Actor, sender: Actor
+) -> None:
+    number = make(db, erp_status="not_sent", creator="mgarcia")
+    review.send(db, sender, mark(db, number))
+    review.reject(db, approver, mark(db, number), "x")
+    [notice] = notices.of_invoice(db, number)
+    assert (notice.address, notice.state) == ("mgarcia@acme.example", "waiting")

@@ -93,7 +93,7 @@ def selection(books: Books, chosen: Chosen, view: View | ProjectView) -> Selecti
         words = _words(chosen.words)
         return Marked(dict(invoices.find(books.db, words)))
     wanted = Matching(view, chosen.where or "")
-    rows = query.matched(books.db, wanted, books.company.currency)
+    rows = query.matched(books.db, wanted)
     if not rows:
         raise NothingMatched(
             "No invoice matches", why=f"in the view {view.value}", fix="payapp list shows what there is"
