@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from textual.app import ComposeResult
 from textual.timer import Timer
 
-from store import batches, invoices, review
+from store import batches, invoices, recalling, review
 from store.batches import Progress
 from store.domain.errors import Disallowed
 from store.domain.money import show
@@ -18,7 +18,6 @@ from store.domain.status import VIEW_STATES, VIEW_TITLES, View
 from store.domain.text import one_line
 from store.invoices import Row
 from tui.keymap import Place, bindings
-from tui.screens import recalling
 from tui.screens.ask import AskScreen
 from tui.screens.confirm import ConfirmExport, ExportChoice
 from tui.screens.deciding import Press
