@@ -10,7 +10,7 @@ demo: $(VENV)/run.stamp ## make a made-up company and open the desk on it
 	@$(BIN)/payapp demo
 
 test: check ## every check and every test
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 4 # four, though there are two cores: the tests mostly wait for processes and screens
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check --quiet
