@@ -9,8 +9,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 demo: $(VENV)/run.stamp ## make a made-up company and open the desk on it
 	@$(BIN)/payapp demo
 
+# Four processes, on two cores as well: the tests mostly wait for processes and screens.
 test: check ## every check and every test
-	$(BIN)/python -m pytest -n 4 # four, though there are two cores: the tests mostly wait for processes and screens
+	$(BIN)/python -m pytest -n 4
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check --quiet

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -135,9 +136,10 @@ def demo(folder: Path, rows: int, empty: bool, mail: str | None, no_open: bool) 
         return
     if not sys.stdin.isatty() or not sys.stdout.isatty():
         click.echo("The desk needs a terminal. In one, type:")
-        click.echo(f"  payapp --config {path} --as {APPROVER}")
+        program = "payapp" if shutil.which("payapp") else sys.argv[0]
+        click.echo(f"  {program} --config {path} --as {APPROVER}")
         click.echo("Here you can type:")
-        click.echo(f"  payapp --config {path} --as {APPROVER} list")
+        click.echo(f"  {program} --config {path} --as {APPROVER} list")
         return
     from tui.commands.desk import open_desk
 
