@@ -37,6 +37,10 @@ def accept(db: Database, number: int) -> Any:
     return review.accept(db, directory.actor(db, "jlopez"), marked(db, number), PROFILE)
 
 
+def retry(db: Database, number: int) -> Any:
+    return review.retry(db, directory.actor(db, "jlopez"), marked(db, number), PROFILE)
+
+
 def reject(db: Database, number: int) -> Any:
     return review.reject(db, directory.actor(db, "jlopez"), marked(db, number), "wrong")
 
@@ -148,6 +152,14 @@ def test_one_decision_stands_in_erp_integrations(
         .fetchone()[0]
     )
     assert is_open == (state(desks[0], number) == "queued")
+
+
+@pytest.mark.parametrize(("first", "second"), permutations([retry, reject, values], 2))
+def test_one_decision_stands_over_a_failed_invoice(
+    desks: tuple[Database, Database], first: Decide, second: Decide
+) -> None:
+    number = make(desks[0], erp_status="failed_to_export")
+    assert isinstance(collide(desks, first, second, number), Changed)
 
 
 @pytest.mark.parametrize(("first", "second"), [*permutations([send, edit, status], 2), (edit, edit)])

@@ -480,7 +480,7 @@ def test_partial_takes_exactly_the_good_records(db: Database, admin: Actor, read
     def spoilt(body: list[dict[str, Any]]) -> None:
         body[0]["status"] = "nonsense"
         body[5]["commitment_id"] = None
-        body.append(7)  # type: ignore[arg-type]
+        body.append(7)  # type: ignore[arg-type] # what no file of records should hold
 
     result = import_file(db, admin, invoices(ready, spoilt), partial=True)
     assert (result.created, result.updated) == (6, 0)

@@ -71,7 +71,7 @@ async def test_what_is_set_is_set_on_the_invoice_that_was_under_the_cursor(
     async with start() as hand:
         await hand.burst("D", "j", "j")
         await hand.dialog(ExportValuesScreen)
-        hand.app.screen.query_one("#text").value = "Draw 5"  # type: ignore[attr-defined]
+        hand.app.screen.query_one("#text").value = "Draw 5"  # type: ignore[attr-defined] # an Input, by its id
         await hand.focus("#save")
         await hand.pilot.press("enter")
         await hand.says("1 changed")

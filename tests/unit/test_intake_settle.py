@@ -152,7 +152,7 @@ def test_one_cent_off_against_the_previous_application_is_found(
 
 def one(**changes: object) -> DraftLine:
     base = DraftLine("1", "contract_item", "c", "d", scheduled=100_000, material_new=None)
-    return replace(base, **changes)  # type: ignore[arg-type]
+    return replace(base, **changes)  # type: ignore[arg-type] # the changes are of several types
 
 
 def made(line: DraftLine, before: Position | None) -> tuple[int, int | None, list[tuple[str, str]]]:

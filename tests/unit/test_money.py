@@ -78,7 +78,7 @@ def test_a_currency_is_three_capital_letters(code: str) -> None:
 
 def test_floats_are_refused() -> None:
     with pytest.raises(BadInput):
-        to_minor(1.5, "USD")  # type: ignore[arg-type]
+        to_minor(1.5, "USD")  # type: ignore[arg-type] # what its type forbids is the test
 
 
 def test_a_currency_without_decimals_takes_none() -> None:
