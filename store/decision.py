@@ -14,7 +14,7 @@ from store.domain.selection import Marked, Selection, Totals
 from store.domain.status import Action, check
 from store.domain.text import one_line
 from store.planning import Stay, stay
-from store.query import select_ids
+from store.selecting import select_ids
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ Rows are frozen values; amounts are minor units of the row's currency, moments m
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,11 +15,10 @@ from peewee import fn
 from store.db import Database
 from store.domain.actor import Actor
 from store.domain.errors import BadInput, NothingMatched
-from store.domain.selection import Selection, Totals
 from store.domain.status import VIEW_STATES, ErpStatus, ProjectView, View
 from store.domain.text import safe, storable
 from store.models import Commitment, Invoice, Project, Vendor
-from store.query import in_view, joined, matching, row_id, select_ids
+from store.query import in_view, joined, row_id
 
 
 class SortBy(StrEnum):
@@ -36,22 +34,12 @@ class SortBy(StrEnum):
     STATUS = "status"
 
 
-# Behind every order stand commitment, application and id, so that equal rows keep their places.
-_ORDERS: dict[SortBy, Any] = {
-    SortBy.VENDOR: Vendor.name,
-    SortBy.NUMBER: Invoice.number,
-    SortBy.JOB: Project.number,
-    SortBy.PERIOD: Invoice.period_end,
-    SortBy.GROSS: Invoice.gross,
-    SortBy.RETAINAGE: Invoice.retainage,
-    SortBy.NET: Invoice.net,
-    SortBy.STATUS: Invoice.erp_status,
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One invoice as a list shows it. ``flags`` are letters: S own, C changed since rejection, O overbilled."""
+    """One invoice as a list shows it.
+
+    ``flags`` are letters: D duplicate, H hold, O overbilled, C changed since its rejection, S own, L over the limit.
+    """
 
     id: int
     version: int
@@ -77,14 +65,6 @@ class Row:
     flags: str
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """The order of a view: ids and, beside each, the version that was seen."""
-
-    ids: array[int]
-    versions: array[int]
-
-
 def counts(db: Database) -> dict[View, int]:
     """How many invoices each view of ERP Integrations has."""
     found = dict(
@@ -98,30 +78,6 @@ def project_counts(db: Database) -> dict[ProjectView, int]:
     return {
         view: db.rows(Invoice.select(fn.COUNT(Invoice.id)).where(in_view(view)))[0][0] for view in ProjectView
     }
-
-
-def listing(
-    db: Database,
-    view: View | ProjectView,
-    query: str = "",
-    sort: SortBy = SortBy.VENDOR,
-    *,
-    descending: bool = False,
-) -> Listing:
-    """The ids of a view that match, in their order. Raises BadFilter for a query that cannot be read."""
-    select = joined(Invoice.id, Invoice.version).where(in_view(view))
-    condition = matching(db, query)
-    if condition is not None:
-        select = select.where(condition)
-    first = _ORDERS[sort]
-    select = select.order_by(
-        first.desc() if descending else first.asc(), Commitment.number, Invoice.application, Invoice.id
-    )
-    ids, versions = array("q"), array("q")
-    for number, version in db.rows(select):
-        ids.append(number)
-        versions.append(version)
-    return Listing(ids, versions)
 
 
 def rows(db: Database, ids: Sequence[int], me: Actor | None = None) -> list[Row]:
@@ -138,14 +94,15 @@ _COLUMNS = (
     Invoice.id, Invoice.version, Invoice.number, Invoice.erp_number, Vendor.name, Project.number, Commitment.number,
     Invoice.application, Invoice.period_end, Invoice.currency, Invoice.gross, Invoice.retainage, Invoice.net,
     Invoice.status, Invoice.erp_status, Invoice.outcome, Invoice.outcome_reason, Invoice.error_code,
-    Invoice.error_cause, Invoice.error_fix, Invoice.origin_id, Invoice.overbilled, Invoice.changed_since,
-    Invoice.creator_login, Invoice.creator_email, Invoice.sender,
+    Invoice.error_cause, Invoice.error_fix, Invoice.origin_id, Invoice.duplicate, Invoice.held, Invoice.overbilled,
+    Invoice.changed_since, Invoice.creator_login, Invoice.creator_email, Invoice.sender,
 )  # fmt: skip
 
 
 def _row(row: tuple[Any, ...], me: Actor | None) -> Row:
-    overbilled, changed, login, email, sender = row[21:26]
+    marks, (login, email, sender) = row[21:25], row[25:28]
     own = me is not None and is_own(me, login, email, sender)
+    over = me is not None and me.limit_invoice is not None and abs(row[10]) > me.limit_invoice
     return Row(
         id=row[0],
         version=row[1],
@@ -168,7 +125,7 @@ def _row(row: tuple[Any, ...], me: Actor | None) -> Row:
         error_cause=row[18],
         error_fix=row[19],
         origin_id=row[20] or "",
-        flags="S" * own + "C" * bool(changed) + "O" * bool(overbilled),
+        flags="".join(flag for flag, there in zip("DHOCSL", (*marks, own, over), strict=True) if there),
     )
 
 
@@ -213,24 +170,3 @@ def _only(word: str, hits: Sequence[tuple[Any, ...]]) -> tuple[int, int]:
         several = ", ".join(f"#{hit[0]} ({safe(hit[2])})" for hit in hits[:5])
         raise BadInput(f"{safe(word)} is the number of {len(hits)} invoices: {several}", fix="Use the #id")
     return hits[0][0], hits[0][1]
-
-
-def totals(db: Database, selection: Selection) -> list[Totals]:
-    """Control totals of a selection, one per currency, never added across; empty when nothing is selected."""
-    ids, _ = select_ids(db, selection)
-    return totals_of(db, ids)
-
-
-def totals_of(db: Database, ids: Sequence[int]) -> list[Totals]:
-    """Control totals of these invoices, one per currency in the order of the codes."""
-    sums: dict[str, list[int]] = {}
-    for first in range(0, len(ids), 500):
-        chunk = list(ids[first : first + 500])
-        query = Invoice.select(
-            Invoice.currency, fn.COUNT(Invoice.id), fn.SUM(Invoice.gross), fn.SUM(Invoice.retainage),
-            fn.SUM(Invoice.net), fn.SUM(Invoice.number_hash),
-        ).where(Invoice.id << chunk).group_by(Invoice.currency)  # fmt: skip
-        for currency, *values in db.rows(query):
-            old = sums.get(currency, [0] * 5)
-            sums[currency] = [a + int(b) for a, b in zip(old, values, strict=True)]
-    return [Totals(currency, *sums[currency]) for currency in sorted(sums)]

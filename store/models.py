@@ -28,6 +28,7 @@ class Company(Model):
     demo = BooleanField(default=False)
     hold_ms = BigIntegerField(default=10000)
     confirm_count = IntegerField(default=500)
+    confirm_net = BigIntegerField(null=True)
     epoch = IntegerField(default=1)
 
     class Meta:
@@ -47,6 +48,7 @@ class User(Model):
     can_push = BooleanField(default=False)
     active = BooleanField(default=True)
     limit_invoice = BigIntegerField(null=True)
+    welcomed_at = BigIntegerField(null=True)
 
     class Meta:
         table_name = "users"
@@ -118,6 +120,7 @@ class Commitment(Model):
     retainage_bp = IntegerField(default=0)
     erp_ref = TextField(default="")
     opening_application = IntegerField(default=0)
+    place = BigIntegerField(default=0)
 
     class Meta:
         table_name = "commitments"
@@ -193,6 +196,9 @@ class Invoice(Model):
     overbilled = BooleanField(default=False)
     final = BooleanField(default=False)
     changed_since = BooleanField(default=False)
+    duplicate = BooleanField(default=False)
+    held = BooleanField(default=False)
+    place = BigIntegerField(default=0)
     version = IntegerField(default=1)
     revision = IntegerField(default=0)
     creator_login = TextField(default="")
@@ -251,6 +257,36 @@ class Attachment(Model):
 
     class Meta:
         table_name = "attachments"
+
+
+class Hold(Model):
+    """Holds on invoices, placed and released by approvers; one open one an invoice."""
+
+    id = BigAutoField()
+    invoice = ForeignKeyField(Invoice, backref="+")
+    reason = TextField()
+    placed_by = ForeignKeyField(User, backref="+", column_name="placed_by")
+    placed_at = BigIntegerField()
+    released_by = ForeignKeyField(User, backref="+", column_name="released_by", null=True)
+    released_at = BigIntegerField(null=True)
+
+    class Meta:
+        table_name = "holds"
+
+
+class SavedView(Model):
+    """A user's own views: a filter and an order under a name."""
+
+    id = BigAutoField()
+    user = ForeignKeyField(User, backref="+")
+    name = TextField()
+    view = TextField()
+    query = TextField()
+    sort = TextField()
+    descending = BooleanField(default=False)
+
+    class Meta:
+        table_name = "saved_views"
 
 
 class ExportJob(Model):
@@ -440,6 +476,8 @@ TABLES: tuple[type[Model], ...] = (
     Invoice,
     InvoiceLine,
     Attachment,
+    Hold,
+    SavedView,
     ExportJob,
     Parcel,
     ExportAttempt,

@@ -176,7 +176,7 @@ def interrupted(*_args: object) -> None:
 def test_an_interrupt_exits_130_and_claims_nothing(
     company: Database, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("store.invoices.listing", interrupted)
+    monkeypatch.setattr("store.listing.every_id", interrupted)
     code, _, err = told("--as", "jlopez", "list")
     assert (code, err.strip()) == (130, "payapp: interrupted.")
 

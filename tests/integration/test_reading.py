@@ -12,12 +12,13 @@ from store import invoices
 from store.db import Database
 from store.domain.errors import BadInput, NothingMatched
 from store.domain.status import View
+from store.listing import Order, every_id
 
 
 def found(db: Database, query: str) -> set[str]:
     """The numbers of the ready invoices that match."""
-    listing = invoices.listing(db, View.READY, query)
-    return {row.number for row in invoices.rows(db, listing.ids)}
+    ids = every_id(db, Order(View.READY, query))
+    return {row.number for row in invoices.rows(db, ids)}
 
 
 def priced(db: Database, number: str, currency: str, gross: int) -> None:

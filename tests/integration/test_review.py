@@ -26,10 +26,11 @@ from store.domain.errors import (
     TotalsDiffer,
 )
 from store.domain.outcome import Booked, Period, Refused
-from store.domain.selection import Marked, Matching
+from store.domain.selection import Marked, every
 from store.domain.status import ProjectView, Status, View
 from store.job import Job
-from store.query import digest, matched
+from store.listing import Order, every_id
+from store.selecting import digest, matched
 
 PROFILE = profiles.load("sandbox")
 
@@ -106,7 +107,7 @@ def test_an_empty_selection_is_refused(db: Database, approver: Actor) -> None:
     with pytest.raises(NothingMatched, match="Nothing is marked"):
         review.accept(db, approver, Marked({}), PROFILE)
     with pytest.raises(NothingMatched, match="Nothing matches"):
-        review.accept(db, approver, Matching(View.READY), PROFILE)
+        review.accept(db, approver, every(View.READY), PROFILE)
 
 
 @pytest.mark.parametrize("reason", ["", "   ", "\n\t"])
@@ -197,12 +198,12 @@ def test_marked_ones_that_others_changed_are_skipped_and_named(db: Database, app
 
 def test_a_filter_that_shows_something_else_now_is_refused(db: Database, approver: Actor) -> None:
     make(db, "1")
-    seen = digest(matched(db, Matching(View.READY)))
+    seen = digest(matched(db, every(View.READY)))
     make(db, "2", application=2)
     with pytest.raises(Changed):
-        review.accept(db, approver, Matching(View.READY, digest=seen), PROFILE)
-    now = digest(matched(db, Matching(View.READY)))
-    assert len(review.accept(db, approver, Matching(View.READY, digest=now), PROFILE).done) == 2
+        review.accept(db, approver, every(View.READY, digest=seen), PROFILE)
+    now = digest(matched(db, every(View.READY)))
+    assert len(review.accept(db, approver, every(View.READY, digest=now), PROFILE).done) == 2
 
 
 def test_expected_control_totals_that_differ_change_nothing(db: Database, approver: Actor) -> None:
@@ -264,7 +265,7 @@ def test_reject_returns_the_invoice_and_notifies_creator_and_sender_once(
         "creator@acme.example",
         "mgarcia@acme.example",
     }
-    assert [row.id for row in invoices.rows(db, invoices.listing(db, ProjectView.RETURNED).ids)] == [number]
+    assert [row.id for row in invoices.rows(db, every_id(db, Order(ProjectView.RETURNED)))] == [number]
     assert review.recent_reasons(db, approver) == ["Retainage must be 10 %"]
 
 

@@ -204,9 +204,9 @@ def _invoices(db: Database, rows: int) -> None:
     """The invoices of the demo, most of them sent."""
     from store import demo as made_up
     from store import directory, review
-    from store.domain.selection import Matching
+    from store.domain.selection import every
     from store.domain.status import ProjectView
 
     maria = directory.actor(db, SENDER, "command line")
     made_up.seed(db, maria, rows=rows)
-    review.send(db, maria, Matching(ProjectView.NOT_SENT))
+    review.send(db, maria, every(ProjectView.NOT_SENT))

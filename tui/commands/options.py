@@ -80,8 +80,8 @@ def choosing(command: F) -> F:
 
 def selection(books: Books, chosen: Chosen, view: View | ProjectView) -> Selection:
     """The selection on the command line. Raises BadInput when it is none or two, NothingMatched when it is empty."""
-    from store import invoices, query
-    from store.domain.selection import Marked, Matching
+    from store import invoices, selecting
+    from store.domain.selection import Marked, every
 
     ways = bool(chosen.words) + (chosen.where is not None) + chosen.every
     if ways != 1:
@@ -92,13 +92,12 @@ def selection(books: Books, chosen: Chosen, view: View | ProjectView) -> Selecti
     if chosen.words:
         words = _words(chosen.words)
         return Marked(dict(invoices.find(books.db, words)))
-    wanted = Matching(view, chosen.where or "")
-    rows = query.matched(books.db, wanted)
+    rows = selecting.matched(books.db, every(view, chosen.where or ""))
     if not rows:
         raise NothingMatched(
             "No invoice matches", why=f"in the view {view.value}", fix="payapp list shows what there is"
         )
-    return Matching(view, chosen.where or "", digest=query.digest(rows))
+    return every(view, chosen.where or "", digest=selecting.digest(rows))
 
 
 def _words(words: Sequence[str]) -> list[str]:

@@ -55,18 +55,19 @@ def list_(
     payapp list --view failed
     payapp list --where 'job:24-101 net>10k' --csv > ready.csv
     """  # noqa: D301 - \b keeps click from wrapping the examples
-    from store import invoices
+    from store import invoices, selecting
     from store.domain.money import plain as plain_money
     from store.domain.status import View
+    from store.listing import Order, every_id
 
     with books_and_actor(ctx, login) as (books, me):
         if isinstance(view_of(view), View):
             me.require_reader()
         else:
             me.require_project_reader()
-        found = invoices.listing(books.db, view_of(view), where, invoices.SortBy(sort))
-        rows = invoices.rows(books.db, found.ids, me)
-        totals = invoices.totals_of(books.db, found.ids)
+        ids = every_id(books.db, Order(view_of(view), where, invoices.SortBy(sort), me=me))
+        rows = invoices.rows(books.db, ids, me)
+        totals = selecting.totals_of(books.db, ids)
     if as_json:
         print_json([_record(row) for row in rows])
     elif as_csv:

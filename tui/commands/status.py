@@ -87,10 +87,10 @@ def _standing(books: Books) -> Standing:
 
 
 def _count(db: Database, state: str) -> int:
-    from store import invoices
     from store.domain.status import View
+    from store.listing import Order, every_id
 
-    return len(invoices.listing(db, View.EXPORTING, f"status:{state}").ids)
+    return len(every_id(db, Order(View.EXPORTING, f"status:{state}")))
 
 
 def _mail_error(db: Database) -> str:

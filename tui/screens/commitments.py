@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from store import commitments, detail, invoices, review
+from store import commitments, detail, invoices, review, selecting
 from store.domain.errors import Disallowed
 from store.domain.selection import Marked
 from store.domain.status import PROJECT_VIEW_TITLES, SENDABLE, ErpStatus, Outcome, ProjectView, Status
@@ -88,7 +88,7 @@ class CommitmentsScreen(GestureScreen[ProjectView]):
         count = len(selection.versions)
         if count == 1:
             return True
-        totals = await self.desk.db.read(invoices.totals, selection)
+        totals = await self.desk.db.read(selecting.totals, selection)
         question = AskScreen(f"{word} {count:,} invoices?", nets(totals), word.lower())
         return await self.app.push_screen_wait(question)
 

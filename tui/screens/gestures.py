@@ -6,7 +6,6 @@ from functools import partial
 from typing import Generic
 
 from store import invoices
-from store.invoices import Listing
 from tui.keymap import sections
 from tui.screens.deciding import MARKING, DecidingScreen, Press
 from tui.screens.help import HelpScreen
@@ -16,6 +15,7 @@ from tui.widgets.bar import Bar
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.invoice_table import InvoiceTable
 from tui.widgets.marks import Marks
+from tui.widgets.row_cache import Listing
 
 
 class GestureScreen(DecidingScreen[V], Generic[V]):

@@ -12,13 +12,14 @@ from textual.containers import Horizontal
 from textual.timer import Timer
 from textual.widgets import Input
 
-from store import detail, invoices, notices
+from store import detail, invoices, notices, selecting
 from store.domain.errors import NothingMatched, PayappError
 from store.domain.filter import BadFilter
-from store.domain.selection import Marked, Totals
+from store.domain.selection import Marked, Totals, every
 from store.domain.status import ProjectView, View
 from store.domain.text import one_line
-from store.invoices import Listing, Row, SortBy
+from store.invoices import Row, SortBy
+from store.listing import Order, every_id
 from tui.keymap import Place, bindings
 from tui.screens.listing_text import filter_info, foot, header_line, marked_line, tabs_line, views_line
 from tui.screens.telling import TellingScreen
@@ -27,6 +28,7 @@ from tui.widgets.detail import DetailPane
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.invoice_table import InvoiceTable
 from tui.widgets.marks import Marks
+from tui.widgets.row_cache import Listing
 
 if TYPE_CHECKING:
     from tui.bootstrap import Desk
@@ -183,7 +185,9 @@ class ListingScreen(TellingScreen, Generic[V]):
         followed = frozenset(self._followed)
         counts = await self.count_views()
         mail = await db.read(notices.waiting)
-        listing = await db.read(invoices.listing, view, query, self.sort, descending=self.descending)
+        ids = await db.read(every_id, Order(view, query, self.sort, self.descending, me=self.desk.me))
+        versions = dict(await db.read(selecting.matched, every(view, query)))
+        listing = Listing(ids, array("q", [versions.get(i, 0) for i in ids]))
         lost = await self._lost(set(self.marks.versions).difference(listing.ids))
         seen = {row.id: row.version for row in await db.read(invoices.rows, sorted(followed), self.desk.me)}
         if (view, query) != (self.view, self.query_text):
@@ -316,7 +320,7 @@ class ListingScreen(TellingScreen, Generic[V]):
         return len(self.marks) - sum(map(self.marks.__contains__, self.table.listing.ids))
 
     async def _read_totals(self) -> None:
-        totals = await self.desk.db.count(invoices.totals, Marked(dict(self.marks.versions)))
+        totals = await self.desk.db.count(selecting.totals, Marked(dict(self.marks.versions)))
         self._hidden = self.hidden_marks()
         self._totals = totals
         self.show_foot()

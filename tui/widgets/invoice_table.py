@@ -19,12 +19,12 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from store.invoices import Listing, Row, SortBy
+from store.invoices import Row, SortBy
 from tui.keymap import Place, bindings
 from tui.widgets.columns import PREFIX, Column, MoneyWidths, fit, heading
 from tui.widgets.guarding import Guarded
 from tui.widgets.marks import Marks
-from tui.widgets.row_cache import RowCache
+from tui.widgets.row_cache import Listing, RowCache
 from tui.widgets.turns import Turns
 
 Provider = Callable[[Sequence[int]], Awaitable[Sequence[Row]]]

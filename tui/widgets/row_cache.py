@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from store.invoices import Listing, Row
+from store.invoices import Row
 from tui.widgets.columns import Column, body
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The order of a view: ids and, beside each, the version that was seen."""
+
+    ids: array[int]
+    versions: array[int]
+
 
 # Rows kept before those outside the window are forgotten.
 KEPT = 2000
