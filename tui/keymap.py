@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from textual.binding import Binding, BindingType
+from textual.keys import REPLACED_KEYS, key_to_character
 
 
 class Place(StrEnum):
@@ -111,17 +112,28 @@ KEYS: tuple[Key, ...] = (
 )  # fmt: skip
 
 _SHOWN = {
-    "space": "Space", "insert": "Ins", "question_mark": "?", "slash": "/", "backslash": "\\", "asterisk": "*",
-    "less_than_sign": "<", "greater_than_sign": ">", "left_square_bracket": "[", "right_square_bracket": "]",
-    "pagedown": "PgDn", "pageup": "PgUp", "enter": "Enter", "escape": "Esc", "tab": "Tab", "shift+tab": "Shift+Tab",
-    "down": "Down", "up": "Up", "home": "Home", "end": "End", "ctrl+r": "Ctrl+R", "ctrl+l": "Ctrl+L",
-    "ctrl+g": "Ctrl+G",
+    "space": "Space", "insert": "Ins", "delete": "Del", "pagedown": "PgDn", "pageup": "PgUp", "escape": "Esc",
 }  # fmt: skip
 
 
+def character(name: str) -> str:
+    """What the key, in Textual's name, writes; "" for one that writes nothing."""
+    found = key_to_character(REPLACED_KEYS.get(name, name)) or ""
+    return found if found.isprintable() else ""
+
+
+def is_printable(name: str) -> bool:
+    """Whether the key, in Textual's name, writes a character."""
+    return bool(character(name))
+
+
 def shown(key: str) -> str:
-    """A key as people write it: ``Space``, ``?``, ``F6``."""
-    return _SHOWN.get(key) or (key.upper() if key.startswith("f") and key[1:].isdigit() else key)
+    """A key as people write it: ``Space``, ``?``, ``F6``, ``Shift+Tab``."""
+    *modifiers, name = key.split("+")
+    word = _SHOWN.get(name) or character(name) or name.capitalize()
+    if modifiers and len(word) == 1:
+        word = word.upper()
+    return "+".join([*map(str.capitalize, modifiers), word])
 
 
 # Where a text box may have the focus while the place's keys are bound.
@@ -146,14 +158,6 @@ def bindings(*places: Place) -> list[BindingType]:
                 Binding(name, action, key.help, show=False, priority=True, id=f"{key.place}.{key.id}.{name}")
             )
     return found
-
-
-def is_printable(name: str) -> bool:
-    """Whether the key, in Textual's name, writes a character."""
-    return len(name) == 1 or name in {
-        "space", "question_mark", "slash", "backslash", "asterisk", "less_than_sign", "greater_than_sign",
-        "left_square_bracket", "right_square_bracket",
-    }  # fmt: skip
 
 
 def footer(width: int, *places: Place) -> str:

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 from textual.dom import DOMNode
 
-from tui.keymap import KEYS, Key, Place, footer, sections
+from tui.keymap import KEYS, Key, Place, footer, is_printable, sections, shown
 from tui.screens.commitments import CommitmentsScreen
 from tui.screens.invoices import InvoicesScreen
 from tui.widgets.detail import DetailPane
@@ -65,3 +65,23 @@ def test_the_footer_fits_and_always_has_help_and_quit() -> None:
 def test_help_has_every_key_of_its_places() -> None:
     rows = [row for _, keys in sections(Place.LIST, Place.INVOICES) for row in keys]
     assert len(rows) == sum(key.place in {Place.LIST, Place.INVOICES} for key in KEYS)
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [("plus", "+"), ("minus", "-"), ("colon", ":"), ("equals_sign", "="), ("slash", "/"), ("underscore", "_"),
+     ("at", "@"), ("full_stop", "."), ("reverse_solidus", "\\"), ("a", "a"), ("é", "é"), ("euro_sign", "€")],
+)  # fmt: skip
+def test_what_writes_a_character_is_known_by_its_name(name: str, written: str) -> None:
+    assert is_printable(name)
+    assert shown(name) == written
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [("tab", "Tab"), ("escape", "Esc"), ("backspace", "Backspace"), ("delete", "Del"), ("f6", "F6"),
+     ("ctrl+r", "Ctrl+R"), ("shift+tab", "Shift+Tab"), ("pagedown", "PgDn"), ("up", "Up")],
+)  # fmt: skip
+def test_what_writes_nothing_is_known_too(name: str, word: str) -> None:
+    assert not is_printable(name)
+    assert shown(name) == word
