@@ -37,6 +37,8 @@ class NoticeState(StrEnum):
 class Rejection:
     """One rejected invoice as its notice needs it; ``name`` is the invoice number, ``gross`` already formatted.
 
+    A query about an invoice needs the same: then ``reason`` is what is asked.
+
     Names and addresses of the people are "" where they are not known; ``creator_login`` is as the file had it, a
     login or a mail address, and the sender is a user of the Directory.
     """
@@ -99,20 +101,50 @@ def add_rejections(db: Database, by: Actor, company: str, rejections: Sequence[R
     One person, one mail. A creator of whom the file had no usable address is looked up in the Directory. Who has no
     usable address gets a notice in state undeliverable, for the screens.
     """
+    users = users_by_name(db)
+    _add(
+        db, by, "rejection",
+        [(r, _rejection_text(by, company, r), tuple(_people(r, users))) for r in rejections],
+    )  # fmt: skip
+
+
+def add_queries(db: Database, by: Actor, company: str, queries: Sequence[Rejection]) -> list[str]:
+    """One notice about each of these invoices to its sender, else to its creator, in the deciding transaction.
+
+    Returns the numbers of those whose notice is undeliverable: no usable address is known.
+    """
+    users = users_by_name(db)
+    asked = [(q, asked_of(q, users)) for q in queries]
+    _add(db, by, "query", [(q, _query_text(by, company, q), (who,)) for q, who in asked])
+    return [q.name for q, who in asked if not valid_address(who[2])]
+
+
+def asked_of(query: Rejection, users: Mapping[str, tuple[str, str]]) -> tuple[str, str, str]:
+    """Role, name and address of whom a query goes to: the sender, or the creator where nobody sent it or can be mailed."""
+    people = {role: (role, name, address) for role, name, address in _people(query, users)}
+    sender = ("sender", query.sender_name, query.sender_email.strip())
+    if valid_address(sender[2]) or (query.sender_name and not valid_address(people["creator"][2])):
+        return sender
+    return people["creator"]
+
+
+_Letter = tuple[Rejection, tuple[str, str], tuple[tuple[str, str, str], ...]]
+
+
+def _add(db: Database, by: Actor, kind: str, letters: Sequence[_Letter]) -> None:
+    """Notices about invoices: each with subject and body, to these people (role, name, address)."""
     now = db.now()
-    users = _users(db)
     reply_to = by.email if valid_address(by.email) else ""
     rows = []
-    for rejection in rejections:
-        subject, body = _rejection_text(by, company, rejection)
-        thread = f"<invoice-{rejection.invoice_uuid}@{_ID_DOMAIN}>"
-        for role, name, address in _people(rejection, users):
+    for about, (subject, body), people in letters:
+        thread = f"<invoice-{about.invoice_uuid}@{_ID_DOMAIN}>"
+        for role, name, address in people:
             known = valid_address(address)
             state = NoticeState.WAITING if known else NoticeState.UNDELIVERABLE
             why = f"{one_line(address)} is not a mail address" if address else "no mail address is known"
             rows.append((
-                "rejection",
-                rejection.invoice_id,
+                kind,
+                about.invoice_id,
                 role,
                 one_line(name),
                 address if known else "",
@@ -133,7 +165,7 @@ def add_rejections(db: Database, by: Actor, company: str, rejections: Sequence[R
     )
 
 
-def _users(db: Database) -> dict[str, tuple[str, str]]:
+def users_by_name(db: Database) -> dict[str, tuple[str, str]]:
     """Name and address of the Directory's users by login and by address, case aside; a login counts more."""
     found = db.execute("SELECT login, name, email FROM users ORDER BY active DESC, id").fetchall()
     users: dict[str, tuple[str, str]] = {}
@@ -164,21 +196,14 @@ def _rejection_text(by: Actor, company: str, rejection: Rejection) -> tuple[str,
     """Subject and body. Every value that people wrote passes the one door; only the reason keeps its lines."""
     name, vendor = one_line(rejection.name), one_line(rejection.vendor)
     subject = f"Invoice {name} of {vendor} was rejected for export"[:SUBJECT_AT_MOST]
-    reason = "\n".join(
-        textwrap.fill(line, 72, initial_indent="    ", subsequent_indent="    ", break_long_words=False)
-        for line in safe(rejection.reason.replace("\r\n", "\n"), lines=True).split("\n")
-    )
     body = f"""\
 {one_line(by.name)} rejected subcontractor invoice {name} of {vendor}.
 
 Reason:
 
-{reason}
+{_indented(rejection.reason)}
 
-Project:            {one_line(rejection.project)}
-Commitment:         {one_line(rejection.commitment)}
-Billing period:     {one_line(rejection.period)}
-Gross this period:  {one_line(rejection.gross)}
+{_facts(rejection)}
 
 The invoice has left ERP Integrations and can be edited again in the project's
 Commitments tool, Invoices tab. Correct it there and send it again.
@@ -186,6 +211,42 @@ Commitments tool, Invoices tab. Correct it there and send it again.
 {one_line(company)}
 """
     return subject, body
+
+
+def _query_text(by: Actor, company: str, query: Rejection) -> tuple[str, str]:
+    """Subject and body of a question; as with a rejection only what is asked keeps its lines."""
+    name, vendor = one_line(query.name), one_line(query.vendor)
+    subject = f"Query about invoice {name} of {vendor}"[:SUBJECT_AT_MOST]
+    # Without a mail address of the approver's own an answer would go to payapp's.
+    answer = "Please answer this mail." if valid_address(by.email) else f"Please answer {one_line(by.name)}."
+    body = f"""\
+{one_line(by.name)} has a question about subcontractor invoice {name} of {vendor}:
+
+{_indented(query.reason)}
+
+{_facts(query)}
+
+The invoice stays where it is, in ERP Integrations. {answer}
+
+{one_line(company)}
+"""
+    return subject, body
+
+
+def _indented(text: str) -> str:
+    return "\n".join(
+        textwrap.fill(line, 72, initial_indent="    ", subsequent_indent="    ", break_long_words=False)
+        for line in safe(text.replace("\r\n", "\n"), lines=True).split("\n")
+    )
+
+
+def _facts(about: Rejection) -> str:
+    return (
+        f"Project:            {one_line(about.project)}\n"
+        f"Commitment:         {one_line(about.commitment)}\n"
+        f"Billing period:     {one_line(about.period)}\n"
+        f"Gross this period:  {one_line(about.gross)}"
+    )
 
 
 # -- what screens read -----------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import date
 
-from store import candidates, periods
+from store import candidates, holds, periods
 from store.candidates import Candidate
 from store.db import Database
 from store.directory import Company
@@ -21,6 +21,7 @@ from store.domain.outcome import Period
 from store.domain.profile import Profile, findings
 from store.domain.status import Action, ErpStatus, check
 from store.domain.text import safe, storable
+from store.holds import Hold
 from store.invoices import is_own
 
 DESCRIPTION_MOST = 30
@@ -98,7 +99,7 @@ def plan(db: Database, actor: Actor, ids: Sequence[int], terms: Terms) -> tuple[
         numbers = [candidate.id for candidate in chunk]
         facts = _Facts(
             known, codes, candidates.lines(db, numbers), candidates.outdated(db, numbers),
-            candidates.prepared(db, numbers, actor),
+            candidates.prepared(db, numbers, actor), holds.of(db, numbers),
         )  # fmt: skip
         for candidate in chunk:
             judged = _judge(actor, candidate, terms, facts)
@@ -118,10 +119,13 @@ class _Facts:
     lines: Mapping[int, tuple[Line, ...]]
     outdated: Mapping[int, tuple[str, str, int, int]]
     prepared: AbstractSet[int]
+    held: Mapping[int, Hold]
 
 
 def _judge(actor: Actor, candidate: Candidate, terms: Terms, facts: _Facts) -> Going | Stay:
     own = facts.lines.get(candidate.id, ())
+    if (held := facts.held.get(candidate.id)) is not None:
+        return stay(candidate, "hold", Blocked("It is on hold", why=held.told, fix="Release it (H)"))
     try:
         check(terms.action, candidate.erp_status, candidate.name)
         rule = _separation(actor, candidate, terms.company, prepared=candidate.id in facts.prepared)

@@ -66,7 +66,7 @@ def reject(
         if not all(told.values()):
             _check_reason("", needed=True)
         _return(db, going, Action.REJECT, told)
-        notices.add_rejections(db, actor, company.name, [_notice(c, told[c.id]) for c in going])
+        notices.add_rejections(db, actor, company.name, [notice_of(c, told[c.id]) for c in going])
         audit.record(db, actor, "reject", {"reason": reason.strip(), "count": len(going)}, [
             audit.Change(
                 "invoice",
@@ -277,7 +277,8 @@ def _record(db: Database, actor: Actor, action: Action, going: Sequence[Candidat
     ])  # fmt: skip
 
 
-def _notice(c: Candidate, reason: str) -> notices.Rejection:
+def notice_of(c: Candidate, reason: str) -> notices.Rejection:
+    """What a mail about the invoice tells of it, with the reason or the question."""
     return notices.Rejection(
         invoice_id=c.id,
         invoice_uuid=c.uuid,
