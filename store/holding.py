@@ -1,0 +1,128 @@
+"""Deciding on holds: an approver keeps Ready and Failed invoices from being exported, with a reason, and lets them go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from peewee import fn
+
+from store import audit, candidates, directory, holds
+from store.candidates import Candidate
+from store.db import Database
+from store.decision import Decision, selected, settle
+from store.domain.actor import Actor
+from store.domain.errors import BadInput, Disallowed
+from store.domain.selection import Selection
+from store.domain.status import TITLES, ErpStatus
+from store.domain.text import storable
+from store.holds import Hold
+from store.models import Invoice
+from store.moving import write_all
+from store.planning import Stay, stay
+from store.query import joined
+from store.selecting import condition
+
+REASON_MOST = 500
+HOLDABLE = frozenset({ErpStatus.READY, ErpStatus.FAILED})
+
+
+def counts(db: Database, selection: Selection) -> tuple[int, int]:
+    """How many invoices of a selection are on hold, and how many are not."""
+    select = joined(Invoice.held, fn.COUNT(Invoice.id)).where(condition(db, selection)).group_by(Invoice.held)
+    found = {bool(held): int(count) for held, count in db.rows(select)}
+    return found.get(True, 0), found.get(False, 0)
+
+
+def place(db: Database, actor: Actor, selection: Selection, reason: str) -> Decision:
+    """Put Ready and Failed invoices on hold: Export leaves them where they are until the hold is released.
+
+    For approvers. Others' holds stay as they are, and are named among those that stay. Raises BadInput without a
+    reason, and as every decision does (store.review).
+    """
+    reason = _checked(reason)
+    with db.transaction():
+        actor = directory.refresh(db, actor)
+        actor.require_approver()
+        ids, changed = selected(db, selection)
+        going: list[Candidate] = []
+        stays: list[Stay] = []
+        for chunk, held in _chunks(db, ids):
+            for c in chunk:
+                error = _not_placed(c, held.get(c.id))
+                going.append(c) if error is None else stays.append(stay(c, "state", error))
+        settle([c.id for c in going], stays, changed, "placed on hold")
+        now = db.now()
+        write_all(db, going, held=True)
+        db.executemany(
+            "INSERT INTO holds (invoice_id, reason, placed_by, placed_at) VALUES (?, ?, ?, ?)",
+            [(c.id, reason, actor.id, now) for c in going],
+        )
+        audit.record(
+            db, actor, "hold", {"reason": reason, "count": len(going)},
+            [audit.Change("invoice", c.id, {"held": False}, {"held": True, "reason": reason}) for c in going],
+        )  # fmt: skip
+    return Decision(tuple(c.id for c in going), tuple(stays), changed)
+
+
+def release(db: Database, actor: Actor, selection: Selection) -> Decision:
+    """End the holds on these invoices, whoever placed them. For approvers; those without a hold stay."""
+    with db.transaction():
+        actor = directory.refresh(db, actor)
+        actor.require_approver()
+        ids, changed = selected(db, selection)
+        going: list[Candidate] = []
+        stays: list[Stay] = []
+        ended: dict[int, Hold] = {}
+        for chunk, held in _chunks(db, ids):
+            for c in chunk:
+                if c.id in held:
+                    going.append(c)
+                    ended[c.id] = held[c.id]
+                else:
+                    error = Disallowed(f"{c.name} is not on hold", fix="H places one on it")
+                    stays.append(stay(c, "state", error))
+        settle([c.id for c in going], stays, changed, "released")
+        now = db.now()
+        write_all(db, going, held=False)
+        db.executemany(
+            "UPDATE holds SET released_by = ?, released_at = ? WHERE invoice_id = ? AND released_at IS NULL",
+            [(actor.id, now, c.id) for c in going],
+        )
+        audit.record(
+            db, actor, "release", {"count": len(going)},
+            [
+                audit.Change("invoice", c.id, {"held": True, "reason": ended[c.id].reason}, {"held": False})
+                for c in going
+            ],
+        )  # fmt: skip
+    return Decision(tuple(c.id for c in going), tuple(stays), changed)
+
+
+def _chunks(db: Database, ids: Sequence[int]) -> Iterator[tuple[list[Candidate], dict[int, Hold]]]:
+    for chunk in candidates.load(db, ids):
+        yield chunk, holds.of(db, [c.id for c in chunk])
+
+
+def _not_placed(c: Candidate, held: Hold | None) -> Disallowed | None:
+    if held is not None:
+        return Disallowed(f"{c.name} is on hold already", why=held.told, fix="H releases it")
+    if c.erp_status not in HOLDABLE:
+        return Disallowed(
+            f"{c.name} cannot be placed on hold",
+            why=f"it is {TITLES[c.erp_status]}",
+            fix="Only Ready and Failed ones can",
+        )
+    return None
+
+
+def _checked(reason: str) -> str:
+    text = reason.strip()
+    if not text:
+        raise BadInput("A hold needs a reason", why="others must know what is waited for", fix="Enter it")
+    if not storable(text):
+        raise BadInput("That reason cannot be used", why="it holds a character that no database stores")
+    if len(text) > REASON_MOST:
+        raise BadInput(
+            "That reason is too long", why=f"it may have {REASON_MOST} characters", fix="Shorten it"
+        )
+    return text
