@@ -9,7 +9,7 @@ from typing import Any
 
 import peewee
 
-from store import audit, candidates, detail, directory
+from store import audit, candidates, detail, directory, duplicates
 from store.candidates import Candidate
 from store.carrying import carry
 from store.db import Database
@@ -65,7 +65,10 @@ def edit(
         values = _values(before, number, billing_date, old, new)
         if not values:
             return Decision((invoice_id,))
+        named = duplicates.keys(db, [invoice_id]) if "number" in values else set()
         _write(db, before, values, old, new)
+        if named:
+            duplicates.refresh(db, named | duplicates.keys(db, [invoice_id]))
         carried = carry(db, before, old, new) if new != old else []
         audit.record(
             db, actor, "edit", {"invoice": before.number}, [_change(before, values, old, new), *carried]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from store import invoices
+from store import duplicates, holds, invoices
 from store.db import Database
 from store.domain.actor import Actor
 from store.domain.errors import BadInput, NothingMatched
@@ -68,6 +68,8 @@ class Detail:
     summary: Summary
     attachments: tuple[tuple[str, str], ...]
     history: tuple[Event, ...]
+    hold: holds.Hold | None = None
+    twins: tuple[duplicates.Twin, ...] = ()
 
 
 def lines(db: Database, invoice_id: int) -> tuple[Line, ...]:
@@ -129,6 +131,8 @@ def detail(db: Database, invoice_id: int, me: Actor | None = None) -> Detail:
         summary=summarize(own, row[18]),
         attachments=tuple((name, url) for name, url in files),
         history=_history(db, found[0]),
+        hold=holds.of(db, [invoice_id]).get(invoice_id),
+        twins=duplicates.twins(db, invoice_id) if "D" in found[0].flags else (),
     )
 
 
@@ -188,6 +192,7 @@ _WORDS = {
     "erp_status": "ERP status",
     "erp_number": "ERP invoice number",
     "changed_since": "changed since its rejection",
+    "held": "on hold",
 }
 _LINE_AMOUNTS = frozenset({
     "this period", "stored", "held", "released", "scheduled", "work_before", "stored_before", "moved", "total_before",

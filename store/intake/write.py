@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from store import duplicates
 from store.audit import Change
 from store.db import Database
 from store.domain.bill import invoice_uuid
@@ -61,12 +62,14 @@ def write(db: Database, source: str, parcels: Iterable[Parcel], now: int) -> Ite
         known = [parcel for parcel in some if parcel.invoice]
         ids = db.allocate("invoices", len(fresh)) if fresh else []
         pairs = list(zip(ids, fresh, strict=True))
+        written = {(parcel.vendor, parcel.content[1]) for parcel in some}
         if pairs:
             db.executemany(_INSERT, [_row(number, source, parcel, now) for number, parcel in pairs])
         if known:
-            _update(db, known, now)
+            written |= _update(db, known, now)
             pairs += [(parcel.invoice, parcel) for parcel in known]
         db.executemany(_INSERT_LINE, [(number, *line) for number, parcel in pairs for line in parcel.lines])
+        duplicates.refresh(db, written)
         files = [(number, *file) for number, parcel in pairs for file in parcel.attachments]
         if files:
             db.executemany(_INSERT_FILE, files)
@@ -97,16 +100,19 @@ def _row(number: int, source: str, parcel: Parcel, now: int) -> tuple[Any, ...]:
     )
 
 
-def _update(db: Database, known: Sequence[Parcel], now: int) -> None:
+def _update(db: Database, known: Sequence[Parcel], now: int) -> set[duplicates.Key]:
+    """Returns the vendors and numbers that they had until now."""
     ids = [parcel.invoice for parcel in known]
+    before: set[duplicates.Key] = set()
     for some in chunks(known, 500):
         lock = " FOR UPDATE" if db.postgres else ""
         found = db.execute(
-            f"SELECT id, version, erp_status FROM invoices WHERE id IN {marks(len(some))}{lock}",
+            f"SELECT id, version, erp_status, vendor_id, number FROM invoices WHERE id IN {marks(len(some))}{lock}",
             [parcel.invoice for parcel in some],
         ).fetchall()
         expected = {(parcel.invoice, parcel.version, ErpStatus.NOT_SENT.value) for parcel in some}
-        if {tuple(row) for row in found} != expected:
+        before |= {(row[3], row[4]) for row in found}
+        if {tuple(row[:3]) for row in found} != expected:
             raise stale()
     db.executemany(
         _UPDATE,
@@ -125,3 +131,4 @@ def _update(db: Database, known: Sequence[Parcel], now: int) -> None:
     )
     db.executemany("DELETE FROM invoice_lines WHERE invoice_id = ?", [(number,) for number in ids])
     db.executemany("DELETE FROM attachments WHERE invoice_id = ?", [(number,) for number in ids])
+    return before

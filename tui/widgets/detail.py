@@ -9,8 +9,9 @@ from rich.style import Style
 from store.detail import Detail
 from store.domain.invoice import Line as BillLine
 from store.domain.money import show
-from store.domain.status import Status
+from store.domain.status import TITLES, Status
 from store.domain.text import one_line
+from store.duplicates import Twin
 from tui.keymap import Place, bindings
 from tui.text import STATUS_TITLES, cut, fitting, moment, status, wrapped
 from tui.widgets.bar import BAD, BOLD, DIM, REVERSE, WARN, Bar, Line, Part, plain
@@ -79,11 +80,34 @@ def _facts(detail: Detail, width: int) -> list[Line]:
 
 def _flags(detail: Detail, width: int) -> list[Line]:
     words = {
+        "D": "D duplicate: the same vendor and number twice",
+        "H": "H on hold: Export leaves it where it is; H releases it",
         "S": "S own: you created or sent it",
         "C": "C changed since its rejection",
         "O": "O overbilled: a line exceeds its scheduled value",
+        "L": "L over your limit: another approver exports it",
     }
-    return [line for flag in detail.row.flags for line in _text(words.get(flag, flag), width, WARN)]
+    more = {"D": [_twin(twin) for twin in detail.twins], "H": _held(detail)}
+    found: list[Line] = []
+    for flag in detail.row.flags:
+        found += _text(words.get(flag, flag), width, WARN)
+        for text in more.get(flag, []):
+            found += _text(f"  {text}", width)
+    return found
+
+
+def _twin(twin: Twin) -> str:
+    where = f"job {one_line(twin.job)}, {one_line(twin.commitment)}"
+    return f"{one_line(twin.number)} #{twin.id} ({where}) is {TITLES[twin.erp_status]}, from {one_line(twin.source)}"
+
+
+def _held(detail: Detail) -> list[str]:
+    hold = detail.hold
+    return (
+        []
+        if hold is None
+        else [f"{one_line(hold.reason)}; by {one_line(hold.placed_by)}, {moment(hold.placed_at)}"]
+    )
 
 
 def _position(detail: Detail, width: int) -> list[Line]:
