@@ -1,0 +1,163 @@
+"""Finding any invoice, wherever it stands: by number, ERP number, ERP reference, id, uuid, amount or vendor."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from peewee import SQL, Expression, fn
+
+from store.db import Database
+from store.domain.actor import Actor
+from store.domain.money import decimals
+from store.domain.status import VIEW_STATES, ErpStatus, Outcome, ProjectView, View
+from store.domain.text import fold, storable
+from store.models import Commitment, Invoice, Project, Vendor
+from store.query import joined, row_id
+
+_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+# Behind every string that begins with a prefix.
+_LAST = "\U0010ffff"
+# So many vendors of a name are looked through.
+_VENDORS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One invoice and where it stands; ``since`` in milliseconds UTC, amounts minor units of its currency.
+
+    ``view`` is the view of ERP Integrations that lists it, None while it is in Commitments alone.
+    """
+
+    id: int
+    number: str
+    vendor: str
+    job: str
+    currency: str
+    net: int
+    erp_status: ErpStatus
+    outcome: str
+    since: int
+    origin_id: str
+    batch: int | None
+    view: View | None
+    project_view: ProjectView
+
+
+_COLUMNS = (
+    Invoice.id, Invoice.number, Vendor.name, Project.number, Invoice.currency, Invoice.net, Invoice.erp_status,
+    Invoice.outcome, Invoice.updated_at, Invoice.outcome_at, Invoice.sent_at, Invoice.origin_id, Invoice.batch,
+)  # fmt: skip
+
+
+def find(db: Database, actor: Actor, text: str, limit: int = 20) -> list[Found]:
+    """The invoices that the text names, the surest first: ids and references, numbers, amounts, vendors.
+
+    Whoever sees ERP Integrations or Commitments sees one invoice wherever it stands, as ``payapp show`` does; raises
+    NotPermitted for others. Every step goes down an index: it costs milliseconds at a million.
+    """
+    if not actor.sees_erp:
+        actor.require_project_reader()
+    text = text.strip()
+    if not text or not storable(text):
+        return []
+    found: dict[int, Found] = {}
+    for condition in _steps(db, text):
+        room = limit - len(found)
+        if room <= 0:
+            break
+        # Those that an earlier step found may come again, and take no other's room.
+        select = joined(*_COLUMNS).where(condition).limit(limit)
+        for row in sorted(db.rows(select), key=lambda row: -row[0]):
+            if row[0] not in found and len(found) < limit:
+                found[row[0]] = _found(row)
+    return list(found.values())
+
+
+def _steps(db: Database, text: str) -> Iterator[Expression]:
+    number = row_id(text.removeprefix("#"))
+    if text.startswith("#"):
+        if number is not None:
+            yield Invoice.id == number
+        return
+    if _UUID.fullmatch(text):
+        yield Invoice.uuid == text.lower()
+        return
+    written = list(dict.fromkeys((text, text.upper(), text.lower())))
+    yield Invoice.number.in_(written)
+    # Literally as the partial index has it: behind a parameter it is not entered.
+    yield Invoice.erp_number.in_(written) & Expression(Invoice.erp_number, "<>", SQL("''"))
+    yield Invoice.origin_id.in_(written) & Invoice.origin_id.is_null(False)
+    for begun in written:
+        # A collation other than C does not keep what begins alike together.
+        yield (
+            fn.STARTS_WITH(Invoice.number, begun)
+            if db.postgres
+            else (Invoice.number >= begun) & (Invoice.number < begun + _LAST)
+        )
+    amounts = _amounts(db, text)
+    yield from amounts
+    if not amounts and (vendors := _vendors(db, text)):
+        yield Invoice.vendor.in_(vendors)
+    if number is not None:
+        yield Invoice.id == number
+
+
+def _vendors(db: Database, text: str) -> Sequence[int]:
+    """The vendors whose name has the text; names are few, and folded here they are found alike on both databases."""
+    if len(text) < 2:
+        return ()
+    wanted = fold(text)
+    rows = db.rows(Vendor.select(Vendor.id, Vendor.name))
+    return [row[0] for row in rows if wanted in fold(row[1])][:_VENDORS]
+
+
+def _amounts(db: Database, text: str) -> list[Expression]:
+    """Gross or net of exactly that amount, in each currency of the books; none for what is no amount."""
+    plain = text.replace(",", "").strip("()")
+    if not re.fullmatch(r"-?\d{1,13}\.\d{1,3}", plain):
+        return []
+    value = -Decimal(plain) if text.startswith("(") else Decimal(plain)
+    found: list[Expression] = []
+    for (currency,) in db.rows(Commitment.select(Commitment.currency).distinct()):
+        amount = _minor(value, decimals(currency))
+        if amount is not None:
+            # The states are named so that an index over states and amounts can be entered.
+            there = Invoice.erp_status.in_([state.value for state in ErpStatus]) & (
+                Invoice.currency == currency
+            )
+            found += [there & (Invoice.gross == amount), there & (Invoice.net == amount)]
+    return found
+
+
+def _minor(value: Decimal, places: int) -> int | None:
+    scaled = value.scaleb(places)
+    return int(scaled) if scaled == scaled.to_integral_value() else None
+
+
+def _found(row: tuple[Any, ...]) -> Found:
+    state, outcome = ErpStatus(row[6]), row[7] or ""
+    not_sent = state is ErpStatus.NOT_SENT
+    view = next((v for v, states in VIEW_STATES.items() if state in states), None)
+    where = ProjectView.SENT
+    if not_sent:
+        where = ProjectView.RETURNED if outcome == Outcome.REJECTED else ProjectView.NOT_SENT
+    since = {ErpStatus.NOT_SENT: row[9], ErpStatus.READY: row[10]}.get(state) or row[8]
+    return Found(
+        row[0],
+        row[1],
+        row[2],
+        row[3],
+        row[4],
+        row[5],
+        state,
+        outcome,
+        since,
+        row[11] or "",
+        row[12],
+        view,
+        where,
+    )
