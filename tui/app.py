@@ -1,24 +1,34 @@
-"""The desk as a Textual application: theme, tools, others' changes, hang-up. Wiring only."""
+"""The desk as a Textual application: theme, tools, others' changes, pasted text, idling, hang-up. Wiring only."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual import events
 from textual.app import App
 from textual.binding import Binding
+from textual.widget import Widget
+from textual.widgets import Input, TextArea
 
 from store import due
 from store.domain.errors import PayappError
+from tui.commands.output import say
+from tui.driver import DeskDriver
+from tui.keymap import Place, pressed, why_off
 from tui.screens.commitments import CommitmentsScreen
 from tui.screens.deciding import no_worker
 from tui.screens.invoices import InvoicesScreen
 from tui.screens.listing import ListingScreen
 from tui.screens.more import COMMITMENTS, INVOICES
 from tui.screens.too_small import TooSmallScreen, too_small
-from tui.widgets.guarding import fault
+from tui.text import pasted_line, pasted_lines
+from tui.widgets.detail import DetailPane
+from tui.widgets.filter_line import FilterInput
+from tui.widgets.guarding import Guarded, fault
+from tui.widgets.invoice_table import InvoiceTable
 
 if TYPE_CHECKING:
     from tui.bootstrap import Desk
@@ -32,39 +42,49 @@ TEND = 3.0
 class DeskApp(App[None]):
     """The desk. It draws with the terminal's own sixteen colours: right in PuTTY, in NO_COLOR and on any background.
 
-    ``ascii_only``: borders of ASCII characters, for locales without UTF-8.
+    ``ascii_only``: nothing but ASCII is written, for locales without UTF-8. ``idle``: after so many seconds without a
+    key it quits, 0 never; ``idled`` says afterwards that it did.
     """
 
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS = [Binding("ctrl+c", "interrupted", show=False, priority=False)]
 
-    def __init__(self, desk: Desk, *, ascii_only: bool = False) -> None:
+    def __init__(self, desk: Desk, *, ascii_only: bool = False, idle: float = 0.0) -> None:
         # Chosen before the application is built: set later, NO_COLOR would draw black on black.
-        super().__init__(ansi_color=True)
+        super().__init__(driver_class=DeskDriver, ansi_color=True)
         self.theme = "ansi-dark"
         self.animation_level = "none"
         self.desk = desk
-        self._ascii = ascii_only
+        self.ascii_only = ascii_only
+        self.idled = False
+        self._idle = idle
+        self._touched = 0.0
+        self._next_yawn: asyncio.TimerHandle | None = None
         self._feed = desk.db.changes()
         self._next_look: asyncio.TimerHandle | None = None
 
     def on_mount(self) -> None:
         """Put the tools up, open the first one that the user may see, and look for changes."""
-        self.set_class(self._ascii, "ascii")
+        self.set_class(self.ascii_only, "ascii")
         self.install_screen(InvoicesScreen(self.desk), INVOICES)
         self.install_screen(CommitmentsScreen(self.desk), COMMITMENTS)
         self.push_screen(INVOICES if self.desk.me.sees_erp else COMMITMENTS)
         self._look()
         if self.desk.me.is_approver:
             self.set_interval(TEND, self._tend)
-        for number in (signal.SIGHUP, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, self.exit)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.exit)
+        if self._idle:
+            self._touched = loop.time()
+            self._next_yawn = loop.call_later(self._idle, self._yawn)
 
     def on_unmount(self) -> None:
         """Stop looking, and give the feed's connection back."""
-        if self._next_look is not None:
-            self._next_look.cancel()
+        for timer in (self._next_look, self._next_yawn):
+            if timer is not None:
+                timer.cancel()
         self._feed.close()
 
     def _look(self) -> None:
@@ -105,14 +125,81 @@ class DeskApp(App[None]):
         if too_small(event.size) and not isinstance(self.screen, TooSmallScreen):
             self.push_screen(TooSmallScreen())
 
+    # -- keys --------------------------------------------------------------------------------------------------
+
+    async def on_event(self, event: events.Event) -> None:
+        """Notice that somebody is there; take pasted text for text, whatever keys it would make."""
+        if isinstance(event, events.InputEvent | events.Paste):
+            self._touched = asyncio.get_running_loop().time()
+        if isinstance(event, events.Paste) and not event.is_forwarded:
+            if isinstance(self.focused, Input):
+                event = events.Paste(pasted_line(event.text))
+            elif isinstance(self.focused, TextArea):
+                event = events.Paste(pasted_lines(event.text))
+            else:
+                self._refuse_paste()
+                return
+        await super().on_event(event)
+
+    def _refuse_paste(self) -> None:
+        if isinstance(self.screen, Guarded):
+            self.screen.trouble(
+                f"Pasted text does nothing outside a text box. {pressed('list.filter')} opens the filter."
+            )
+
+    def on_key(self, event: events.Key) -> None:
+        """A key that nobody took: a list says why it is off."""
+        screen = self.screen
+        if isinstance(screen, ListingScreen):
+            screen.say(why_off(event.key, *self._live(screen)))
+
+    def _live(self, screen: ListingScreen[Any]) -> set[Place]:
+        """The places whose keys the list takes, with the focus where it is."""
+        places = set(screen.PLACES) - {Place.TABLE}
+        for kind, place in _FOCUSED.items():
+            if isinstance(self.focused, kind):
+                places.add(place)
+        return places
+
     def action_interrupted(self) -> None:
         """Ctrl+C copies in boxes; elsewhere it names the key that quits."""
-        self._tell("q quits. A running export goes on in its worker.")
+        self._tell(f"{pressed('list.quit')} quits. A running export goes on in its worker.")
+
+    def action_to_shell(self) -> None:
+        """Stop for the shell that the desk was started from, where there is one with job control."""
+        if os.getpgrp() == os.getsid(0) or not isinstance(self._driver, DeskDriver):
+            self._tell(f"There is no shell to go to: {pressed('list.quit')} quits.")
+        else:
+            self._driver.stop(0)
+
+    # -- nobody there ------------------------------------------------------------------------------------------
+
+    def _yawn(self) -> None:
+        """Quit when nobody has typed for long enough; else look again when that could be."""
+        loop = asyncio.get_running_loop()
+        left = self._touched + self._idle - loop.time()
+        if left > 0:
+            self._next_yawn = loop.call_later(left, self._yawn)
+        else:
+            self.idled = True
+            self.exit()
 
 
-def run_desk(desk: Desk, *, ascii_only: bool = False, mouse: bool = True) -> None:
-    """Open the desk in this terminal until its user quits or hangs up. Raises SystemExit when it broke."""
-    app = DeskApp(desk, ascii_only=ascii_only)
+_FOCUSED: dict[type[Widget], Place] = {
+    InvoiceTable: Place.TABLE,
+    DetailPane: Place.DETAIL,
+    FilterInput: Place.FILTER,
+}
+
+
+def run_desk(desk: Desk, *, ascii_only: bool = False, mouse: bool = True, idle: float = 0.0) -> None:
+    """Open the desk in this terminal until its user quits, hangs up or types nothing for ``idle`` seconds (0: never).
+
+    Raises SystemExit when it broke.
+    """
+    app = DeskApp(desk, ascii_only=ascii_only, idle=idle)
     app.run(mouse=mouse)
+    if app.idled:
+        say(f"payapp: closed, {idle / 60:g} minutes without a key. A running export goes on in its worker.")
     if app.return_code:
         raise SystemExit(app.return_code)

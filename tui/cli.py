@@ -31,6 +31,7 @@ COMMANDS = {
     "retry": "decisions:retry",
     "recall": "decisions:recall",
     "worker": "worker:worker",
+    "keys": "keys:keys",
 }
 INTERRUPTED = 130
 # The variable in which a shell asks for completions.

@@ -1,7 +1,7 @@
-"""The one table of keys: it feeds the bindings, the footer and the help screen.
+"""The one table of keys: it feeds the bindings, the footer, the help screen and docs/keys.md.
 
-No key needs Alt, Ctrl+Space, Shift+arrows, F10 or F11, every F-key has a letter twin, and no capital M to Y is bound:
-PuTTY's VT100+ mode sends F5 to F12 as Alt+Shift+O and a letter.
+What keys may be bound at all, and a user's own ones, are tui.user_keymap's part. A process shows one desk to one
+person: ``use`` takes that person's table before any screen is imported.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from textual.binding import Binding, BindingType
 from textual.keys import REPLACED_KEYS, key_to_character
+from textual.widgets import Input
 
 
 class Place(StrEnum):
@@ -22,6 +23,15 @@ class Place(StrEnum):
     INVOICES = "invoices"
     COMMITMENTS = "commitments"
     FILTER = "filter"
+    DIALOG = "dialog"
+    CONFIRM = "confirm"
+    REJECT = "reject"
+    ASK = "ask"
+    EDIT = "edit"
+    DRY_RUN = "dry-run"
+    HELP = "help"
+    MORE = "more"
+    TOO_SMALL = "too-small"
 
 
 PLACE_TITLES = {
@@ -31,24 +41,69 @@ PLACE_TITLES = {
     Place.INVOICES: "Subcontractor Invoices",
     Place.COMMITMENTS: "Commitments",
     Place.FILTER: "Filter",
+    Place.DIALOG: "Every dialog",
+    Place.CONFIRM: "Export",
+    Place.REJECT: "Reject",
+    Place.ASK: "A question",
+    Place.EDIT: "Edit",
+    Place.DRY_RUN: "Dry run",
+    Place.HELP: "Help",
+    Place.MORE: "More",
+    Place.TOO_SMALL: "A terminal that is too small",
 }
+# What these places' keys are stands on the dialog itself: they are not the user's to change.
+DIALOGS = frozenset({
+    Place.DIALOG, Place.CONFIRM, Place.REJECT, Place.ASK, Place.EDIT, Place.DRY_RUN, Place.HELP, Place.MORE,
+    Place.TOO_SMALL,
+})  # fmt: skip
+# Places whose keys are live at the same time: in none of these may a key do two things.
+TOGETHER: tuple[frozenset[Place], ...] = (
+    frozenset({Place.TABLE, Place.LIST, Place.INVOICES}),
+    frozenset({Place.TABLE, Place.LIST, Place.COMMITMENTS}),
+    frozenset({Place.DETAIL, Place.LIST, Place.INVOICES}),
+    frozenset({Place.DETAIL, Place.LIST, Place.COMMITMENTS}),
+    frozenset({Place.FILTER, Place.LIST, Place.INVOICES}),
+    frozenset({Place.FILTER, Place.LIST, Place.COMMITMENTS}),
+    *(frozenset({place, Place.DIALOG}) for place in DIALOGS if place not in {Place.DIALOG, Place.TOO_SMALL}),
+    frozenset({Place.TOO_SMALL}),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One binding: its public id, its keys in Textual's names, the footer's word for it ("" keeps it out), its help."""
+    """One binding: its public id, its keys in Textual's names, the footer's word for it ("" keeps it out), its help.
+
+    ``does`` is the action where it is not the id's own.
+    """
 
     id: str
     keys: tuple[str, ...]
     place: Place
     help: str
     label: str = ""
+    does: str = ""
 
     @property
     def action(self) -> str:
         """The action of the widget or screen that carries the binding."""
-        return self.id.replace("-", "_")
+        return self.does or self.id.replace("-", "_")
 
+    @property
+    def name(self) -> str:
+        """The id that a user's keymap knows it by: ``table.mark``."""
+        return f"{self.place}.{self.id}"
+
+    def typed(self, name: str) -> bool:
+        """Whether a text box would take that key of it for itself."""
+        return self.place in _BESIDE_A_BOX and (name in _IN_A_BOX or is_printable(name))
+
+
+# Where a text box may have the focus while the place's keys are bound.
+_BESIDE_A_BOX = frozenset({Place.LIST, Place.INVOICES, Place.COMMITMENTS})
+# The keys with which a text box edits.
+_IN_A_BOX = frozenset(
+    name for bound in Input.BINDINGS if isinstance(bound, Binding) for name in bound.key.split(",")
+)
 
 _T, _D, _L, _E, _C = Place.TABLE, Place.DETAIL, Place.LIST, Place.INVOICES, Place.COMMITMENTS
 KEYS: tuple[Key, ...] = (
@@ -107,8 +162,27 @@ KEYS: tuple[Key, ...] = (
     Key("refresh", ("f5", "ctrl+r"), _L, "refresh"),
     Key("redraw", ("ctrl+l",), _L, "redraw the screen"),
     Key("cancel", ("escape", "ctrl+g", "f12"), _L, "leave what is under way: range, detail, filter"),
+    Key("suspend", ("ctrl+z",), _L, "to the shell; fg comes back", does="app.to_shell"),
     Key("quit", ("q", "f3"), _L, "quit; a running export goes on", "quit"),
     Key("filter-done", ("enter", "down"), Place.FILTER, "back to the list"),
+    Key("leave", ("escape", "ctrl+g", "f12"), Place.DIALOG, "leave without doing anything"),
+    Key("commit", ("y",), Place.CONFIRM, "export exactly what is shown"),
+    Key("visible", ("v",), Place.CONFIRM, "leave out what the filter hides; again takes it in"),
+    Key("cancel", ("enter",), Place.CONFIRM, "cancel", does="leave"),
+    Key("scroll-down", ("down", "j"), Place.CONFIRM, "read on", does="scroll_plan(1)"),
+    Key("scroll-up", ("up", "k"), Place.CONFIRM, "read back", does="scroll_plan(-1)"),
+    Key("page-down", ("pagedown",), Place.CONFIRM, "a page on", does="page_plan(1)"),
+    Key("page-up", ("pageup",), Place.CONFIRM, "a page back", does="page_plan(-1)"),
+    Key("override", ("o",), Place.REJECT, "in the list: a reason of its own for this invoice"),
+    Key("agree", ("y",), Place.ASK, "do it"),
+    Key("cancel", ("n", "enter"), Place.ASK, "cancel", does="leave"),
+    Key("line-up", ("up",), Place.EDIT, "the line above", does="line(-1)"),
+    Key("line-down", ("down",), Place.EDIT, "the line below", does="line(1)"),
+    Key("close", ("q", "enter", "d"), Place.DRY_RUN, "close", does="leave"),
+    Key("close", ("q", "enter", "question_mark"), Place.HELP, "close", does="leave"),
+    Key("first-tool", ("1",), Place.MORE, "ERP Integrations", does="choose('invoices')"),
+    Key("second-tool", ("2",), Place.MORE, "Commitments", does="choose('commitments')"),
+    Key("leave", ("q", "f3"), Place.TOO_SMALL, "quit"),
 )  # fmt: skip
 
 _SHOWN = {
@@ -136,26 +210,42 @@ def shown(key: str) -> str:
     return "+".join([*map(str.capitalize, modifiers), word])
 
 
-# Where a text box may have the focus while the place's keys are bound.
-_BESIDE_A_BOX = frozenset({Place.LIST, Place.INVOICES, Place.COMMITMENTS})
+_table = KEYS
+
+
+def use(table: tuple[Key, ...]) -> None:
+    """Take that table instead of KEYS for this process. Screens bind their keys when they are imported: call it before."""
+    global _table  # noqa: PLW0603 - Textual reads a class's bindings once, when the class is made
+    _table = table
+
+
+def table() -> tuple[Key, ...]:
+    """The table in use: KEYS, or the user's own."""
+    return _table
+
+
+def pressed(name: str) -> str:
+    """The first key of that binding (``table.mark``) as people write it: ``Space``; "" when it has none."""
+    return next((shown(key.keys[0]) for key in _table if key.name == name and key.keys), "")
 
 
 def bindings(*places: Place) -> list[BindingType]:
     """Textual's bindings of these places, with their public ids.
 
-    They have priority, so that keys typed in one burst act one after the other, each where the one before has led:
-    without it Textual hands all of ``/delta`` to the list before the first of them has opened the filter. What a text
-    box would take for itself is bound as ``typed(…)``, which the screen refuses while a box has the focus.
+    Those of lists have priority, so that keys typed in one burst act one after the other, each where the one before
+    has led: without it Textual hands all of ``/delta`` to the list before the first of them has opened the filter.
+    What a text box would take for itself is bound as ``typed(…)``, which the screen refuses while a box has the focus.
+    In a dialog a text box comes first.
     """
     found: list[BindingType] = []
-    for key in KEYS:
+    for key in _table:
         if key.place not in places:
             continue
         for name in key.keys:
-            typed = key.place in _BESIDE_A_BOX and (name == "enter" or is_printable(name))
-            action = f"typed('{key.action}')" if typed else key.action
+            action = f"typed('{key.action}')" if key.typed(name) else key.action
+            priority = key.place not in DIALOGS
             found.append(
-                Binding(name, action, key.help, show=False, priority=True, id=f"{key.place}.{key.id}.{name}")
+                Binding(name, action, key.help, show=False, priority=priority, id=f"{key.name}.{name}")
             )
     return found
 
@@ -163,7 +253,9 @@ def bindings(*places: Place) -> list[BindingType]:
 def footer(width: int, *places: Place) -> str:
     """The keys of these places that fit into the width, in the table's order; help and quit are always there."""
     words = [
-        (key.id, f"{shown(key.keys[0])} {key.label}") for key in KEYS if key.label and key.place in places
+        (key.id, f"{shown(key.keys[0])} {key.label}")
+        for key in _table
+        if key.label and key.keys and key.place in places
     ]
     always = [word for name, word in words if name in {"help", "quit"}]
     room = width - sum(len(word) + 2 for word in always)
@@ -182,7 +274,22 @@ def sections(*places: Place) -> list[tuple[str, list[tuple[str, str]]]]:
     return [
         (
             PLACE_TITLES[place],
-            [(" ".join(shown(k) for k in key.keys), key.help) for key in KEYS if key.place is place],
+            [(" ".join(map(shown, key.keys)), key.help) for key in _table if key.place is place and key.keys],
         )
         for place in places
     ]
+
+
+def why_off(name: str, *live: Place) -> str:
+    """Why that key, in Textual's name, does nothing where only these places' keys are live: a sentence."""
+    ways = {
+        Place.TABLE: f"in the list ({pressed('list.cancel')})",
+        Place.DETAIL: f"in the detail ({pressed('list.open')} opens it)",
+        Place.INVOICES: f"in ERP Integrations ({pressed('list.more')})",
+        Place.COMMITMENTS: f"in Commitments ({pressed('list.more')})",
+        Place.FILTER: f"in the filter ({pressed('list.filter')})",
+    }
+    for key in _table:
+        if name in key.keys and key.place in ways and key.place not in live:
+            return f"{shown(name)} works {ways[key.place]}: {key.help}."
+    return f"{shown(name)} does nothing here. {pressed('list.help')} lists the keys."

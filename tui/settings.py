@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import platformdirs
@@ -31,6 +31,14 @@ class ErpSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     options: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
+class DeskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The desk: a keymap file (None: keys.toml in the user's own folder, where there is one), and idle minutes."""
+
+    keymap: str | None = None
+    # After so long without a key the desk quits; 0: never.
+    idle_minutes: Annotated[float, msgspec.Meta(ge=0, le=7 * 24 * 60)] = 0.0
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that a settings file says."""
 
@@ -38,12 +46,21 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     erp: ErpSettings = msgspec.field(default_factory=ErpSettings)
     mail: MailSettings | None = None
     worker: WorkerSettings = msgspec.field(default_factory=WorkerSettings)
+    desk: DeskSettings = msgspec.field(default_factory=DeskSettings)
 
 
 def config_path(given: str | None = None) -> Path:
     """The settings file: the one given, that of PAYAPP_CONFIG, or payapp.toml in the user's configuration folder."""
     named = given or os.environ.get("PAYAPP_CONFIG")
     return _expanded(named) if named else Path(platformdirs.user_config_dir("payapp")) / "payapp.toml"
+
+
+def keymap_path(settings: Settings | None, folder: Path) -> Path | None:
+    """The user's keymap: the file that the settings name, else keys.toml in the user's folder where there is one."""
+    if settings is not None and settings.desk.keymap is not None:
+        return anchored(settings.desk.keymap, folder)
+    own = Path(platformdirs.user_config_dir("payapp")) / "keys.toml"
+    return own if own.exists() else None
 
 
 def load(path: Path) -> Settings:

@@ -105,3 +105,13 @@ def wrapped(text: str, width: int) -> list[str]:
             line = rest
         lines.append(line)
     return lines
+
+
+def pasted_line(text: str) -> str:
+    """Pasted text for a box of one line: line ends and blanks folded into one blank, control characters left out."""
+    return "".join(c for c in " ".join(text.split()) if c.isprintable())
+
+
+def pasted_lines(text: str) -> str:
+    """Pasted text for a box of several lines: each of them as ``pasted_line`` has it."""
+    return "\n".join(map(pasted_line, text.splitlines()))

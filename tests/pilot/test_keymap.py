@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from pathlib import Path
 
 import pytest
 from textual.dom import DOMNode
+from textual.screen import ModalScreen
+from textual.widgets import Input
 
-from tui.keymap import KEYS, Key, Place, footer, is_printable, sections, shown
+from store.domain.errors import SettingsError
+from tui.app import DeskApp
+from tui.commands.keys import page
+from tui.keymap import KEYS, TOGETHER, Key, Place, footer, is_printable, sections, shown
+from tui.screens.ask import AskScreen
 from tui.screens.commitments import CommitmentsScreen
+from tui.screens.confirm import ConfirmExport
+from tui.screens.dialog import Dialog
+from tui.screens.dry_run import DryRunScreen
+from tui.screens.edit import EditScreen
+from tui.screens.help import HelpScreen
 from tui.screens.invoices import InvoicesScreen
+from tui.screens.more import MoreScreen
+from tui.screens.reject import RejectScreen
+from tui.screens.too_small import TooSmallScreen
+from tui.user_keymap import forbidden, is_known, laid_over, load, thefts
 from tui.widgets.detail import DetailPane
 from tui.widgets.filter_line import FilterInput
 from tui.widgets.invoice_table import InvoiceTable
@@ -22,36 +37,70 @@ OWNERS: dict[Place, tuple[type[DOMNode], ...]] = {
     Place.INVOICES: (InvoicesScreen,),
     Place.COMMITMENTS: (CommitmentsScreen,),
     Place.FILTER: (FilterInput,),
+    Place.DIALOG: (Dialog,),
+    Place.CONFIRM: (ConfirmExport,),
+    Place.REJECT: (RejectScreen,),
+    Place.ASK: (AskScreen,),
+    Place.EDIT: (EditScreen,),
+    Place.DRY_RUN: (DryRunScreen,),
+    Place.HELP: (HelpScreen,),
+    Place.MORE: (MoreScreen,),
+    Place.TOO_SMALL: (TooSmallScreen,),
 }
 
 
-@pytest.mark.parametrize("key", KEYS, ids=lambda key: f"{key.place}.{key.id}")
+@pytest.mark.parametrize("key", KEYS, ids=lambda key: key.name)
 def test_every_key_of_the_table_is_bound_and_has_its_action(key: Key) -> None:
     for owner in OWNERS[key.place]:
-        assert hasattr(owner, f"action_{key.action}"), owner
+        method = key.action.partition("(")[0]
+        target = DeskApp if method.startswith("app.") else owner
+        assert hasattr(target, f"action_{method.removeprefix('app.')}"), owner
         assert owner._merged_bindings is not None
         for name in key.keys:
             actions = {bound.action for bound in owner._merged_bindings.key_to_bindings[name]}
             assert actions & {key.action, f"typed('{key.action}')"}, name
 
 
+@pytest.mark.parametrize("owner", sorted({o for owners in OWNERS.values() for o in owners}, key=str))
+def test_no_dialog_and_no_list_has_keys_that_the_table_does_not_know(owner: type[DOMNode]) -> None:
+    assert owner._merged_bindings is not None
+    places = {place for place, owners in OWNERS.items() if any(issubclass(owner, o) for o in owners)}
+    known = {(name, key.action) for key in KEYS if key.place in places for name in key.keys}
+    known |= {(name, f"typed('{action}')") for name, action in known}
+    ours = {
+        (name, bound.action)
+        for name, bounds in owner._merged_bindings.key_to_bindings.items()
+        for bound in bounds
+    }
+    inherited = {
+        (name, bound.action)
+        for parent in (ModalScreen, Input)
+        if issubclass(owner, parent) and parent._merged_bindings is not None
+        for name, bounds in parent._merged_bindings.key_to_bindings.items()
+        for bound in bounds
+    }
+    screens = {(name, action) for name, action in ours if action.startswith(("app.focus", "screen."))}
+    assert ours - inherited - screens - known == set()
+
+
 def test_no_key_is_one_that_a_terminal_keeps_or_that_putty_sends_for_another() -> None:
     for key in KEYS:
         for name in key.keys:
-            assert not re.fullmatch(r"[M-Y]", name), name
-            assert not re.match(r"(alt|shift)\+(?!tab)", name), name
-            assert name not in {"f10", "f11", "ctrl+a", "ctrl+b", "ctrl+s", "ctrl+space", "ctrl+q"}, name
-        if any(re.fullmatch(r"f\d+", name) for name in key.keys):
-            assert any(not re.fullmatch(r"f\d+", name) for name in key.keys), f"{key.id} has no letter twin"
+            assert not forbidden(name), (key.name, name)
+            assert is_known(name), (key.name, name)
+        if key.place is not Place.DIALOG and any(re.fullmatch(r"f\d+", name) for name in key.keys):
+            assert any(not re.fullmatch(r"f\d+", name) for name in key.keys), f"{key.name} has no letter twin"
 
 
-@pytest.mark.parametrize(
-    "places",
-    [(Place.TABLE, Place.LIST, Place.INVOICES), (Place.TABLE, Place.LIST, Place.COMMITMENTS)],
-)
-def test_no_key_does_two_things_in_one_place(places: tuple[Place, ...]) -> None:
-    names = Counter(name for key in KEYS if key.place in places for name in key.keys)
-    assert {name for name, count in names.items() if count > 1} == set()
+def test_no_key_does_two_things_where_both_are_live() -> None:
+    assert thefts(KEYS) == []
+    assert {place for places in TOGETHER for place in places} == set(Place)
+    assert len({key.name for key in KEYS}) == len(KEYS)
+
+
+def test_what_the_capital_letters_of_putty_would_decide_is_nothing() -> None:
+    assert forbidden("M") and forbidden("Y") and forbidden("alt+x") and forbidden("ctrl+space")
+    assert not forbidden("Z") and not forbidden("L") and not forbidden("shift+tab")
 
 
 def test_the_footer_fits_and_always_has_help_and_quit() -> None:
@@ -85,3 +134,94 @@ def test_what_writes_a_character_is_known_by_its_name(name: str, written: str) -
 def test_what_writes_nothing_is_known_too(name: str, word: str) -> None:
     assert not is_printable(name)
     assert shown(name) == word
+
+
+def test_the_page_of_keys_is_what_the_command_prints() -> None:
+    written = Path(__file__).parents[2] / "docs" / "keys.md"
+    assert written.read_text(encoding="utf-8") == page(KEYS), "payapp keys --markdown > docs/keys.md"
+
+
+# -- a user's own keys -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("keys", "says"),
+    [
+        ({"table.mrk": "x"}, "there is no action 'table.mrk': it is none of payapp's ids. Write table.mark"),
+        ({"nonsense": "x"}, "payapp keys lists the ids"),
+        (
+            {"table.mark": ["space", "page_down"]},
+            "the key page_down: there is none of that name. Write pagedown",
+        ),
+        ({"table.mark": ["esc"]}, "Write escape"),
+        ({"table.mark": ["slsh"]}, "Write slash"),
+        ({"table.mark": ["x"]}, "table.mark takes x from invoices.export"),
+        ({"detail.page-down": ["x"]}, "detail.page-down takes x from invoices.export"),
+        ({"list.refresh": ["enter"]}, "list.refresh takes Enter from list.open"),
+        ({"table.mark": ["alt+m"]}, "Alt does not reach the desk"),
+        ({"table.mark": ["ctrl+space"]}, "many terminals send nothing for it"),
+        ({"table.mark": ["ctrl+a"]}, "GNU screen takes it"),
+        ({"table.mark": ["ctrl+b"]}, "tmux takes it"),
+        ({"table.mark": ["ctrl+s"]}, "stops the output"),
+        ({"table.mark": ["ctrl+q"]}, "VS Code"),
+        ({"table.mark": ["ctrl+c"]}, "it copies in text boxes"),
+        ({"table.mark": ["ctrl+m"]}, "terminals send it for Enter"),
+        ({"table.mark": ["ctrl+enter"]}, "few terminals send Ctrl with such a key"),
+        ({"table.mark": ["shift+down"]}, "few terminals send Shift"),
+        ({"table.mark": ["X"]}, "PuTTY's VT100+ mode"),
+        ({"table.mark": ["f10", "space"]}, "terminals open their menu"),
+        ({"table.mark": ["f24", "space"]}, "keyboards end at F12"),
+        ({"table.mark": ["f7"]}, "function keys alone"),
+        ({"list.quit": []}, "list.quit has no key: nothing else does it"),
+        ({"list.cancel": []}, "list.cancel has no key"),
+        ({"table.mark": 7}, "table.mark has no keys: they are a list of names"),
+        ({"table.mark": [7]}, "they are a list of names"),
+        ({"confirm.commit": "j"}, "confirm.commit cannot be changed: the dialog itself names its keys"),
+    ],
+)
+def test_a_keymap_that_is_wrong_is_refused_with_why_and_the_fix(keys: dict[str, object], says: str) -> None:
+    _, problems = laid_over({"keys": keys})
+    assert says in " | ".join(map(str, problems))
+
+
+def test_a_keymap_names_the_line_and_nothing_of_it_is_used(tmp_path: Path) -> None:
+    file = tmp_path / "keys.toml"
+    file.write_text('[keys]\n"list.sort" = "S"\n"table.mark" = ["space"]\n"list.qiut" = "q"\n')
+    with pytest.raises(SettingsError) as refused:
+        load(file)
+    said = str(refused.value)
+    assert f"{file}, line 2: list.sort cannot have the key S" in said
+    assert "1 more: payapp keys --check" in said
+
+
+@pytest.mark.parametrize("text", ["[keys", "[other]\nx = 1\n", "keys = 3\n", "\xff"])
+def test_a_file_that_is_no_keymap_is_refused(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "keys.toml"
+    file.write_bytes(text.encode("latin-1"))
+    with pytest.raises(SettingsError, match=r"keys\.toml"):
+        load(file)
+    with pytest.raises(SettingsError, match=r"missing\.toml"):
+        load(tmp_path / "missing.toml")
+
+
+def test_keys_may_be_swapped_written_as_characters_and_taken_away(tmp_path: Path) -> None:
+    file = tmp_path / "keys.toml"
+    file.write_text(
+        '[keys]\n"invoices.export" = ["r", "f6"]\n"invoices.reject" = ["x", "f8"]\n'
+        'table.mark = ["+", "insert"]\n"list.undo-marking" = []\n'
+    )
+    found = {key.name: key for key in load(file)}
+    assert found["invoices.export"].keys == ("r", "f6")
+    assert found["table.mark"].keys == ("plus", "insert")
+    assert found["list.undo-marking"].keys == ()
+    assert found["list.sort"].keys == ("s",)
+    assert thefts(tuple(found.values())) == []
+
+
+def test_what_edits_in_a_text_box_stays_the_boxs() -> None:
+    laid, problems = laid_over({"keys": {"list.view-left": ["left"], "list.refresh": ["f5", "ctrl+k", "R"]}})
+    assert not [p for p in problems if "left" in p.what]
+    keys = {key.name: key for key in laid}
+    assert keys["list.view-left"].typed("left")
+    assert keys["list.refresh"].typed("ctrl+k")
+    assert not keys["list.refresh"].typed("f5")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import locale
 import os
 import sys
+from pathlib import Path
 
 from store.domain.errors import BadInput
+from tui.settings import Settings, keymap_path
 
 
 def require_terminal() -> None:
@@ -23,12 +26,37 @@ def require_terminal() -> None:
 
 
 def open_desk(config: str | None, login: str | None, *, ascii_only: bool, mouse: bool) -> None:
-    """Open the desk on the books of that settings file, until its user quits."""
+    """Open the desk on the books of that settings file, until its user quits. Raises SettingsError for a wrong keymap."""
     require_terminal()
     from tui import bootstrap
 
     with bootstrap.opened(config) as books:
         me = books.actor(login, "desk")
+        desk = bootstrap.desk(books, me)
+        _take_keymap(books.settings, books.path.parent)
         from tui.app import run_desk
 
-        run_desk(bootstrap.desk(books, me), ascii_only=ascii_only, mouse=mouse)
+        run_desk(
+            desk,
+            ascii_only=ascii_only or not speaks_utf8(),
+            mouse=mouse,
+            idle=books.settings.desk.idle_minutes * 60,
+        )
+
+
+def _take_keymap(settings: Settings, folder: Path) -> None:
+    """The user's keys, before any screen binds one."""
+    path = keymap_path(settings, folder)
+    if path is not None:
+        from tui import keymap, user_keymap
+
+        keymap.use(user_keymap.load(path))
+
+
+def speaks_utf8() -> bool:
+    """Whether the locale says that this terminal shows UTF-8.
+
+    Python answers "yes" for the locale C too, where it writes UTF-8 by itself; its UTF-8 mode tells.
+    """
+    by_itself = sys.flags.utf8_mode and "PYTHONUTF8" not in os.environ
+    return not by_itself and locale.getencoding().lower().replace("-", "") == "utf8"

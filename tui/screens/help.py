@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
+from tui.keymap import Place, bindings
 from tui.screens.dialog import Dialog
 
 Sections = Sequence[tuple[str, Sequence[tuple[str, str]]]]
@@ -21,7 +21,7 @@ class HelpScreen(Dialog[None]):
     CSS_PATH = ["dialog.tcss", "help.tcss"]
     FIRST = VerticalScroll.__name__
     GUARD = 0.0
-    BINDINGS = [Binding("q,enter,question_mark", "leave", "Close", show=False)]
+    BINDINGS = bindings(Place.HELP)
 
     def __init__(self, place: str, sections: Sections) -> None:
         super().__init__()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.geometry import Size
 from textual.screen import ModalScreen
 from textual.widgets import Static
+
+from tui.keymap import Place, bindings
 
 LEAST = Size(80, 24)
 
@@ -21,7 +22,7 @@ class TooSmallScreen(ModalScreen[None]):
     """Covers the desk until the terminal is large enough; only quitting works."""
 
     CSS_PATH = "too_small.tcss"
-    BINDINGS = [Binding("q,f3", "leave", "Quit", show=False)]
+    BINDINGS = bindings(Place.TOO_SMALL)
 
     def __init__(self) -> None:
         super().__init__()
