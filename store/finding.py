@@ -93,11 +93,10 @@ def _steps(db: Database, text: str) -> Iterator[Expression]:
     yield Invoice.origin_id.in_(written) & Invoice.origin_id.is_null(False)
     for begun in written:
         # A collation other than C does not keep what begins alike together.
-        yield (
-            fn.STARTS_WITH(Invoice.number, begun)
-            if db.postgres
-            else (Invoice.number >= begun) & (Invoice.number < begun + _LAST)
-        )
+        if db.postgres:
+            yield Expression(fn.STARTS_WITH(Invoice.number, begun), "=", SQL("TRUE"))
+        else:
+            yield (Invoice.number >= begun) & (Invoice.number < begun + _LAST)
     amounts = _amounts(db, text)
     yield from amounts
     if not amounts and (vendors := _vendors(db, text)):
