@@ -86,7 +86,7 @@ def write(
     """
     actor = directory.refresh(db, actor)
     actor.require_reader() if isinstance(order.view, View) else actor.require_project_reader()
-    _check_place(path, replace=replace)
+    check_place(path, replace=replace)
     ids = every_id(db, order)
     if form is Format.XLSX and len(ids) > SHEET_ROWS - SPARE_ROWS:
         raise BadInput(
@@ -156,7 +156,8 @@ def _rows(
 # -- the place -------------------------------------------------------------------------------------------------
 
 
-def _check_place(path: Path, *, replace: bool) -> None:
+def check_place(path: Path, *, replace: bool) -> None:
+    """Raise Exists where there is a file and it is not to be replaced, BadInput for a place that cannot be one."""
     if not storable(str(path)):
         raise BadInput("That is no name of a file", why="it holds a character that none can have")
     if path.is_dir():

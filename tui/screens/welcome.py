@@ -1,0 +1,67 @@
+"""The first run: one card with five keys, once per user."""
+
+from __future__ import annotations
+
+import re
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import Static
+
+from tui.keymap import pressed
+from tui.screens.dialog import Dialog
+
+_NAMED = re.compile(r"\{([a-z.-]+)\}")
+# The keys by their ids, and what a newcomer gains by each.
+APPROVER = (
+    ("table.mark", "marks the invoice under the cursor; the foot counts what is marked"),
+    ("list.filter", "filters as you type; {list.clear-filter} clears"),
+    ("list.open", "opens the invoice: lines, errors, history. It never decides anything"),
+    (
+        "invoices.export",
+        "exports what is marked, after a question; {invoices.reject} rejects it with a reason",
+    ),
+    ("list.help", "shows every key of the place you are in"),
+)
+PROJECT = (
+    *APPROVER[:3],
+    ("commitments.send", "sends what is marked; {commitments.edit} edits the one under the cursor"),
+    APPROVER[4],
+)
+
+
+def card(*, project: bool) -> list[str]:
+    """The five lines, with the keys as this user has them."""
+    return [
+        f"  {pressed(name):<8} {_NAMED.sub(lambda found: pressed(found[1]), text)}"
+        for name, text in (PROJECT if project else APPROVER)
+    ]
+
+
+class WelcomeScreen(Dialog[None]):
+    """The card; any key puts it away, and does nothing else."""
+
+    CSS_PATH = ["dialog.tcss"]
+
+    def __init__(self, company: str, *, project: bool) -> None:
+        super().__init__()
+        self._company = company
+        self._project = project
+
+    def compose(self) -> ComposeResult:
+        """Five keys."""
+        with Vertical(classes="frame"):
+            yield Static(f"Welcome to the desk of {self._company}. Five keys:", classes="title", markup=False)
+            yield Static("\n".join(["", *card(project=self._project), ""]), markup=False)
+            yield Static("Any key puts this card away; it does not come again.", classes="note", markup=False)
+
+    def on_key(self, event: events.Key) -> None:
+        """Put it away."""
+        event.stop()
+        self.dismiss(None)
+
+    def on_click(self, event: events.Click) -> None:
+        """A click does so too."""
+        event.stop()
+        self.dismiss(None)
