@@ -8,11 +8,26 @@ import pty
 import select
 import signal
 import struct
+import subprocess
+import sys
 import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import pyte
+
+PAYAPP = str(Path(sys.executable).parent / "payapp")
+# What leaves a terminal as a shell expects it: no alternate screen, no mouse, no bracketed paste, a cursor.
+RESTORED = (
+    b"\x1b[?1049l",
+    b"\x1b[?25h",
+    b"\x1b[?1000l",
+    b"\x1b[?1003l",
+    b"\x1b[?2004l",
+    b"\x1b[?1004l",
+    b"\x1b[<u",
+)
 
 KEYS = {
     "Space": " ", "Enter": "\r", "Escape": "\x1b", "Tab": "\t", "Up": "\x1b[A", "Down": "\x1b[B", "Backspace": "\x7f",
@@ -20,11 +35,23 @@ KEYS = {
 }  # fmt: skip
 
 
+def demo_company(folder: Path, rows: int = 60, *desk: str) -> Path:
+    """A demo company of so many invoices in that folder, with these lines under [desk]; returns its settings file."""
+    subprocess.run([PAYAPP, "demo", "--no-open", "--rows", str(rows), "--dir", str(folder)], check=True)
+    settings = folder / "payapp.toml"
+    if desk:
+        with settings.open("a") as file:
+            file.write("\n[desk]\n" + "\n".join(desk) + "\n")
+    return settings
+
+
 class Terminal:
-    """Starts ``argv`` on a pty. ``patience`` is in seconds: how long to wait for what must come."""
+    """Starts ``argv`` on a pty. ``patience`` is in seconds: how long to wait for what must come; ``env`` is laid over
+    this process's own, None takes a variable away.
+    """
 
     def __init__(
-        self, argv: Sequence[str], *, columns: int = 80, rows: int = 24, env: Mapping[str, str] | None = None,
+        self, argv: Sequence[str], *, columns: int = 80, rows: int = 24, env: Mapping[str, str | None] | None = None,
         cwd: str | os.PathLike[str] | None = None, patience: float = 30,
     ) -> None:  # fmt: skip
         self.screen = pyte.Screen(columns, rows)
@@ -37,7 +64,8 @@ class Terminal:
             try:
                 if cwd:
                     os.chdir(cwd)
-                os.execvpe(argv[0], list(argv), {**os.environ, "TERM": "xterm-256color", **(env or {})})
+                laid = {**os.environ, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", **(env or {})}
+                os.execvpe(argv[0], list(argv), {k: v for k, v in laid.items() if v is not None})
             finally:
                 os._exit(127)
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
@@ -88,6 +116,15 @@ class Terminal:
         """Type one key at once, whatever the screen does."""
         os.write(self.master, KEYS.get(key, key).encode())
 
+    def feed(self, data: bytes) -> None:
+        """Send bytes as they are."""
+        os.write(self.master, data)
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Another size, as a window's owner gives it."""
+        self.screen.resize(rows, columns)
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
     def ended(self) -> int:
         """Wait for the program's end; its exit code."""
         end = time.monotonic() + self.patience
@@ -98,11 +135,18 @@ class Terminal:
                 return os.waitstatus_to_exitcode(status)
             if time.monotonic() > end:
                 raise AssertionError(f"the program does not end; the screen is\n{self.text()}")
-            self.read(0.05)
+            if self.master < 0 or not self.read(0.05):
+                time.sleep(0.02)
 
     def close(self) -> None:
         """Hang up, and end the program if it is still there."""
-        os.close(self.master)
+        self.hang_up()
         if self.pid:
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
+
+    def hang_up(self) -> None:
+        """Take the terminal away, once."""
+        if self.master >= 0:
+            os.close(self.master)
+            self.master = -1

@@ -1,6 +1,7 @@
 """The terminal as the desk drives it: Textual's driver, hardened against what terminals really send and how they go.
 
 - Bytes that are no UTF-8 (a terminal set to Latin-1) become replacement characters; they do not end the desk.
+- What is pasted is one piece of text, whatever sequences are in it: none of it becomes keys.
 - The function keys of PuTTY's VT100+ mode, and every other ``ESC O`` letter, are keys or nothing, never letters.
 - A terminal that is gone is quiet: nothing is written to it, nothing read, and the desk ends.
 - Where only ASCII can be shown nothing else is written, whatever it comes from, cell by cell.
@@ -25,6 +26,7 @@ from rich.cells import cell_len
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS, IGNORE_SEQUENCE
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Paste
 from textual.keys import Keys
 
 # PuTTY's VT100+ mode: F5 to F12. The letters in between are F-keys of longer keyboards.
@@ -45,6 +47,11 @@ def _learn(known: dict[str, Any]) -> None:
 
 _learn(cast("dict[str, Any]", ANSI_SEQUENCES_KEYS))
 
+# What terminals put around pasted text, and the most of it that is kept.
+_BEGIN, _END = "\x1b[200~", "\x1b[201~"
+_MOST = 100_000
+# How many bytes are read at once.
+_READ = 4096
 # How often, and how long, is looked whether an escape sequence goes on after the last byte, in seconds.
 _TICK, _TICKS = 0.025, 8
 
@@ -88,6 +95,49 @@ _ASCII = _Ascii()
 def ascii_text(text: str) -> str:
     """The text in ASCII, as wide as it was: lines as ``- | +``, blocks as ``#``, any other character as ``?``."""
     return text if text.isascii() else text.translate(_ASCII)
+
+
+class Pastes:
+    """Takes pasted text out of what arrives: Textual's parser makes keys of what follows an escape within it."""
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._text: str | None = None
+
+    def split(self, data: str, *, more: bool) -> list[str | Paste]:
+        """Keys to parse and pasted texts, in their order; ``more`` follows at once. A paste may come in many parts."""
+        data, self._held = self._held + data, ""
+        pieces: list[str | Paste] = []
+        while data:
+            before, mark, after = data.partition(_BEGIN if self._text is None else _END)
+            if not mark:
+                # The mark may come in two parts; an escape by itself is a key, and is not kept waiting.
+                kept = _beginning(data, _BEGIN if self._text is None else _END)
+                if self._text is None and kept == 1 and not more:
+                    kept = 0
+                before, self._held = data[: len(data) - kept], data[len(data) - kept :]
+            if self._text is not None:
+                self._text = (self._text + before)[:_MOST]
+                if mark:
+                    pieces.append(Paste(self._text))
+                    self._text = None
+            else:
+                pieces += [before] if before else []
+                self._text = "" if mark else None
+            data = after
+        return pieces
+
+    def rest(self) -> list[str | Paste]:
+        """What was kept for a mark that did not come: keys."""
+        if self._text is not None or not self._held:
+            return []
+        held, self._held = self._held, ""
+        return [held]
+
+
+def _beginning(data: str, mark: str) -> int:
+    """How many characters at the data's end are the mark's beginning."""
+    return next((n for n in range(min(len(data), len(mark) - 1), 0, -1) if mark.startswith(data[-n:])), 0)
 
 
 class Output:
@@ -153,7 +203,7 @@ class DeskDriver(LinuxDriver):
 
     def run_input_thread(self) -> None:
         """Wait for input and hand it on as events, until the desk ends or the terminal is gone."""
-        parser = XTermParser(self._debug)
+        parser, pastes = XTermParser(self._debug), Pastes()
         decoder = getincrementaldecoder(_encoding())(errors="replace")
         ticks = 0
         with selectors.DefaultSelector() as selector:
@@ -167,16 +217,20 @@ class DeskDriver(LinuxDriver):
                     if not data:
                         self._app.call_later(self._app.exit)
                         return
-                    for event in parser.feed(decoder.decode(data)):
-                        self.process_message(event)
+                    pieces = pastes.split(decoder.decode(data), more=len(data) == _READ)
                     ticks = _TICKS
-                ticks = max(0, ticks - 1)
+                else:
+                    pieces = pastes.rest()
+                    ticks = max(0, ticks - 1)
+                for piece in pieces:
+                    for event in [piece] if isinstance(piece, Paste) else parser.feed(piece):
+                        self.process_message(event)
                 for event in parser.tick():
                     self.process_message(event)
 
     def _read(self) -> bytes:
         with contextlib.suppress(OSError):
-            return os.read(self.fileno, 4096)
+            return os.read(self.fileno, _READ)
         return b""
 
     # -- stopping and going on ---------------------------------------------------------------------------------
