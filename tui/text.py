@@ -70,6 +70,11 @@ def moment(milliseconds: int | None) -> str:
     return datetime.fromtimestamp(milliseconds / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
+def day(milliseconds: int | None) -> str:
+    """The day of a moment, in this machine's local time: ``2026-10-31``; empty for none."""
+    return moment(milliseconds)[:10]
+
+
 def role(who: Actor, *, in_commitments: bool) -> str:
     """What the user may do in the tool, in a word or two."""
     if who.is_approver and not in_commitments:

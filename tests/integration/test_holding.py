@@ -29,8 +29,8 @@ def test_a_held_invoice_stays_and_says_who_holds_it_and_why(db: Database, approv
     decision = holding.place(db, approver, mark(db, held), " lien waiver [/] missing ")
     assert decision.done == (held,) and flags(db, held) == "H"
     plan = review.plan_export(db, approver, mark(db, held), PROFILE)
-    assert [(s.code, s.fix) for s in plan.stays] == [("hold", "Release it (H)")]
-    assert "It is on hold: lien waiver [/] missing, placed by jlopez on 20" in plan.stays[0].cause
+    assert [(s.code, s.fix) for s in plan.stays.first] == [("hold", "Release it (H)")]
+    assert "It is on hold: lien waiver [/] missing, placed by jlopez on 20" in plan.stays.first[0].cause
     accepted = review.accept(db, approver, mark(db, held, free), PROFILE)
     assert accepted.done == (free,) and state(db, held) == "ready_to_export"
 

@@ -1,0 +1,163 @@
+"""The keys that every list has besides its decisions: copying numbers, writing files; for approvers holds and queries."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Generic
+
+from store import asking, holding, holds, invoices, looking, sheets
+from store.domain.errors import BadInput
+from store.domain.selection import Marked, Selection, Totals
+from store.domain.status import View
+from store.domain.text import one_line
+from store.invoices import Row
+from store.listing import Order, every_id
+from tui.keymap import pressed
+from tui.screens.ask import nets
+from tui.screens.ask_by_mail import AskByMailScreen
+from tui.screens.command_line import CommandScreen
+from tui.screens.deciding import Press
+from tui.screens.hold import HoldScreen, noun
+from tui.screens.listing import V
+from tui.screens.writing import Source, WriteChoice, WriteScreen
+from tui.text import cut, money
+
+# So many numbers go to the clipboard at once.
+COPIED_MOST = 100
+
+
+class ToolScreen(CommandScreen[V], Generic[V]):
+    """A list with its small tools."""
+
+    async def _one_or_marked(self, at: Press[V]) -> tuple[Selection, Row | None]:
+        """What is marked, else the invoice under the cursor; the row where it is a single one."""
+        if at.count:
+            selection = at.selection()
+            ids = list(selection.versions) if isinstance(selection, Marked) else []
+            rows = await self.desk.db.read(invoices.rows, ids, self.desk.me) if len(ids) == 1 else []
+            return selection, rows[0] if rows else None
+        row = await self.row_at(at)
+        return Marked({row.id: row.version}), row
+
+    def _order(self, at: Press[V], query: str, only: Selection | None) -> Order:
+        return Order(at.view, query, self.sort, self.descending, only, self.desk.me)
+
+    # -- copy --------------------------------------------------------------------------------------------------
+
+    def action_copy(self) -> None:
+        """The number under the cursor, or those of the marked ones, for the clipboard of the terminal."""
+        self.attempt(self._copy)
+
+    async def _copy(self, at: Press[V]) -> None:
+        if at.count > COPIED_MOST:
+            raise BadInput(
+                f"{COPIED_MOST} numbers can be copied at once",
+                why=f"{at.count:,} are marked",
+                fix=f"Mark fewer, or write a file ({pressed('list.write')})",
+            )
+        if at.count:
+            ids = await self.desk.db.read(every_id, self._order(at, "", at.selection()))
+            rows = await self.desk.db.read(invoices.rows, list(ids), self.desk.me)
+        else:
+            rows = [await self.row_at(at)]
+        numbers = [one_line(row.number) for row in rows]
+        self.app.copy_to_clipboard("\n".join(numbers))
+        what = cut(numbers[0], 40).rstrip() if len(numbers) == 1 else f"{len(numbers):,} numbers"
+        self.say(f"{what} copied, if your terminal allows it.")
+
+    # -- files -------------------------------------------------------------------------------------------------
+
+    def action_write(self) -> None:
+        """A file of what is listed or marked."""
+        self.attempt(self._write)
+
+    async def _write(self, at: Press[V]) -> None:
+        sources = []
+        if at.count:
+            sources.append(Source(f"marked {at.count:,}", self._order(at, "", at.selection())))
+        if at.query.strip():
+            sources.append(Source(f"listed {at.listing.count:,}", self._order(at, at.query, None)))
+        sources.append(Source(f"all of {self.TITLES[at.view]}", self._order(at, "", None)))
+        today = datetime.now(UTC).astimezone().date()
+        screen = WriteScreen(sources, at.view.value.replace("_", "-"), today)
+        choice = await self.app.push_screen_wait(screen)
+        if choice is not None:
+            self.say(f"Writing {choice.path.name}; you can go on.")
+            self.run_worker(partial(self._write_file, choice), group="file")
+
+    async def _write_file(self, choice: WriteChoice) -> None:
+        stop = threading.Event()
+        try:
+            # Not in the threads for pages and counts: a million rows take their time.
+            written = await asyncio.to_thread(
+                sheets.write_apart, self.desk.db, self.desk.me, choice.order, choice.path, choice.form,
+                replace=choice.replace, stop=stop,
+            )  # fmt: skip
+        finally:
+            stop.set()
+        self.add(f"{one_line(str(written.path))} is written: {noun(written.count)}{_nets(written.totals)}.")
+
+
+class ApproverScreen(ToolScreen[View]):
+    """What an approver may do with an invoice that stays where it is."""
+
+    def action_hold(self) -> None:
+        """Place or release a hold."""
+        self.attempt(self._hold)
+
+    async def _hold(self, at: Press[View]) -> None:
+        db, me = self.desk.db, self.desk.me
+        me.require_approver()
+        selection, only = await self._one_or_marked(at)
+        # Strokes are held to what is shown now.
+        selection, totals = await db.count(looking.sealed, selection)
+        held, free = await db.count(holding.counts, selection)
+        lines = _about(at, only, totals)
+        if only is not None:
+            lines += [hold.told for hold in (await db.read(holds.of, [only.id])).values()]
+        choice = await self.app.push_screen_wait(HoldScreen(held, free, lines))
+        if choice is None:
+            return
+        if choice.place:
+            decision = await db.write(holding.place, me, selection, choice.reason)
+            self.decided(decision, f"{len(decision.done):,} placed on hold.", at, stay=True)
+        else:
+            decision = await db.write(holding.release, me, selection)
+            self.decided(decision, f"{len(decision.done):,} released.", at, stay=True)
+
+    def action_query(self) -> None:
+        """Mail a question to the sender."""
+        self.attempt(self._query)
+
+    async def _query(self, at: Press[View]) -> None:
+        db, me = self.desk.db, self.desk.me
+        me.require_approver()
+        selection, only = await self._one_or_marked(at)
+        people = await db.read(asking.recipients, me, selection)
+        title = (
+            f"{cut(only.number, 20).rstrip()} of {cut(only.vendor, 40).rstrip()}" if only else noun(at.count)
+        )
+        text = await self.app.push_screen_wait(AskByMailScreen(title, people))
+        if text is not None:
+            decision = await db.write(asking.ask, me, selection, text)
+            self.decided(decision, f"{noun(len(decision.done))} asked about.", at, stay=True)
+            # The worker sends the mails as well.
+            await self.ensure_worker()
+
+
+def _about(at: Press[View], only: Row | None, totals: Sequence[Totals]) -> list[str]:
+    """The invoice, or how much the marked ones come to."""
+    if only is not None:
+        amount = money(only.net, only.currency)
+        return [
+            f"{cut(only.number, 20).rstrip()}  {cut(only.vendor, 30).rstrip()}  net {amount} {only.currency}"
+        ]
+    return nets(totals) + ([f"{at.hidden:,} of them are hidden by the filter"] if at.hidden else [])
+
+
+def _nets(totals: Sequence[Totals]) -> str:
+    return "".join(f", net {money(t.net, t.currency)} {t.currency}" for t in totals[:3])

@@ -1,0 +1,176 @@
+"""The command line at the foot of a list: what is typed, and above it the commands and invoices that it means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Input
+
+from store.domain.money import show
+from store.finding import Found
+from tui.keymap import Key, Place, bindings, shown
+from tui.text import cut, day, short_status
+from tui.widgets.bar import DIM, REVERSE, Bar, Line, Part, plain
+
+Entry = Key | Found
+
+
+class CommandInput(Input):
+    """The box: Enter takes what is chosen and goes back to the list at once, Up and Down choose."""
+
+    BINDINGS = bindings(Place.COMMAND)
+    back: Widget | None = None
+    # Whether it was left by Enter.
+    entered = False
+
+    @dataclass
+    class Left(Message):
+        """The focus is elsewhere, and all that was typed before is in the box."""
+
+        entered: bool
+
+    @dataclass
+    class Step(Message):
+        """Another one of the list is chosen."""
+
+        by: int
+
+    async def action_command_done(self) -> None:
+        """The next key is the list's, and waits there until this is done."""
+        self.entered = True
+        await self.run_action("screen.command_entered")
+        self.screen.set_focus(self.back)
+
+    def action_command_down(self) -> None:
+        """The next one."""
+        self.post_message(self.Step(1))
+
+    def action_command_up(self) -> None:
+        """The one before."""
+        self.post_message(self.Step(-1))
+
+    def on_blur(self) -> None:
+        """It comes behind the keys that were typed before: the box has them all now."""
+        entered, self.entered = self.entered, False
+        self.post_message(self.Left(entered))
+
+
+class CommandLine(Vertical):
+    """Stands over the foot while it is open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._entries: Sequence[Entry] = ()
+        self.chosen = 0
+        # What the entries are for; None while nothing is listed.
+        self.listed_for: str | None = None
+
+    def compose(self) -> ComposeResult:
+        """What can be chosen, then the box."""
+        yield Bar(id="command-list")
+        with Horizontal(id="command-row"):
+            yield Bar(id="command-word")
+            yield CommandInput(
+                placeholder="a command, or an invoice: number, vendor, amount, ERP reference, #id",
+                compact=True,
+                select_on_focus=False,
+                id="command-box",
+            )
+
+    def on_mount(self) -> None:
+        """Nothing blinks."""
+        self.box.cursor_blink = False
+        self.query_one("#command-word", Bar).show(plain(" :"))
+
+    @property
+    def box(self) -> CommandInput:
+        """The box."""
+        return self.query_one(CommandInput)
+
+    @property
+    def entry(self) -> Entry | None:
+        """What is chosen."""
+        return self._entries[self.chosen] if self._entries else None
+
+    def open(self) -> None:
+        """Show it, empty."""
+        self.box.value = ""
+        self.listed_for = None
+        self._entries = ()
+        bar = self.query_one("#command-list", Bar)
+        bar.show()
+        bar.styles.height = 0
+        self.display = True
+
+    def close(self) -> None:
+        """Put it away."""
+        self.display = False
+
+    def offer(self, text: str, entries: Sequence[Entry]) -> None:
+        """List what the text means, the first one chosen."""
+        self._entries, self.listed_for, self.chosen = entries, text, 0
+        self._draw()
+
+    def step(self, by: int) -> None:
+        """Choose another one."""
+        if self._entries:
+            self.chosen = max(0, min(self.chosen + by, len(self._entries) - 1))
+            self._draw()
+
+    def _draw(self) -> None:
+        room = max(4, min(self.app.size.height // 2 - 2, 16))
+        first = max(0, min(self.chosen - room // 2, len(self._entries) - room))
+        width = self.app.size.width
+        lines: list[Line] = [
+            (Part(entry_line(entry, width), REVERSE if n == self.chosen else None),)
+            for n, entry in enumerate(self._entries[first : first + room], first)
+        ]
+        if not lines:
+            lines = [plain(" Nothing is called that.", DIM)]
+        head = plain(f"-- {len(self._entries)} ".ljust(width, "-"), DIM)
+        bar = self.query_one("#command-list", Bar)
+        if bar.styles.height is None or bar.styles.height.value != len(lines) + 1:
+            bar.styles.height = len(lines) + 1
+        bar.show(head, *lines)
+
+
+def entry_line(entry: Entry, width: int) -> str:
+    """One command or invoice on a line of that width; an amount is never cut."""
+    if isinstance(entry, Key):
+        keys = " ".join(shown(key) for key in entry.keys)
+        return cut(f" {keys:<12} {entry.help}", width)
+    amount = f"{show(entry.net, entry.currency)} {entry.currency}"
+    state = f"{short_status(entry.erp_status, entry.outcome):<9}{day(entry.since):<11}"
+    batch = f"batch {entry.batch}" if entry.batch else ""
+    tail = f" {amount:>18}  {state}"
+    room = width - len(tail) - 1
+    named = max(10, room // 4)
+    behind = max(10, room // 4)
+    vendor = max(4, room - named - behind - 2)
+    return f" {cut(entry.number, named)} {cut(entry.vendor, vendor)}{tail}{cut(entry.origin_id or batch, behind)}"
+
+
+def matching(table: Sequence[Key], places: Sequence[Place], text: str) -> list[Key]:
+    """The commands of these places that have every word, those that begin with the text first."""
+    words = text.casefold().split()
+    found = [
+        key
+        for key in table
+        if key.place in places
+        and key.id not in {"command", "cancel"}
+        and all(word in f"{key.id} {key.label} {key.help}".casefold() for word in words)
+    ]
+    start = text.casefold().strip()
+    return sorted(found, key=lambda key: not (start and key.id.startswith(start)))
+
+
+def named(table: Sequence[Key], places: Sequence[Place], text: str) -> Key | None:
+    """The command that the text names exactly, by its id or the foot's word."""
+    wanted = text.casefold().strip()
+    hits = [key for key in matching(table, places, "") if wanted in {key.id, key.label.casefold()} and wanted]
+    return hits[0] if hits else None
