@@ -2,75 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import date
 
-from store import audit, directory, invoices, outbox
+from store import audit, candidates, directory, outbox
 from store.db import Database
-from store.decision import Decision, Expectation, selected, settle
+from store.decision import Decision, Expectation, Outcome, selected
 from store.domain.actor import Actor
-from store.domain.bill import encode
+from store.domain.bill import encode, idempotency_key
 from store.domain.errors import TotalsDiffer
 from store.domain.money import hash_part, plain, show, to_decimal
 from store.domain.profile import Profile
 from store.domain.selection import Selection, Totals
-from store.domain.status import TRANSITIONS, Action, ErpStatus
+from store.domain.status import TRANSITIONS, Action
 from store.moving import write
-from store.planning import Going, Stay, Terms, plan, warnings
+from store.planning import Going, Terms, walk
+from store.sums import Sums
 
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What an Export would do, for the dialog: rows that go, what stays and why, and what deserves a look."""
-
-    goes: tuple[invoices.Row, ...]
-    stays: tuple[Stay, ...]
-    changed: tuple[str, ...]
-    totals: tuple[Totals, ...]
-    largest: tuple[invoices.Row, ...]
-    credits: tuple[invoices.Row, ...]
-    flagged: tuple[invoices.Row, ...]
-    warnings: tuple[str, ...]
-    dates: tuple[tuple[str, int], ...]
-
-
-def plan_export(
-    db: Database,
-    actor: Actor,
-    selection: Selection,
-    profile: Profile,
-    *,
-    accounting_date: date | None = None,
-    description: str | None = None,
-    erp_number: str | None = None,
-) -> Plan:
-    """What Export (or in Failed: retry) would do with the selection. Writes nothing; for approvers alone."""
-    actor = directory.refresh(db, actor)
-    actor.require_approver()
-    company = directory.company(db)
-    ids, changed = selected(db, selection)
-    first = invoices.rows(db, ids[:1])
-    action = Action.RETRY if first and first[0].erp_status is ErpStatus.FAILED else Action.ACCEPT
-    going, stays = plan(
-        db, actor, ids, Terms(action, company, profile, accounting_date, description, erp_number)
-    )
-    rows = tuple(invoices.rows(db, [g.candidate.id for g in going], actor))
-    dates: dict[str, int] = {}
-    for g in going:
-        day = g.bill.accounting_date.isoformat()
-        dates[day] = dates.get(day, 0) + 1
-    return Plan(
-        goes=rows,
-        stays=tuple(stays),
-        changed=changed,
-        totals=_totals(going),
-        largest=tuple(sorted(rows, key=lambda row: -abs(row.gross))[:5]),
-        credits=tuple(row for row in rows if row.net < 0),
-        flagged=tuple(row for row in rows if row.flags),
-        warnings=warnings(db, going),
-        dates=tuple(sorted(dates.items())),
-    )
+# What one invoice takes in the transaction, generously.
+MS_EACH = 0.1
 
 
 def accept(
@@ -120,37 +70,31 @@ def _export(
     actor = directory.refresh(db, actor)
     actor.require_approver()
     ids, changed = selected(db, selection)
-    going, stays = plan(db, actor, ids, terms)
-    done = tuple(g.candidate.id for g in going)
-    settle(done, stays, changed, "exported")
-    totals = _totals(going)
-    _expected(totals, expect)
-    batches: dict[str, int] = {}
-    for t in totals:
-        batches[t.currency] = _batch(db, actor, terms, t)
-        _queue(db, terms, batches[t.currency], [g for g in going if g.bill.currency == t.currency])
-    detail = {"erp": terms.company.erp, "batches": [_control(batches[t.currency], t) for t in totals]}
-    audit.record(
-        db, actor, terms.action.value, detail, [_change(g, terms, batches[g.bill.currency]) for g in going]
-    )
-    return Decision(done, tuple(stays), changed, tuple(batches.values()), totals)
-
-
-def _totals(going: Sequence[Going]) -> tuple[Totals, ...]:
-    found = []
-    for currency in sorted({g.candidate.currency for g in going}):
-        own = [g.candidate for g in going if g.candidate.currency == currency]
-        found.append(
-            Totals(
-                currency,
-                len(own),
-                sum(c.gross for c in own),
-                sum(c.retainage for c in own),
-                sum(c.net for c in own),
-                sum(hash_part(g.bill.number) for g in going if g.bill.currency == currency),
-            )
+    outcome, sums = Outcome(), Sums()
+    batches = _Batches(db, actor, terms, len(ids))
+    codes = candidates.cost_codes(db)
+    with audit.Trail() as trail:
+        for going, stays in walk(db, actor, ids, terms):
+            outcome.add((g.candidate.id for g in going), stays)
+            sums.add(going)
+            numbers = {
+                currency: batches.of(currency) for currency in sorted({g.sent.currency for g in going})
+            }
+            _queue(db, terms, numbers, batches.due, going, codes)
+            trail.add(_change(g, terms, numbers[g.sent.currency]) for g in going)
+        totals = sums.totals()
+        decision = outcome.settled(
+            changed, "exported", batches=tuple(batches.of(t.currency) for t in totals), totals=totals
         )
-    return tuple(found)
+        _expected(totals, expect)
+        for t in totals:
+            batches.close(t)
+        outbox.grown(db, len(decision.done))
+        detail = {
+            "erp": terms.company.erp, "batches": [_control(batches.of(t.currency), t) for t in totals]
+        }  # fmt: skip
+        audit.record(db, actor, terms.action.value, detail, trail)
+    return decision
 
 
 def _expected(totals: Sequence[Totals], expect: Expectation | None) -> None:
@@ -169,22 +113,53 @@ def _expected(totals: Sequence[Totals], expect: Expectation | None) -> None:
         )
 
 
-def _batch(db: Database, actor: Actor, terms: Terms, totals: Totals) -> int:
-    """The row of one batch: one currency, one company, one ERP."""
-    now = db.now()
-    day = terms.accounting_date.isoformat() if terms.accounting_date else None
-    row = db.execute(
-        "INSERT INTO batches (operator_id, created_at, erp, currency, accounting_date, description, count, gross,"
-        " retainage, net, hash_total, hold_until) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-        (
-            actor.id, now, terms.company.erp, totals.currency, day, terms.description or "", totals.count,
-            totals.gross, totals.retainage, totals.net, totals.hash_total, now + terms.company.hold_ms,
-        ),
-    ).fetchone()  # fmt: skip
-    return int(row[0])
+class _Batches:
+    """The batches of one press, one per currency: made with its first invoice, with its totals after the last."""
+
+    def __init__(self, db: Database, actor: Actor, terms: Terms, count: int) -> None:
+        self._db, self._actor, self._terms = db, actor, terms
+        self._numbers: dict[str, int] = {}
+        hold = terms.company.hold_ms
+        # The hold begins when the transaction has ended, and that of very many takes its time.
+        self.due = db.now() + hold + (round(count * MS_EACH) if hold else 0)
+
+    def of(self, currency: str) -> int:
+        """The number of the currency's batch."""
+        if currency not in self._numbers:
+            self._numbers[currency] = self._make(currency)
+        return self._numbers[currency]
+
+    def _make(self, currency: str) -> int:
+        terms = self._terms
+        day = terms.accounting_date.isoformat() if terms.accounting_date else None
+        row = self._db.execute(
+            "INSERT INTO batches (operator_id, created_at, erp, currency, accounting_date, description, count, gross,"
+            " retainage, net, hash_total, hold_until) VALUES (?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, ?) RETURNING id",
+            (
+                self._actor.id, self._db.now(), terms.company.erp, currency, day, terms.description or "", self.due,
+            ),
+        ).fetchone()  # fmt: skip
+        return int(row[0])
+
+    def close(self, totals: Totals) -> None:
+        """All of it is there: its totals."""
+        self._db.execute(
+            "UPDATE batches SET count = ?, gross = ?, retainage = ?, net = ?, hash_total = ? WHERE id = ?",
+            (
+                totals.count, totals.gross, totals.retainage, totals.net, totals.hash_total,
+                self.of(totals.currency),
+            ),
+        )  # fmt: skip
 
 
-def _queue(db: Database, terms: Terms, batch: int, going: Sequence[Going]) -> None:
+def _queue(
+    db: Database,
+    terms: Terms,
+    batches: Mapping[str, int],
+    due: int,
+    going: Sequence[Going],
+    codes: Mapping[tuple[int, str], str],
+) -> None:
     """The invoices queued, then their jobs: who comes second at the same invoice is stopped by its version.
 
     The invoice keeps a date and number that the approver gave, never one that a rule worked out: the rule works it
@@ -195,29 +170,23 @@ def _queue(db: Database, terms: Terms, batch: int, going: Sequence[Going]) -> No
     columns = ("erp_status", "revision", "batch_id", "accounting_date", "description", "erp_number", "number_hash",
                "error_code", "error_cause", "error_fix", "changed_since")  # fmt: skip
     write(db, columns, [
-        (g.candidate, (
-            target, g.candidate.revision + 1, batch, given or g.candidate.accounting_date or None, g.bill.description,
-            g.candidate.erp_number if terms.erp_number is None else terms.erp_number, hash_part(g.bill.number),
-            "", "", "", False,
+        (c, (
+            target, c.revision + 1, batches[c.currency], given or c.accounting_date or None, sent.description,
+            sent.erp_number, hash_part(sent.posted_number), "", "", "", False,
         ))
-        for g in going
+        for c, sent, _, _ in going
     ])  # fmt: skip
-    due = db.now() + terms.company.hold_ms
-    outbox.enqueue(
-        db,
-        [
-            (
-                g.candidate.id,
-                g.candidate.revision + 1,
-                batch,
-                g.bill.key,
-                terms.company.erp,
-                *encode(g.bill),
-                due,
-            )
-            for g in going
-        ],
-    )
+    company = terms.company
+    lines = candidates.bill_lines(db, [g.sent for g in going], codes)
+    jobs = []
+    for _, sent, day, _ in going:
+        bill = candidates.bill(
+            sent, lines.get(sent.id, ()), company=company.name, erp=company.erp, accounting_date=day
+        )
+        jobs.append((
+            sent.id, sent.revision + 1, batches[sent.currency], bill.key, company.erp, *encode(bill), due,
+        ))  # fmt: skip
+    outbox.enqueue(db, jobs)
 
 
 def _control(batch: int, totals: Totals) -> dict[str, str | int]:
@@ -237,9 +206,9 @@ def _change(g: Going, terms: Terms, batch: int) -> audit.Change:
     after = {
         "erp_status": TRANSITIONS[terms.action].target.value,
         "batch": batch,
-        "key": g.bill.key,
-        "number": g.bill.number,
-        "accounting_date": g.bill.accounting_date.isoformat(),
+        "key": idempotency_key(g.sent.uuid, g.sent.revision + 1),
+        "number": g.sent.posted_number,
+        "accounting_date": g.day.isoformat(),
     }
     before = {"erp_status": g.candidate.erp_status.value, "number": g.candidate.posted_number}
     return audit.Change("invoice", g.candidate.id, before, after, g.rule)

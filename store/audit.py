@@ -7,9 +7,11 @@ locked last in the deciding transaction, so that concurrent writers cannot fork 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import msgspec
 
@@ -28,12 +30,57 @@ class Change:
     rule: str = ""
 
 
+_encode = msgspec.json.Encoder(order="deterministic").encode
+# Rows beyond so many bytes wait on disk.
+SPOOLED = 4_000_000
+
+
 def _json(value: Any) -> str:
-    return msgspec.json.encode(value, order="deterministic").decode()
+    return _encode(value).decode()
+
+
+class Trail:
+    """The rows of an event that is still growing, in bounded memory. Use it as a context; then record() takes it.
+
+    An event's row is written once, with the digest of its rows, so the rows wait until they are all there.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._digest = hashlib.sha256()
+        self._spool = tempfile.SpooledTemporaryFile(max_size=SPOOLED)  # noqa: SIM115 - closed with this context
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
+    ) -> None:
+        self._spool.close()
+
+    def add(self, changes: Iterable[Change]) -> None:
+        """These subjects belong to the event too."""
+        for c in changes:
+            self.count += 1
+            row = (self.count, c.subject, c.subject_id, _json(c.before), _json(c.after), c.rule)
+            line = _encode(row) + b"\n"
+            self._digest.update(line)
+            self._spool.write(line)
+
+    @property
+    def digest(self) -> str:
+        """The digest of the rows so far."""
+        return self._digest.hexdigest()
+
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        """The rows again, in their order."""
+        self._spool.seek(0)
+        for line in self._spool:
+            yield tuple(msgspec.json.decode(line))
 
 
 def record(
-    db: Database, actor: Actor, action: str, detail: Mapping[str, Any], changes: Iterable[Change]
+    db: Database, actor: Actor, action: str, detail: Mapping[str, Any], changes: Iterable[Change] | Trail
 ) -> int:
     """Append one event to the chain, in the transaction under way; returns its id.
 
@@ -50,34 +97,37 @@ def append(
     origin: str,
     action: str,
     detail: Mapping[str, Any],
-    changes: Iterable[Change],
+    changes: Iterable[Change] | Trail,
 ) -> int:
     """As record(), for who is no user of the Directory: the worker, the set-up."""
-    rows = [
-        (n, c.subject, c.subject_id, _json(c.before), _json(c.after), c.rule)
-        for n, c in enumerate(changes, 1)
-    ]
-    digest = hashlib.sha256()
-    for row in rows:
-        digest.update(_json(row).encode() + b"\n")
+    if isinstance(changes, Trail):
+        return _append(db, (actor_id, login, origin), action, detail, changes)
+    with Trail() as trail:
+        trail.add(changes)
+        return _append(db, (actor_id, login, origin), action, detail, trail)
+
+
+def _append(
+    db: Database, who: tuple[int | None, str, str], action: str, detail: Mapping[str, Any], trail: Trail
+) -> int:
     # The lock: whoever comes second waits here, and chains to our event.
     head = db.execute(
         "UPDATE audit_head SET event_id = event_id + 1 WHERE id = 1 RETURNING event_id, hash"
     ).fetchone()
     event, previous = int(head[0]), str(head[1])
     at, text = db.now(), _json(detail)
-    own = (event, at, actor_id, login, origin, action, text, len(rows), digest.hexdigest(), previous)
+    own = (event, at, *who, action, text, trail.count, trail.digest, previous)
     digest_of_event = hashlib.sha256(_json(own).encode()).hexdigest()
     db.execute(
         "INSERT INTO audit_events (id, at, actor_id, actor, origin, action, detail, row_count, rows_digest,"
         " prev_hash, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (*own, digest_of_event),
     )
-    if rows:
+    if trail.count:
         db.executemany(
             "INSERT INTO audit_rows (event_id, position, subject, subject_id, before, after, rule)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [(event, *row) for row in rows],
+            ((event, *row) for row in trail.rows()),
         )
     db.execute("UPDATE audit_head SET hash = ? WHERE id = 1", (digest_of_event,))
     return event

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
+from typing import NamedTuple
 
 from store.db import Database
 from store.domain.actor import Actor
@@ -13,13 +13,15 @@ from store.domain.bill import Bill, BillLine, idempotency_key
 from store.domain.invoice import Line
 from store.domain.money import plain
 from store.domain.status import ErpStatus, Status
-from store.models import Commitment, CostCode, Invoice, InvoiceLine, Project, User, Vendor
-from store.query import joined
+from store.models import CostCode
+from store.packed import among, packed
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One invoice before a decision; amounts in minor units of its currency, days ISO text."""
+class Candidate(NamedTuple):
+    """One invoice before a decision; amounts in minor units of its currency, days ISO text.
+
+    ``flagged``: it has a flag that is not the reader's own (duplicate, hold, overbilled, changed since rejection).
+    """
 
     id: int
     uuid: str
@@ -56,6 +58,7 @@ class Candidate:
     project_ref: str
     commitment: str
     commitment_ref: str
+    flagged: bool
 
     @property
     def posted_number(self) -> str:
@@ -68,75 +71,104 @@ class Candidate:
         return f"{self.number} ({self.commitment})"
 
 
-_COLUMNS = (
-    Invoice.id, Invoice.uuid, Invoice.version, Invoice.revision, Invoice.number, Invoice.erp_number,
-    Invoice.application, Invoice.commitment, Invoice.project, Invoice.status, Invoice.erp_status, Invoice.outcome, Invoice.currency,
-    Invoice.gross, Invoice.retainage, Invoice.net, Invoice.tax, Invoice.period_start, Invoice.period_end,
-    Invoice.billing_date, Invoice.accounting_date, Invoice.description, Invoice.batch, Invoice.creator_login,
-    Invoice.creator_name, Invoice.creator_email, Invoice.sender, User.name, User.email, Vendor.name, Vendor.erp_ref,
-    Project.number, Project.erp_ref, Commitment.number, Commitment.erp_ref,
-)  # fmt: skip
-_CHUNK = 500
+_STATUS = tuple(Candidate._fields).index("status")
+_STATUSES = {status.value: status for status in Status}
+_ERP_STATUSES = {status.value: status for status in ErpStatus}
+# In the order of the fields.
+_SELECT = (
+    "SELECT i.id, i.uuid, i.version, i.revision, i.number, i.erp_number, i.application, i.commitment_id, i.project_id,"
+    " i.status, i.erp_status, coalesce(i.outcome, ''), i.currency, i.gross, i.retainage, i.net, i.tax, i.period_start,"
+    " i.period_end, i.billing_date, coalesce(i.accounting_date, ''), i.description, i.batch_id, i.creator_login,"
+    " i.creator_name, i.creator_email, i.sender_id, coalesce(u.name, ''), coalesce(u.email, ''), v.name, v.erp_ref,"
+    " p.number, p.erp_ref, c.number, c.erp_ref, i.duplicate OR i.held OR i.overbilled OR i.changed_since"
+    " FROM invoices i JOIN commitments c ON c.id = i.commitment_id JOIN vendors v ON v.id = i.vendor_id"
+    " JOIN projects p ON p.id = i.project_id LEFT JOIN users u ON u.id = i.sender_id"
+)
+# So many at once: enough that a statement costs little, few enough that a million need no memory.
+CHUNK = 2000
 
 
 def load(db: Database, ids: Sequence[int]) -> Iterator[list[Candidate]]:
-    """The invoices by id, a few hundred at a time. Call it in the deciding transaction."""
-    for first in range(0, len(ids), _CHUNK):
-        chunk = list(ids[first : first + _CHUNK])
-        select = (
-            joined(*_COLUMNS)
-            .left_outer_join(User, on=Invoice.sender == User.id)
-            .where(Invoice.id << chunk)
-            .order_by(Invoice.id)
-        )
-        yield [_candidate(row) for row in db.rows(select)]
+    """The invoices by id, so many at a time. Call it in the deciding transaction."""
+    sql = f"{_SELECT} WHERE {among(db, 'i.id')} ORDER BY i.id"
+    for first in range(0, len(ids), CHUNK):
+        rows = db.execute(sql, (packed(db, ids[first : first + CHUNK]),)).fetchall()
+        yield [_candidate(row) for row in rows]
 
 
-def _candidate(row: tuple[object, ...]) -> Candidate:
-    values = dict(zip(Candidate.__slots__, row, strict=True))
-    values["status"] = Status(str(values["status"]))
-    values["erp_status"] = ErpStatus(str(values["erp_status"]))
-    for name in ("outcome", "accounting_date", "sender_name", "sender_email"):
-        values[name] = values[name] or ""
-    return Candidate(**values)  # type: ignore[arg-type] # the columns stand in the order of the fields
+def _candidate(row: Sequence[object]) -> Candidate:
+    values = list(row)
+    values[_STATUS] = _STATUSES[str(row[_STATUS])]
+    values[_STATUS + 1] = _ERP_STATUSES[str(row[_STATUS + 1])]
+    return Candidate._make(values)
 
 
 def lines(db: Database, ids: Sequence[int]) -> dict[int, tuple[Line, ...]]:
-    """The G703 lines of these invoices (a few hundred), by invoice."""
-    select = (
-        InvoiceLine.select(InvoiceLine.invoice, *(getattr(InvoiceLine, name) for name in Line.__slots__))
-        .where(InvoiceLine.invoice << list(ids))
-        .order_by(InvoiceLine.invoice, InvoiceLine.position)
-    )
+    """The G703 lines of these invoices (one chunk), by invoice."""
+    found = db.execute(
+        f"SELECT invoice_id, {', '.join(Line.__slots__)} FROM invoice_lines"
+        f" WHERE {among(db, 'invoice_id')} ORDER BY invoice_id, position",
+        (packed(db, ids),),
+    ).fetchall()
     return {
         number: tuple(Line(*row[1:]) for row in rows)
-        for number, rows in groupby(db.rows(select), key=lambda row: int(row[0]))
+        for number, rows in groupby(found, key=lambda row: int(row[0]))
     }
 
 
+# A line that may break a rule of store.domain.invoice.foot; what it says "right" to breaks none.
+_RIGHT = (
+    "l.work_now + l.stored_now - l.stored_before + l.moved = l.work_before + l.work_now + l.stored_now - l.total_before"
+    " AND (0 <= l.retainage_before AND l.retainage_before <= l.total_before"
+    " OR l.total_before <= l.retainage_before AND l.retainage_before <= 0)"
+    " AND (0 <= l.retainage_before + l.held - l.released"
+    " AND l.retainage_before + l.held - l.released <= l.work_before + l.work_now + l.stored_now"
+    " OR l.work_before + l.work_now + l.stored_now <= l.retainage_before + l.held - l.released"
+    " AND l.retainage_before + l.held - l.released <= 0)"
+)
+
+
+def unfooted(db: Database, ids: Sequence[int]) -> set[int]:
+    """Of these invoices (one chunk) those that foot() has to look at: every one of the others foots."""
+    found = db.execute(
+        f"SELECT i.id FROM invoices i JOIN invoice_lines l ON l.invoice_id = i.id WHERE {among(db, 'i.id')}"
+        " GROUP BY i.id, i.gross, i.retainage, i.net"
+        f" HAVING sum(CASE WHEN {_RIGHT} THEN 0 ELSE 1 END) = 0"
+        " AND sum(l.work_before + l.work_now + l.stored_now - l.total_before) = i.gross"
+        " AND sum(l.held - l.released) = i.retainage AND i.gross - i.retainage = i.net",
+        (packed(db, ids),),
+    )
+    # What has no lines is not among those that foot.
+    return set(ids).difference(row[0] for row in found.fetchall())
+
+
 def outdated(db: Database, ids: Sequence[int]) -> dict[int, tuple[str, str, int, int]]:
-    """Of these invoices (a few hundred) those whose previous application in the store has other figures by now.
+    """Of these invoices (one chunk) those whose previous application in the store has other figures by now.
 
     By invoice: the first such line's item, the figure's name, what this one was made from, and what it is.
     """
+    ours = ("own.total_before", "own.stored_before", "own.retainage_before")
+    theirs = (
+        "coalesce(before.work_before + before.work_now + before.stored_now, 0)",
+        "coalesce(before.stored_now, 0)",
+        "coalesce(coalesce(before.retainage_before, 0) + before.held - before.released, 0)",
+    )
+    differ = " OR ".join(f"coalesce({a} <> {b}, TRUE)" for a, b in zip(ours, theirs, strict=True))
     found = db.execute(
-        "SELECT own.invoice_id, own.item, own.total_before, own.stored_before, own.retainage_before,"
-        " coalesce(before.work_before + before.work_now + before.stored_now, 0), coalesce(before.stored_now, 0),"
-        " coalesce(coalesce(before.retainage_before, 0) + before.held - before.released, 0)"
-        " FROM invoices i"
+        f"SELECT own.invoice_id, own.item, {', '.join(ours)}, {', '.join(theirs)} FROM invoices i"
         " JOIN invoices p ON p.commitment_id = i.commitment_id AND p.application = i.application - 1"
         " JOIN invoice_lines own ON own.invoice_id = i.id"
         " LEFT JOIN invoice_lines before ON before.invoice_id = p.id AND before.item = own.item"
-        f" WHERE i.id IN ({', '.join('?' * len(ids))}) ORDER BY own.invoice_id, own.position",
-        list(ids),
+        f" WHERE {among(db, 'i.id')} AND ({differ}) ORDER BY own.invoice_id, own.position",
+        (packed(db, ids),),
     )
     wrong: dict[int, tuple[str, str, int, int]] = {}
     for number, item, *figures in found.fetchall():
-        for name, ours, theirs in zip(
+        for name, ours_now, theirs_now in zip(
             ("completed to date", "stored", "retainage"), figures[:3], figures[3:], strict=True
         ):
-            if ours != theirs:
-                wrong.setdefault(number, (item, name, ours, theirs))
+            if ours_now != theirs_now:
+                wrong.setdefault(number, (item, name, ours_now, theirs_now))
     return wrong
 
 
@@ -146,28 +178,51 @@ def cost_codes(db: Database) -> dict[tuple[int, str], str]:
     return {(project, code): ref for project, code, ref in db.rows(query)}
 
 
+def prepares(db: Database, actor: Actor) -> bool:
+    """Whether this user ever sent or edited anything."""
+    found = db.execute(
+        "SELECT 1 FROM audit_events WHERE actor_id = ? AND action IN ('send', 'edit') LIMIT 1", (actor.id,)
+    )
+    return found.fetchone() is not None
+
+
 def prepared(db: Database, ids: Sequence[int], actor: Actor) -> set[int]:
-    """Of these invoices (a few hundred) those that this user ever sent or edited."""
+    """Of these invoices (one chunk) those that this user ever sent or edited."""
     found = db.execute(
         "SELECT DISTINCT r.subject_id FROM audit_rows r JOIN audit_events e ON e.id = r.event_id"
-        f" WHERE r.subject = 'invoice' AND r.subject_id IN ({', '.join('?' * len(ids))})"
+        f" WHERE r.subject = 'invoice' AND {among(db, 'r.subject_id')}"
         " AND e.actor_id = ? AND e.action IN ('send', 'edit')",
-        [*ids, actor.id],
+        (packed(db, ids), actor.id),
     )
     return {row[0] for row in found.fetchall()}
 
 
-def bill(
-    of: Candidate,
-    own: Sequence[Line],
-    *,
-    company: str,
-    erp: str,
-    accounting_date: date,
-    description: str,
-    codes: Mapping[tuple[int, str], str],
-) -> Bill:
-    """The bill that this invoice's next revision sends."""
+def bill_lines(
+    db: Database, chunk: Sequence[Candidate], codes: Mapping[tuple[int, str], str]
+) -> dict[int, tuple[BillLine, ...]]:
+    """The lines of these invoices' bills, by invoice; ``codes`` are those of cost_codes()."""
+    of = {c.id: c for c in chunk}
+    found = db.execute(
+        "SELECT invoice_id, position, item_type, cost_code, description,"
+        " work_before + work_now + stored_now - coalesce(total_before, 0), held - released FROM invoice_lines"
+        f" WHERE {among(db, 'invoice_id')} ORDER BY invoice_id, position",
+        (packed(db, of),),
+    ).fetchall()
+    made: dict[int, tuple[BillLine, ...]] = {}
+    for number, rows in groupby(found, key=lambda row: int(row[0])):
+        project, currency = of[number].project_id, of[number].currency
+        made[number] = tuple(
+            BillLine(
+                position, kind, codes.get((project, code), code), description, plain(amount, currency),
+                plain(retained, currency),
+            )
+            for _, position, kind, code, description, amount, retained in rows
+        )  # fmt: skip
+    return made
+
+
+def bill(of: Candidate, own: tuple[BillLine, ...], *, company: str, erp: str, accounting_date: date) -> Bill:
+    """The bill that this invoice's next revision sends, with the candidate's own number and description."""
     return Bill(
         key=idempotency_key(of.uuid, of.revision + 1),
         erp=erp,
@@ -183,16 +238,10 @@ def bill(
         period_end=date.fromisoformat(of.period_end),
         invoice_date=date.fromisoformat(of.billing_date),
         accounting_date=accounting_date,
-        description=description,
+        description=of.description,
         gross=plain(of.gross, of.currency),
         retainage=plain(of.retainage, of.currency),
         net=plain(of.net, of.currency),
         tax=plain(of.tax, of.currency),
-        lines=tuple(
-            BillLine(
-                line.position, line.item_type, codes.get((of.project_id, line.cost_code), line.cost_code), line.description,
-                plain(line.amount, of.currency), plain(line.retainage, of.currency),
-            )
-            for line in own
-        ),
-    )  # fmt: skip
+        lines=own,
+    )

@@ -156,7 +156,7 @@ def _change(
     before: Candidate, values: Mapping[str, Any], old: Sequence[Line], new: Sequence[Line]
 ) -> audit.Change:
     """Before and after of what changed, the lines among it by their position."""
-    was = {name: getattr(before, name) for name in values if name in Candidate.__slots__}
+    was = {name: getattr(before, name) for name in values if name in Candidate._fields}
     earlier = {name: _plain(name, value, before.currency) for name, value in was.items()}
     later = {name: _plain(name, value, before.currency) for name, value in values.items()}
     for line, to in zip(old, new, strict=True):

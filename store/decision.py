@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
-from store import candidates, invoices
+from store import candidates
 from store.candidates import Candidate
 from store.db import Database
 from store.domain.errors import Disallowed, NothingMatched
 from store.domain.selection import Marked, Selection, Totals
 from store.domain.status import Action, check
 from store.domain.text import one_line
+from store.packed import among, packed
 from store.planning import Stay, stay
-from store.selecting import select_ids
+from store.selecting import Seen, select_ids
+
+# So many of those that stay are told with their sentences; the rest is counted.
+STAYS_TOLD = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +27,7 @@ class Decision:
     """What a decision did: the invoices it moved, those that stay and why, the marked ones that others changed.
 
     ``notes`` are sentences about what it means for others, such as later applications that a rejection invalidates.
+    Of very many that stay the first are told, and ``unnamed`` is how many more there are.
     """
 
     done: tuple[int, ...]
@@ -30,6 +36,12 @@ class Decision:
     batches: tuple[int, ...] = ()
     totals: tuple[Totals, ...] = ()
     notes: tuple[str, ...] = ()
+    unnamed: int = 0
+
+    @property
+    def stay_count(self) -> int:
+        """How many stay."""
+        return len(self.stays) + self.unnamed
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +52,15 @@ class Expectation:
     net: Decimal | None = None
 
 
-def selected(db: Database, selection: Selection) -> tuple[list[int], tuple[str, ...]]:
-    """The ids of a selection and the names of the marked ones that others changed since they were seen."""
-    ids, changed = select_ids(db, selection)
-    names = tuple(one_line(row.number) for row in invoices.rows(db, changed))
+def selected(
+    db: Database, selection: Selection, found: Seen | None = None
+) -> tuple[Sequence[int], tuple[str, ...]]:
+    """The ids of a selection and the names of the marked ones that others changed since they were seen.
+
+    ``found``: what store.selecting.seen has told of it in this transaction already.
+    """
+    ids, changed = select_ids(db, selection, found)
+    names = tuple(_numbers(db, changed))
     if isinstance(selection, Marked) and not selection.versions:
         raise NothingMatched("Nothing is marked", fix="Space marks one invoice, a marks all that match")
     if not ids and not names:
@@ -53,30 +70,60 @@ def selected(db: Database, selection: Selection) -> tuple[list[int], tuple[str, 
     return ids, names
 
 
-def settle(done: Sequence[int], stays: Sequence[Stay], changed: tuple[str, ...], what: str) -> None:
+def _numbers(db: Database, ids: Sequence[int]) -> Iterator[str]:
+    sql = f"SELECT number FROM invoices WHERE {among(db, 'id')} ORDER BY id"
+    for first in range(0, len(ids), candidates.CHUNK):
+        for row in db.execute(sql, (packed(db, ids[first : first + candidates.CHUNK]),)).fetchall():
+            yield one_line(row[0])
+
+
+class Outcome:
+    """What a decision has done so far, chunk by chunk: ids of what went, the first of what stays."""
+
+    def __init__(self) -> None:
+        self.done: list[int] = []
+        self.stays: list[Stay] = []
+        self.unnamed = 0
+
+    def add(self, done: Iterable[int], stays: Sequence[Stay]) -> None:
+        """One chunk more."""
+        self.done.extend(done)
+        room = STAYS_TOLD - len(self.stays)
+        self.stays.extend(stays[:room])
+        self.unnamed += max(0, len(stays) - room)
+
+    def settled(self, changed: tuple[str, ...], what: str, **more: Any) -> Decision:
+        """The decision. Raises as settle() does when nothing was done."""
+        settle(self.done, self.stays, changed, what, self.unnamed)
+        return Decision(tuple(self.done), tuple(self.stays), changed, unnamed=self.unnamed, **more)
+
+
+def settle(
+    done: Sequence[int], stays: Sequence[Stay], changed: tuple[str, ...], what: str, unnamed: int = 0
+) -> None:
     """Raise when a decision has nothing that it could do: then nothing is written either."""
     if done:
         return
     if stays:
         error = stays[0].sentence()
-        if len(stays) > 1:
-            error.what += f" (and {len(stays) - 1} more)"
+        if len(stays) + unnamed > 1:
+            error.what += f" (and {len(stays) + unnamed - 1:,} more)"
         raise error
     raise Disallowed(
         f"Nothing was {what}", why=f"others changed {', '.join(changed[:5])} meanwhile", fix="Look again (F5)"
     )
 
 
-def allowed(db: Database, ids: Sequence[int], action: Action) -> tuple[list[Candidate], list[Stay]]:
-    """The invoices that the table of transitions lets go, and the others with their sentence."""
-    going: list[Candidate] = []
-    stays: list[Stay] = []
+def allowed(db: Database, ids: Sequence[int], action: Action) -> Iterator[tuple[list[Candidate], list[Stay]]]:
+    """The invoices that the table of transitions lets go, and the others with their sentence; chunk by chunk."""
     for chunk in candidates.load(db, ids):
+        going: list[Candidate] = []
+        stays: list[Stay] = []
         for c in chunk:
             try:
                 check(action, c.erp_status, c.name)
             except Disallowed as error:
-                stays.append(stay(c, "state", error))
+                stays.append(stay(c, "state", error, error.why))
             else:
                 going.append(c)
-    return going, stays
+        yield going, stays

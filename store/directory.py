@@ -17,7 +17,11 @@ _COLUMNS = "id, login, name, email, erp_level, commitments_level, directory_leve
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """The company; ``erp`` names the profile, ``hold_ms`` is how long a batch is held before it leaves."""
+    """The company; ``erp`` names the profile, ``hold_ms`` is how long a batch is held before it leaves.
+
+    An export of more than ``confirm_count``, or of more net than ``confirm_net`` (minor units of its currency; None:
+    any), is confirmed by typing the count.
+    """
 
     name: str
     currency: str
@@ -26,16 +30,17 @@ class Company:
     hold_ms: int
     confirm_count: int
     epoch: int
+    confirm_net: int | None = None
 
 
 def company(db: Database) -> Company:
     """The company whose books these are. Raises StoreError where payapp init has not been run to its end."""
     row = db.execute(
-        "SELECT name, currency, erp, demo, hold_ms, confirm_count, epoch FROM company WHERE id = 1"
+        "SELECT name, currency, erp, demo, hold_ms, confirm_count, epoch, confirm_net FROM company WHERE id = 1"
     ).fetchone()
     if row is None:
         raise StoreError("The database has no company yet", fix="Run payapp init")
-    return Company(row[0], row[1], row[2], bool(row[3]), row[4], row[5], row[6])
+    return Company(row[0], row[1], row[2], bool(row[3]), row[4], row[5], row[6], row[7])
 
 
 def found(db: Database, name: str, currency: str, erp: str, *, demo: bool, hold_ms: int = 10_000) -> Company:
@@ -48,6 +53,23 @@ def found(db: Database, name: str, currency: str, erp: str, *, demo: bool, hold_
             "INSERT INTO company (id, name, currency, erp, demo, hold_ms) VALUES (1, ?, ?, ?, ?, ?)",
             (name, currency, erp, demo, hold_ms),
         )
+    return company(db)
+
+
+def set_confirmation(db: Database, by: Actor, count: int, net: int | None) -> Company:
+    """Above how many invoices, and how much net, the count is typed before an export; for Directory Admins, audited.
+
+    ``net`` in minor units of the company's currency, None: any. Raises BadInput for negative ones.
+    """
+    if count < 0 or (net is not None and net < 0):
+        raise BadInput("The count and the net above which the count is typed are not negative")
+    with db.transaction():
+        refresh(db, by).require_directory_admin()
+        before = company(db)
+        db.execute("UPDATE company SET confirm_count = ?, confirm_net = ? WHERE id = 1", (count, net))
+        was = {"confirm_count": before.confirm_count, "confirm_net": before.confirm_net}
+        change = audit.Change("company", 1, was, {"confirm_count": count, "confirm_net": net})
+        audit.record(db, by, "company", {"name": before.name}, [change])
     return company(db)
 
 

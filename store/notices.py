@@ -104,7 +104,7 @@ def add_rejections(db: Database, by: Actor, company: str, rejections: Sequence[R
     users = users_by_name(db)
     _add(
         db, by, "rejection",
-        [(r, _rejection_text(by, company, r), tuple(_people(r, users))) for r in rejections],
+        [(r, _rejection_text(by, company, r), tuple(people(r, users))) for r in rejections],
     )  # fmt: skip
 
 
@@ -121,11 +121,11 @@ def add_queries(db: Database, by: Actor, company: str, queries: Sequence[Rejecti
 
 def asked_of(query: Rejection, users: Mapping[str, tuple[str, str]]) -> tuple[str, str, str]:
     """Role, name and address of whom a query goes to: the sender, or the creator where nobody sent it or can be mailed."""
-    people = {role: (role, name, address) for role, name, address in _people(query, users)}
+    known = {role: (role, name, address) for role, name, address in people(query, users)}
     sender = ("sender", query.sender_name, query.sender_email.strip())
-    if valid_address(sender[2]) or (query.sender_name and not valid_address(people["creator"][2])):
+    if valid_address(sender[2]) or (query.sender_name and not valid_address(known["creator"][2])):
         return sender
-    return people["creator"]
+    return known["creator"]
 
 
 _Letter = tuple[Rejection, tuple[str, str], tuple[tuple[str, str, str], ...]]
@@ -136,9 +136,9 @@ def _add(db: Database, by: Actor, kind: str, letters: Sequence[_Letter]) -> None
     now = db.now()
     reply_to = by.email if valid_address(by.email) else ""
     rows = []
-    for about, (subject, body), people in letters:
+    for about, (subject, body), told in letters:
         thread = f"<invoice-{about.invoice_uuid}@{_ID_DOMAIN}>"
-        for role, name, address in people:
+        for role, name, address in told:
             known = valid_address(address)
             state = NoticeState.WAITING if known else NoticeState.UNDELIVERABLE
             why = f"{one_line(address)} is not a mail address" if address else "no mail address is known"
@@ -175,7 +175,7 @@ def users_by_name(db: Database) -> dict[str, tuple[str, str]]:
     return users
 
 
-def _people(rejection: Rejection, users: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str, str, str]]:
+def people(rejection: Rejection, users: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str, str, str]]:
     """Role, name and address of who is to know: creator and sender, or one of them where they are the same."""
     name, address = rejection.creator_name, rejection.creator_email.strip()
     login = rejection.creator_login.strip().casefold()

@@ -49,7 +49,11 @@ def enqueue(db: Database, rows: Sequence[tuple[int, int, int, str, str, str, str
         f" run_at, alone, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, '{JobState.HELD}', ?, ?, ?)",
         [(*row, False, now) for row in rows],
     )
-    if db.postgres and len(rows) >= ANALYZE_FROM:
+
+
+def grown(db: Database, count: int) -> None:
+    """Call it after enqueueing so many jobs, in the same transaction."""
+    if db.postgres and count >= ANALYZE_FROM:
         # Until its statistics say how long the queue is, PostgreSQL sorts all of it for every claim; its own look
         # comes only every minute. SKIP LOCKED: another's ANALYZE does as well.
         db.execute("ANALYZE (SKIP_LOCKED) export_jobs")

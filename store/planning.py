@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from store import candidates, holds, periods
 from store.candidates import Candidate
@@ -16,22 +16,23 @@ from store.domain.actor import Actor
 from store.domain.bill import Bill
 from store.domain.errors import BadInput, Blocked, Disallowed, NotPermitted, PayappError
 from store.domain.invoice import Line, foot
-from store.domain.money import show
-from store.domain.outcome import Period
-from store.domain.profile import Profile, findings
-from store.domain.status import Action, ErpStatus, check
+from store.domain.money import plain, show
+from store.domain.profile import Profile, Rule, findings, met
+from store.domain.status import TRANSITIONS, Action, check
 from store.domain.text import safe, storable
-from store.holds import Hold
 from store.invoices import is_own
 
 DESCRIPTION_MOST = 30
-# How many names a warning lists.
-WARNED_AT_MOST = 5
+# What a rule let pass is remembered by its value, up to so many of them.
+REMEMBERED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """One invoice that cannot go: a stable code, the plain cause and the fix. It stays where it is."""
+    """One invoice that cannot go: a stable code, the plain cause and the fix. It stays where it is.
+
+    ``kind`` is what its cause has in common with others of the same code; "": the code says it all.
+    """
 
     invoice_id: int
     name: str
@@ -39,18 +40,19 @@ class Stay:
     cause: str
     fix: str
     error: type[PayappError] = Blocked
+    kind: str = ""
 
     def sentence(self) -> PayappError:
         """The refusal as an error of its own kind."""
         return self.error(f"{self.name} stays", why=self.cause, fix=self.fix)
 
 
-@dataclass(frozen=True, slots=True)
-class Going:
-    """One invoice that can go: its bill and the rule that let it."""
+class Going(NamedTuple):
+    """One invoice that can go: as it is, as it is sent, its accounting date and the rule that let it."""
 
     candidate: Candidate
-    bill: Bill
+    sent: Candidate
+    day: date
     rule: str
 
 
@@ -83,102 +85,218 @@ def check_values(count: int, description: str | None, erp_number: str | None) ->
         )
 
 
-def stay(candidate: Candidate, code: str, error: PayappError) -> Stay:
+def stay(candidate: Candidate, code: str, error: PayappError, kind: str = "") -> Stay:
     """The refusal of one invoice, from the error that a rule raised."""
     cause = f"{error.what}: {error.why}" if error.why else error.what
-    return Stay(candidate.id, safe(candidate.name), code, safe(cause), safe(error.fix), type(error))
+    return Stay(
+        candidate.id, safe(candidate.name), code, safe(cause), safe(error.fix), type(error), safe(kind)
+    )
 
 
-def plan(db: Database, actor: Actor, ids: Sequence[int], terms: Terms) -> tuple[list[Going], list[Stay]]:
-    """Every invoice of the selection, either going or staying. Writes nothing."""
+def walk(
+    db: Database, actor: Actor, ids: Sequence[int], terms: Terms
+) -> Iterator[tuple[list[Going], list[Stay]]]:
+    """Every invoice of the selection, going or staying, a chunk at a time in the order of the ids. Writes nothing."""
     check_values(len(ids), terms.description, terms.erp_number)
-    known, codes = periods.of(db, terms.company.erp), candidates.cost_codes(db)
-    going: list[Going] = []
-    stays: list[Stay] = []
+    judge = Judge(db, actor, terms)
     for chunk in candidates.load(db, ids):
-        numbers = [candidate.id for candidate in chunk]
-        facts = _Facts(
-            known, codes, candidates.lines(db, numbers), candidates.outdated(db, numbers),
-            candidates.prepared(db, numbers, actor), holds.of(db, numbers),
-        )  # fmt: skip
-        for candidate in chunk:
-            judged = _judge(actor, candidate, terms, facts)
+        yield judge.chunk(chunk)
+
+
+# What a bill has in these fields, of the invoice as it is sent: so rules are kept without making the bill.
+_FIELDS: dict[str, Callable[[Candidate], str]] = {
+    "currency": lambda c: c.currency,
+    "vendor": lambda c: c.vendor_ref,
+    "vendor_name": lambda c: c.vendor,
+    "job": lambda c: c.project_ref or c.project,
+    "commitment": lambda c: c.commitment_ref or c.commitment,
+    "application": lambda c: str(c.application),
+    "number": lambda c: c.posted_number,
+    "period_start": lambda c: c.period_start,
+    "period_end": lambda c: c.period_end,
+    "invoice_date": lambda c: c.billing_date,
+    "description": lambda c: c.description,
+    "gross": lambda c: plain(c.gross, c.currency),
+    "retainage": lambda c: plain(c.retainage, c.currency),
+    "net": lambda c: plain(c.net, c.currency),
+    "tax": lambda c: plain(c.tax, c.currency),
+}
+
+
+class _Facts(NamedTuple):
+    """What the rules look at beside the invoices of one chunk themselves; only what stands against one of them."""
+
+    unfooted: Mapping[int, tuple[Line, ...]]
+    outdated: Mapping[int, tuple[str, str, int, int]]
+    prepared: set[int]
+    held: Mapping[int, holds.Hold]
+
+
+class Judge:
+    """The rules of one press of Export for one approver. What clearly breaks none is not looked at more closely."""
+
+    def __init__(self, db: Database, actor: Actor, terms: Terms) -> None:
+        self._db, self._actor, self._terms = db, actor, terms
+        self._known = periods.of(db, terms.company.erp)
+        self.codes = candidates.cost_codes(db)
+        self._prepares = candidates.prepares(db, actor)
+        self._sources = TRANSITIONS[terms.action].sources
+        self._owners: dict[tuple[str, str], bool] = {}
+        self._days: dict[tuple[str, str], date | None] = {}
+        limit = actor.limit_invoice
+        shown = "no limit" if limit is None else f"limit {show(limit, terms.company.currency)}"
+        self._rule = f"preparer is not approver; {shown}"
+        self._rules: dict[str, tuple[list[Rule], set[str]]] = {}
+        for rule in terms.profile.rules:
+            self._rules.setdefault(rule.field, ([], set()))[0].append(rule)
+
+    def chunk(self, chunk: Sequence[Candidate]) -> tuple[list[Going], list[Stay]]:
+        """These invoices, each either going or staying."""
+        facts = self._facts([c.id for c in chunk])
+        doubtful = facts.unfooted.keys() | facts.outdated.keys() | facts.prepared | facts.held.keys()
+        going: list[Going] = []
+        stays: list[Stay] = []
+        for c in chunk:
+            sent = self._sent(c)
+            day = self._day(c)
+            if day is not None and c.id not in doubtful and self._clear(c, sent):
+                going.append(Going(c, sent, day, self._rule))
+                continue
+            judged = self._judge(c, sent, facts)
             if isinstance(judged, Stay):
                 stays.append(judged)
             else:
                 going.append(judged)
-    return going, stays
+        return going, stays
 
-
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    """What the rules look at beside the invoices of one chunk themselves."""
-
-    periods: Sequence[Period]
-    codes: Mapping[tuple[int, str], str]
-    lines: Mapping[int, tuple[Line, ...]]
-    outdated: Mapping[int, tuple[str, str, int, int]]
-    prepared: AbstractSet[int]
-    held: Mapping[int, Hold]
-
-
-def _judge(actor: Actor, candidate: Candidate, terms: Terms, facts: _Facts) -> Going | Stay:
-    own = facts.lines.get(candidate.id, ())
-    if (held := facts.held.get(candidate.id)) is not None:
-        return stay(candidate, "hold", Blocked("It is on hold", why=held.told, fix="Release it (H)"))
-    try:
-        check(terms.action, candidate.erp_status, candidate.name)
-        rule = _separation(actor, candidate, terms.company, prepared=candidate.id in facts.prepared)
-        _footing(candidate, own)
-        _previous(candidate, facts.outdated.get(candidate.id))
-        day = _date(candidate, terms, facts.periods)
-    except Disallowed as error:
-        return stay(candidate, "state", error)
-    except NotPermitted as error:
-        return stay(candidate, "permission", error)
-    except Blocked as error:
-        return stay(candidate, "blocked", error)
-    bill = candidates.bill(
-        replace(
-            candidate, erp_number=terms.erp_number if terms.erp_number is not None else candidate.erp_number
-        ),
-        own,
-        company=terms.company.name,
-        erp=terms.company.erp,
-        accounting_date=day,
-        description=terms.description if terms.description is not None else candidate.description,
-        codes=facts.codes,
-    )
-    if found := findings(terms.profile, bill):
-        causes, fixes = "; ".join(f.cause for f in found), "; ".join(f.fix for f in found)
-        return stay(candidate, found[0].code, Blocked(causes, fix=fixes))
-    return Going(candidate, bill, rule)
-
-
-def _separation(actor: Actor, candidate: Candidate, company: Company, *, prepared: bool) -> str:
-    """The rule and limit that applied, or NotPermitted (PRODUCT.md, "Who may do what")."""
-    if prepared or is_own(actor, candidate.creator_login, candidate.creator_email, candidate.sender_id):
-        raise NotPermitted(
-            "Who created, edited or sent an invoice does not accept it",
-            why=f"{actor.login} did so",
-            fix="Leave it to another approver",
+    def _facts(self, ids: Sequence[int]) -> _Facts:
+        unfooted = candidates.unfooted(self._db, ids)
+        lines = candidates.lines(self._db, sorted(unfooted)) if unfooted else {}
+        return _Facts(
+            {number: lines.get(number, ()) for number in unfooted},
+            candidates.outdated(self._db, ids),
+            candidates.prepared(self._db, ids, self._actor) if self._prepares else set(),
+            holds.of(self._db, ids),
         )
-    limit = actor.limit_invoice
-    if limit is None:
-        return "preparer is not approver; no limit"
-    if candidate.currency != company.currency:
-        raise NotPermitted(
-            f"The limit of {actor.login} is in {company.currency}",
-            why=f"the invoice is in {candidate.currency}",
-            fix="Leave it to an approver without a limit",
+
+    def _sent(self, c: Candidate) -> Candidate:
+        """The invoice with what the approver gives to it."""
+        terms = self._terms
+        if terms.description is not None:
+            c = c._replace(description=terms.description)
+        return c if terms.erp_number is None else c._replace(erp_number=terms.erp_number)
+
+    # -- the short look ----------------------------------------------------------------------------------------
+
+    def _clear(self, c: Candidate, sent: Candidate) -> bool:
+        """Whether none of the rules that look at the invoice alone stands against it."""
+        limit = self._actor.limit_invoice
+        return (
+            c.erp_status in self._sources
+            and not self._own(c)
+            and (limit is None or (c.currency == self._terms.company.currency and abs(c.gross) <= limit))
+            and all(self._meets(field, sent) for field in self._rules)
         )
-    if abs(candidate.gross) > limit:
-        raise NotPermitted(
-            f"It is over the limit of {actor.login}",
-            why=f"gross {show(candidate.gross, candidate.currency)}, limit {show(limit, company.currency)}",
-            fix="Leave it to an approver with a higher limit",
-        )
-    return f"preparer is not approver; limit {show(limit, company.currency)}"
+
+    def _own(self, c: Candidate) -> bool:
+        if c.sender_id == self._actor.id:
+            return True
+        who = (c.creator_login, c.creator_email)
+        if (own := self._owners.get(who)) is None:
+            own = self._owners[who] = is_own(self._actor, *who, None)
+        return own
+
+    def _meets(self, field: str, sent: Candidate) -> bool:
+        rules, passed = self._rules[field]
+        if (of := _FIELDS.get(field)) is None:
+            return False
+        if (value := of(sent)) in passed:
+            return True
+        if not all(met(rule, value) for rule in rules):
+            return False
+        if len(passed) < REMEMBERED:
+            passed.add(value)
+        return True
+
+    def _day(self, c: Candidate) -> date | None:
+        """The accounting date; None where a period stands against it."""
+        given = self._terms.accounting_date is not None
+        dates = ("", "") if given else (c.accounting_date, c.period_end)
+        if dates not in self._days:
+            try:
+                self._days[dates] = self._date(c)
+            except Blocked:
+                self._days[dates] = None
+        return self._days[dates]
+
+    # -- the close look ----------------------------------------------------------------------------------------
+
+    def _judge(self, c: Candidate, sent: Candidate, facts: _Facts) -> Going | Stay:
+        if (held := facts.held.get(c.id)) is not None:
+            error = Blocked("It is on hold", why=held.told, fix="Release it (H)")
+            return stay(c, "hold", error, error.what)
+        try:
+            check(self._terms.action, c.erp_status, c.name)
+            self._separation(c, prepared=c.id in facts.prepared)
+            if c.id in facts.unfooted:
+                _footing(c, facts.unfooted[c.id])
+            _previous(c, facts.outdated.get(c.id))
+            day = self._date(c)
+        except Disallowed as error:
+            return stay(c, "state", error, error.why)
+        except NotPermitted as error:
+            return stay(c, "permission", error, error.what)
+        except Blocked as error:
+            return stay(c, "blocked", error, error.what)
+        if found := findings(self._terms.profile, self.bill(sent, day)):
+            causes, fixes = "; ".join(f.cause for f in found), "; ".join(f.fix for f in found)
+            return stay(c, found[0].code, Blocked(causes, fix=fixes))
+        return Going(c, sent, day, self._rule)
+
+    def bill(self, sent: Candidate, day: date) -> Bill:
+        """The bill of one invoice, as it would be sent."""
+        company = self._terms.company
+        lines = candidates.bill_lines(self._db, [sent], self.codes).get(sent.id, ())
+        return candidates.bill(sent, lines, company=company.name, erp=company.erp, accounting_date=day)
+
+    def _separation(self, c: Candidate, *, prepared: bool) -> None:
+        """Raise NotPermitted for who prepared it or is limited below it (PRODUCT.md, "Who may do what")."""
+        actor, company = self._actor, self._terms.company
+        if prepared or is_own(actor, c.creator_login, c.creator_email, c.sender_id):
+            raise NotPermitted(
+                "Who created, edited or sent an invoice does not accept it",
+                why=f"{actor.login} did so",
+                fix="Leave it to another approver",
+            )
+        limit = actor.limit_invoice
+        if limit is None:
+            return
+        if c.currency != company.currency:
+            raise NotPermitted(
+                f"The limit of {actor.login} is in {company.currency}",
+                why=f"the invoice is in {c.currency}",
+                fix="Leave it to an approver without a limit",
+            )
+        if abs(c.gross) > limit:
+            raise NotPermitted(
+                f"It is over the limit of {actor.login}",
+                why=f"gross {show(c.gross, c.currency)}, limit {show(limit, company.currency)}",
+                fix="Leave it to an approver with a higher limit",
+            )
+
+    def _date(self, c: Candidate) -> date:
+        if self._terms.accounting_date is not None:
+            day = self._terms.accounting_date
+        elif c.accounting_date:
+            day = date.fromisoformat(c.accounting_date)
+        else:
+            return accounting.default_date(self._known, date.fromisoformat(c.period_end))
+        if not accounting.is_open(self._known, day):
+            raise Blocked(
+                f"Its accounting date {day} is in a closed period of the ERP",
+                fix="Give another accounting date (D), or open the period in the ERP",
+            )
+        return day
 
 
 def _footing(candidate: Candidate, own: Sequence[Line]) -> None:
@@ -199,54 +317,3 @@ def _previous(candidate: Candidate, outdated: tuple[str, str, int, int] | None) 
         f" {show(theirs, candidate.currency)}",
         fix="Reject it (r), so that the project corrects it",
     )
-
-
-def _date(candidate: Candidate, terms: Terms, known: Sequence[Period]) -> date:
-    if terms.accounting_date is not None:
-        day = terms.accounting_date
-    elif candidate.accounting_date:
-        day = date.fromisoformat(candidate.accounting_date)
-    else:
-        return accounting.default_date(known, date.fromisoformat(candidate.period_end))
-    if not accounting.is_open(known, day):
-        raise Blocked(
-            f"Its accounting date {day} is in a closed period of the ERP",
-            fix="Give another accounting date (D), or open the period in the ERP",
-        )
-    return day
-
-
-def warnings(db: Database, going: Sequence[Going]) -> tuple[str, ...]:
-    """What does not stop the export and should be seen: other months, applications out of order."""
-    found = []
-    elsewhere = [g for g in going if g.bill.accounting_date.isoformat()[:7] != g.candidate.period_end[:7]]
-    if elsewhere:
-        names = ", ".join(safe(g.candidate.number) for g in elsewhere[:3])
-        found.append(f"{len(elsewhere)} will be posted in another month than their billing period: {names}")
-    earlier = _earlier(db, going)
-    if earlier:
-        shown = [f"{safe(later)} before {safe(first)}" for later, first in earlier[:WARNED_AT_MOST]]
-        more = f" and {len(earlier) - len(shown)} more" if len(earlier) > len(shown) else ""
-        found.append(
-            f"{len(earlier)} would go before an application that is not synced: {', '.join(shown)}{more}"
-        )
-    return tuple(found)
-
-
-def _earlier(db: Database, going: Sequence[Going]) -> list[tuple[str, str]]:
-    """Those that leave an earlier application of their commitment behind: number, and the earliest one's."""
-    chosen = {g.candidate.id for g in going}
-    left: dict[str, str] = {}
-    for first in range(0, len(going), 500):
-        chunk = going[first : first + 500]
-        rows = db.execute(
-            "SELECT later.number, earlier.number, earlier.id FROM invoices later JOIN invoices earlier"
-            " ON earlier.commitment_id = later.commitment_id AND earlier.application < later.application"
-            f" WHERE later.id IN ({', '.join('?' * len(chunk))}) AND earlier.erp_status <> '{ErpStatus.SYNCED}'"
-            " ORDER BY later.id, earlier.application",
-            [g.candidate.id for g in chunk],
-        ).fetchall()
-        for later, earlier, number in rows:
-            if number not in chosen:
-                left.setdefault(later, earlier)
-    return list(left.items())

@@ -8,28 +8,33 @@ nothing at all could go.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 
 from store import audit, candidates, directory, notices, outbox
-from store.accepting import Plan, accept, plan_export, retry
+from store.accepting import accept, retry
 from store.candidates import Candidate
 from store.db import Database
-from store.decision import Decision, Expectation, allowed, selected, settle
+from store.decision import Decision, Expectation, Outcome, allowed, selected
 from store.domain.actor import Actor
 from store.domain.errors import BadInput, Blocked, Disallowed
 from store.domain.money import hash_part, show
 from store.domain.selection import Marked, Selection
-from store.domain.status import SENDABLE, TRANSITIONS, Action, ErpStatus, Outcome
+from store.domain.status import SENDABLE, TRANSITIONS, Action, ErpStatus
+from store.domain.status import Outcome as Outcomes
 from store.domain.text import safe, storable
 from store.moving import write, write_all
+from store.packed import among, packed
 from store.planning import Stay, check_values, stay
+from store.previewing import LISTED, Plan, payload, plan_export
 
 __all__ = [
-    "Decision", "Expectation", "Plan", "Stay", "accept", "plan_export", "recall", "recall_batch", "recent_reasons",
+    "LISTED", "Decision", "Expectation", "Plan", "Stay", "accept", "payload", "plan_export", "recall", "recall_batch", "recent_reasons",
     "reject", "retrieve", "retry", "send", "set_export_values",
 ]  # fmt: skip
 REASON_MOST = 2000
+# So many notes are told of one rejection; the rest is counted.
+NOTES_TOLD = 50
 
 
 # -- accounting: reject, recall, the approver's values ------------------------------------------------------------
@@ -51,48 +56,87 @@ def reject(
     own = dict(reasons or {})
     for text in (reason, *own.values()):
         _check_reason(text, needed=text is not reason or not own)
-    with db.transaction():
+    outcome, notes = Outcome(), _Notes()
+    with db.transaction(), audit.Trail() as trail:
         actor = directory.refresh(db, actor)
         actor.require_approver()
         company = directory.company(db)
         ids, changed = selected(db, selection)
-        going, stays = allowed(db, ids, Action.REJECT)
-        queued = [c.id for c in going if c.erp_status is ErpStatus.QUEUED]
-        recalled = outbox.cancel(db, queued)
-        going, begun = _split_begun(going, set(queued) - recalled, Action.REJECT)
-        stays += begun
-        settle([c.id for c in going], stays, changed, "rejected")
-        told = {c.id: own.get(c.id, reason).strip() for c in going}
-        if not all(told.values()):
-            _check_reason("", needed=True)
-        _return(db, going, Action.REJECT, told)
-        notices.add_rejections(db, actor, company.name, [notice_of(c, told[c.id]) for c in going])
-        audit.record(db, actor, "reject", {"reason": reason.strip(), "count": len(going)}, [
-            audit.Change(
-                "invoice",
-                c.id,
-                {"erp_status": c.erp_status.value},
-                {"erp_status": ErpStatus.NOT_SENT.value, "outcome": Outcome.REJECTED.value, "reason": told[c.id]},
+        for movable, stays in allowed(db, ids, Action.REJECT):
+            going, begun = _recalled(db, movable)
+            outcome.add([c.id for c in going], stays + begun)
+            told = {c.id: own.get(c.id, reason).strip() for c in going}
+            if not all(told.values()):
+                _check_reason("", needed=True)
+            _return(db, going, Action.REJECT, told)
+            notices.add_rejections(db, actor, company.name, [notice_of(c, told[c.id]) for c in going])
+            trail.add(
+                audit.Change(
+                    "invoice",
+                    c.id,
+                    {"erp_status": c.erp_status.value},
+                    {
+                        "erp_status": ErpStatus.NOT_SENT.value,
+                        "outcome": Outcomes.REJECTED.value,
+                        "reason": told[c.id],
+                    },
+                )
+                for c in going
             )
-            for c in going
-        ])  # fmt: skip
-        notes = _invalidated(db, going)
-    return Decision(tuple(c.id for c in going), tuple(stays), changed, notes=notes)
+            notes.add(going)
+        decision = outcome.settled(changed, "rejected", notes=notes.told(db))
+        audit.record(db, actor, "reject", {"reason": reason.strip(), "count": len(decision.done)}, trail)
+    return decision
 
 
-def _invalidated(db: Database, going: Sequence[Candidate]) -> tuple[str, ...]:
+def _recalled(db: Database, movable: Sequence[Candidate]) -> tuple[list[Candidate], list[Stay]]:
+    """Recall the queued ones among these first; those whose sending has begun stay."""
+    queued = [c.id for c in movable if c.erp_status is ErpStatus.QUEUED]
+    return _split_begun(movable, set(queued) - outbox.cancel(db, queued), Action.REJECT)
+
+
+class _Notes:
     """The later applications in ERP Integrations that were made from the rejected ones."""
-    found = []
-    for c in going:
-        later = db.execute(
-            "SELECT number FROM invoices WHERE commitment_id = ? AND application > ? AND erp_status <> ?"
-            " ORDER BY application",
-            (c.commitment_id, c.application, ErpStatus.NOT_SENT.value),
+
+    def __init__(self) -> None:
+        self._rejected: list[tuple[int, int, str]] = []
+
+    def add(self, going: Sequence[Candidate]) -> None:
+        """These are rejected."""
+        self._rejected += [(c.commitment_id, c.application, c.number) for c in going]
+
+    def told(self, db: Database) -> tuple[str, ...]:
+        """A sentence for each of the first of them. Call it when all are rejected: one rejected too is no news."""
+        found: list[str] = []
+        more = 0
+        for first in range(0, len(self._rejected), candidates.CHUNK):
+            run = self._rejected[first : first + candidates.CHUNK]
+            later = self._later(db, {commitment for commitment, _, _ in run})
+            for commitment, application, number in run:
+                names = [safe(name) for place, name in later.get(commitment, ()) if place > application]
+                if names and len(found) < NOTES_TOLD:
+                    found.append(
+                        f"{', '.join(names)} was made from {safe(number)}, which is rejected: check it too"
+                    )
+                elif names:
+                    more += 1
+        if more:
+            found.append(
+                f"Of {more:,} more rejected ones later applications are in ERP Integrations: check them too"
+            )
+        return tuple(found)
+
+    def _later(self, db: Database, commitments: Collection[int]) -> dict[int, list[tuple[int, str]]]:
+        """The applications that are in ERP Integrations, by commitment."""
+        rows = db.execute(
+            f"SELECT commitment_id, application, number FROM invoices WHERE {among(db, 'commitment_id')}"
+            f" AND erp_status <> '{ErpStatus.NOT_SENT}' ORDER BY commitment_id, application",
+            (packed(db, commitments),),
         ).fetchall()
-        if later:
-            names = ", ".join(safe(row[0]) for row in later)
-            found.append(f"{names} was made from {safe(c.number)}, which is rejected: check it too")
-    return tuple(found)
+        found: dict[int, list[tuple[int, str]]] = {}
+        for commitment, application, number in rows:
+            found.setdefault(commitment, []).append((application, number))
+        return found
 
 
 def _check_reason(text: str, *, needed: bool) -> None:
@@ -110,18 +154,20 @@ def _check_reason(text: str, *, needed: bool) -> None:
 
 def recall(db: Database, actor: Actor, selection: Selection) -> Decision:
     """Take queued invoices back to Ready to Export, as long as nothing of them was sent."""
-    with db.transaction():
+    outcome = Outcome()
+    with db.transaction(), audit.Trail() as trail:
         actor = directory.refresh(db, actor)
         actor.require_approver()
         ids, changed = selected(db, selection)
-        going, stays = allowed(db, ids, Action.RECALL)
-        recalled = outbox.cancel(db, [c.id for c in going])
-        going, begun = _split_begun(going, {c.id for c in going} - recalled, Action.RECALL)
-        stays += begun
-        settle([c.id for c in going], stays, changed, "recalled")
-        write_all(db, going, erp_status=TRANSITIONS[Action.RECALL].target.value, batch_id=None)
-        _record(db, actor, Action.RECALL, going)
-    return Decision(tuple(c.id for c in going), tuple(stays), changed)
+        for movable, stays in allowed(db, ids, Action.RECALL):
+            begun = {c.id for c in movable} - outbox.cancel(db, [c.id for c in movable])
+            going, sent = _split_begun(movable, begun, Action.RECALL)
+            outcome.add([c.id for c in going], stays + sent)
+            write_all(db, going, erp_status=TRANSITIONS[Action.RECALL].target.value, batch_id=None)
+            trail.add(_moves(Action.RECALL, going))
+        decision = outcome.settled(changed, "recalled")
+        audit.record(db, actor, Action.RECALL.value, {"count": len(decision.done)}, trail)
+    return decision
 
 
 def recall_batch(db: Database, actor: Actor, batch: int) -> Decision:
@@ -154,44 +200,43 @@ def set_export_values(
 
     ``erp_number`` is for one invoice; "" takes it back to the invoice's own number.
     """
-    with db.transaction():
+    day = accounting_date.isoformat() if accounting_date else None
+    values = {"accounting_date": day, "description": description, "erp_number": erp_number}
+    given = {name: value.strip() for name, value in values.items() if value is not None}
+    if not given:
+        raise BadInput("There is nothing to change", fix="Give an accounting date, a description or a number")
+    outcome = Outcome()
+    with db.transaction(), audit.Trail() as trail:
         actor = directory.refresh(db, actor)
         actor.require_approver()
         ids, changed = selected(db, selection)
         check_values(len(ids), description, erp_number)
-        going, stays = [], []
         for chunk in candidates.load(db, ids):
-            for c in chunk:
-                if c.erp_status in {ErpStatus.READY, ErpStatus.FAILED}:
-                    going.append(c)
-                else:
-                    error = Disallowed(
-                        f"{c.name} cannot be changed",
-                        why=f"it is {c.erp_status.value}",
-                        fix="Only Ready and Failed ones can",
-                    )
-                    stays.append(stay(c, "state", error))
-        settle([c.id for c in going], stays, changed, "changed")
-        day = accounting_date.isoformat() if accounting_date else None
-        _set_values(
-            db, actor, going, {"accounting_date": day, "description": description, "erp_number": erp_number}
-        )
-    return Decision(tuple(c.id for c in going), tuple(stays), changed)
+            going = [c for c in chunk if c.erp_status in {ErpStatus.READY, ErpStatus.FAILED}]
+            outcome.add([c.id for c in going], [_unchangeable(c) for c in chunk if c not in going])
+            _set_values(db, going, given)
+            trail.add(
+                audit.Change("invoice", c.id, {name: getattr(c, name) for name in given}, given)
+                for c in going
+            )
+        decision = outcome.settled(changed, "changed")
+        audit.record(db, actor, "export values", given, trail)
+    return decision
 
 
-def _set_values(
-    db: Database, actor: Actor, going: Sequence[Candidate], values: Mapping[str, str | None]
-) -> None:
-    given: dict[str, str | int] = {name: value.strip() for name, value in values.items() if value is not None}
-    if not given:
-        raise BadInput("There is nothing to change", fix="Give an accounting date, a description or a number")
-    before = [{name: getattr(c, name) for name in given} for c in going]
-    after = dict(given)
-    if "erp_number" in given:
-        given["number_hash"] = hash_part(str(given["erp_number"]) or going[0].number)
-    write_all(db, going, **given)
-    changes = [audit.Change("invoice", c.id, old, after) for c, old in zip(going, before, strict=True)]
-    audit.record(db, actor, "export values", after, changes)
+def _unchangeable(c: Candidate) -> Stay:
+    error = Disallowed(
+        f"{c.name} cannot be changed", why=f"it is {c.erp_status.value}", fix="Only Ready and Failed ones can"
+    )
+    return stay(c, "state", error, error.why)
+
+
+def _set_values(db: Database, going: Sequence[Candidate], given: Mapping[str, str]) -> None:
+    columns: dict[str, str | int] = dict(given)
+    if "erp_number" in given and going:
+        # It is given to one invoice alone.
+        columns["number_hash"] = hash_part(given["erp_number"] or going[0].number)
+    write_all(db, going, **columns)
 
 
 def recent_reasons(db: Database, actor: Actor, limit: int = 10) -> list[str]:
@@ -208,38 +253,43 @@ def recent_reasons(db: Database, actor: Actor, limit: int = 10) -> list[str]:
 
 def send(db: Database, actor: Actor, selection: Selection) -> Decision:
     """Send approved invoices from Commitments to ERP Integrations; they are locked from then on."""
-    with db.transaction():
+    outcome = Outcome()
+    with db.transaction(), audit.Trail() as trail:
         actor = directory.refresh(db, actor)
         actor.require_sender()
         ids, changed = selected(db, selection)
-        movable, stays = allowed(db, ids, Action.SEND)
-        going = []
-        for c in movable:
-            if c.status in SENDABLE:
-                going.append(c)
-            else:
-                error = Blocked(
-                    f"Its status is {c.status.value}", fix="It must be approved before it is sent"
-                )
-                stays.append(stay(c, "status", error))
-        settle([c.id for c in going], stays, changed, "sent")
         target = TRANSITIONS[Action.SEND].target.value
-        write_all(db, going, erp_status=target, outcome=None, sender_id=actor.id, sent_at=db.now())
-        _record(db, actor, Action.SEND, going)
-    return Decision(tuple(c.id for c in going), tuple(stays), changed)
+        for movable, stays in allowed(db, ids, Action.SEND):
+            going = [c for c in movable if c.status in SENDABLE]
+            outcome.add(
+                [c.id for c in going], stays + [_unapproved(c) for c in movable if c.status not in SENDABLE]
+            )
+            write_all(db, going, erp_status=target, outcome=None, sender_id=actor.id, sent_at=db.now())
+            trail.add(_moves(Action.SEND, going))
+        decision = outcome.settled(changed, "sent")
+        audit.record(db, actor, Action.SEND.value, {"count": len(decision.done)}, trail)
+    return decision
+
+
+def _unapproved(c: Candidate) -> Stay:
+    error = Blocked(f"Its status is {c.status.value}", fix="It must be approved before it is sent")
+    return stay(c, "status", error, error.what)
 
 
 def retrieve(db: Database, actor: Actor, selection: Selection) -> Decision:
     """Take invoices back into Commitments before they are accepted or rejected."""
-    with db.transaction():
+    outcome = Outcome()
+    with db.transaction(), audit.Trail() as trail:
         actor = directory.refresh(db, actor)
         actor.require_sender()
         ids, changed = selected(db, selection)
-        going, stays = allowed(db, ids, Action.RETRIEVE)
-        settle([c.id for c in going], stays, changed, "retrieved")
-        _return(db, going, Action.RETRIEVE, {c.id: "" for c in going})
-        _record(db, actor, Action.RETRIEVE, going)
-    return Decision(tuple(c.id for c in going), tuple(stays), changed)
+        for going, stays in allowed(db, ids, Action.RETRIEVE):
+            outcome.add([c.id for c in going], stays)
+            _return(db, going, Action.RETRIEVE, {c.id: "" for c in going})
+            trail.add(_moves(Action.RETRIEVE, going))
+        decision = outcome.settled(changed, "retrieved")
+        audit.record(db, actor, Action.RETRIEVE.value, {"count": len(decision.done)}, trail)
+    return decision
 
 
 # -- shared steps -------------------------------------------------------------------------------------------------
@@ -253,7 +303,7 @@ def _split_begun(
     for c in going:
         if c.id in begun:
             error = Disallowed(f"{c.name} is being sent", fix=TRANSITIONS[action].fix)
-            stays.append(stay(c, "state", error))
+            stays.append(stay(c, "state", error, "is being sent"))
     return [c for c in going if c.id not in begun], stays
 
 
@@ -270,11 +320,10 @@ def _return(db: Database, going: Sequence[Candidate], action: Action, reasons: M
     ])  # fmt: skip
 
 
-def _record(db: Database, actor: Actor, action: Action, going: Sequence[Candidate]) -> None:
+def _moves(action: Action, going: Sequence[Candidate]) -> Iterator[audit.Change]:
     target = TRANSITIONS[action].target.value
-    audit.record(db, actor, action.value, {"count": len(going)}, [
-        audit.Change("invoice", c.id, {"erp_status": c.erp_status.value}, {"erp_status": target}) for c in going
-    ])  # fmt: skip
+    for c in going:
+        yield audit.Change("invoice", c.id, {"erp_status": c.erp_status.value}, {"erp_status": target})
 
 
 def notice_of(c: Candidate, reason: str) -> notices.Rejection:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+from array import array
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from peewee import SQL, Expression, fn
 
+from store import statements
 from store.db import Database
 from store.domain.errors import Changed
 from store.domain.selection import Gesture, Marked, Matching, Selection, Stroke, Totals
 from store.matching import flagged, matching
 from store.models import Invoice
 from store.query import in_view, joined
+
+# So many rows are held at once.
+RUN = 5000
 
 
 def among(db: Database, selection: Selection, ids: Sequence[int]) -> set[int]:
@@ -69,21 +75,91 @@ def _after(before: Expression | None, gesture: Gesture, met: Expression) -> Expr
             return met if before is None else (before & ~met) | (~before & met)
 
 
-def select_ids(db: Database, selection: Selection) -> tuple[list[int], list[int]]:
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The (id, version) pairs of a selection at one moment, by id, and their digest."""
+
+    ids: array[int]
+    versions: array[int]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How a selection differs from what was seen of it: the numbers of ids, and the first ids of all three."""
+
+    joined: int
+    left: int
+    changed: int
+    first: tuple[int, ...]
+
+    def __str__(self) -> str:
+        parts = ((self.joined, "joined"), (self.left, "left"), (self.changed, "changed"))
+        return ", ".join(f"{count:,} {word}" for count, word in parts if count)
+
+
+def seen(db: Database, selection: Matching) -> Seen:
+    """What strokes mark now; its digest is that of digest(matched(…)). 16 bytes an invoice."""
+    ids, versions, text = array("q"), array("q"), hashlib.sha256()
+    query = Invoice.select(Invoice.id, Invoice.version).where(condition(db, selection)).order_by(Invoice.id)
+    for rows in statements.run(db, *statements.compiled(db, query)):
+        lines = "\n".join(f"{number} {version}" for number, version in rows)
+        text.update(f"\n{lines}".encode() if ids else lines.encode())
+        ids.extend(row[0] for row in rows)
+        versions.extend(row[1] for row in rows)
+    return Seen(ids, versions, text.hexdigest())
+
+
+def difference(db: Database, selection: Matching, before: Seen, first: int = 5) -> Difference:
+    """How what strokes mark now differs from what was seen before."""
+    now = seen(db, selection)
+    counts = {"joined": 0, "left": 0, "changed": 0}
+    named: list[int] = []
+    old = new = 0
+    while old < len(before.ids) or new < len(now.ids):
+        mine = before.ids[old] if old < len(before.ids) else None
+        theirs = now.ids[new] if new < len(now.ids) else None
+        what = ""
+        if theirs is None or (mine is not None and mine < theirs):
+            what = "left"
+        elif mine is None or theirs < mine:
+            what = "joined"
+        elif before.versions[old] != now.versions[new]:
+            what = "changed"
+        if what:
+            counts[what] += 1
+            if len(named) < first:
+                named.append(theirs if what == "joined" and theirs is not None else before.ids[old])
+        old += what != "joined"
+        new += what != "left"
+    return Difference(counts["joined"], counts["left"], counts["changed"], tuple(named))
+
+
+def ids_of(db: Database, selection: Selection) -> Sequence[int]:
+    """The ids that a selection has now, in their order; of marked ones those that others changed too."""
+    if isinstance(selection, Marked):
+        return array("q", sorted(selection.versions))
+    return seen(db, selection).ids
+
+
+def select_ids(
+    db: Database, selection: Selection, found: Seen | None = None
+) -> tuple[Sequence[int], Sequence[int]]:
     """The ids a selection stands for, and those of the marked ones that others changed since they were seen.
 
-    Call it in the deciding transaction. Raises Changed when a filter's digest is not the one that was shown.
+    Call it in the deciding transaction. ``found``: what seen() has told of it in there already. Raises Changed when a
+    filter's digest is not the one that was shown; difference() tells how.
     """
     if isinstance(selection, Marked):
         return _marked(db, selection)
-    rows = matched(db, selection)
-    if selection.digest is not None and digest(rows) != selection.digest:
+    found = found or seen(db, selection)
+    if selection.digest is not None and found.digest != selection.digest:
         raise Changed(
             "What matches has changed since it was shown",
             why="others changed invoices meanwhile",
             fix="Look at the list again (F5) and decide again",
         )
-    return [row[0] for row in rows], []
+    return found.ids, []
 
 
 def matched(db: Database, selection: Matching) -> list[tuple[int, int]]:
@@ -98,11 +174,15 @@ def digest(rows: Sequence[tuple[int, int]]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _marked(db: Database, selection: Marked) -> tuple[list[int], list[int]]:
-    ids = sorted(selection.versions)
-    now = dict(db.rows(Invoice.select(Invoice.id, Invoice.version).where(these(db, ids))))
-    same = [number for number in ids if now.get(number) == selection.versions[number]]
-    return same, [number for number in ids if now.get(number) != selection.versions[number]]
+def _marked(db: Database, selection: Marked) -> tuple[Sequence[int], Sequence[int]]:
+    ids = array("q", sorted(selection.versions))
+    same, changed = array("q"), array("q")
+    for first in range(0, len(ids), RUN):
+        run = ids[first : first + RUN]
+        now = dict(db.rows(Invoice.select(Invoice.id, Invoice.version).where(these(db, run))))
+        for number in run:
+            (same if now.get(number) == selection.versions[number] else changed).append(number)
+    return same, changed
 
 
 def totals(db: Database, selection: Selection) -> list[Totals]:

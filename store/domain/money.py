@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from decimal import Decimal
 
@@ -21,6 +22,7 @@ _AMOUNT = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)")
 LIMIT = 10**12
 
 
+@functools.cache
 def decimals(currency: str) -> int:
     """How many decimals the currency has (0, 2 or 3).
 

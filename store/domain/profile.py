@@ -81,23 +81,27 @@ def load(text: bytes, name: str) -> Profile:
     return profile
 
 
+def met(rule: Rule, value: str) -> bool:
+    """Whether a field of the bill that has this text meets the rule."""
+    match rule.kind:
+        case Kind.PRESENT:
+            return bool(value.strip())
+        case Kind.NUMERIC:
+            return value.isascii() and value.isdigit()
+        case Kind.POSITIVE:
+            return Decimal(value) > 0
+        case Kind.NONZERO:
+            return Decimal(value) != 0
+        case Kind.MAX_LENGTH:
+            return len(value) <= rule.value
+
+
 def findings(profile: Profile, bill: Bill) -> list[Finding]:
     """Every rule of the profile that the bill breaks."""
     found = []
     for rule in profile.rules:
         value = str(getattr(bill, rule.field))
-        match rule.kind:
-            case Kind.PRESENT:
-                ok = bool(value.strip())
-            case Kind.NUMERIC:
-                ok = value.isascii() and value.isdigit()
-            case Kind.POSITIVE:
-                ok = Decimal(value) > 0
-            case Kind.NONZERO:
-                ok = Decimal(value) != 0
-            case Kind.MAX_LENGTH:
-                ok = len(value) <= rule.value
-        if not ok:
+        if not met(rule, value):
             found.append(
                 Finding(
                     f"{rule.field}.{rule.kind}", rule.message.format(value=value, limit=rule.value), rule.fix

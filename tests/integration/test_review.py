@@ -408,7 +408,7 @@ def test_a_previous_application_that_has_changed_since_blocks_the_next_one(
 ) -> None:
     first = make(db, "1", erp_status="synced")
     second = make(db, "2", application=2, lines=(line(work=50_000, before=100_000, held=5_000),))
-    assert review.plan_export(db, approver, mark(db, second), PROFILE).stays == ()
+    assert review.plan_export(db, approver, mark(db, second), PROFILE).stays.count == 0
     with db.transaction():
         db.execute("UPDATE invoice_lines SET work_now = work_now + 1 WHERE invoice_id = ?", (first,))
     with pytest.raises(Blocked, match=r"1,000\.00 before.*1,000\.01"):
@@ -617,7 +617,7 @@ def test_the_bill_has_the_erps_name_of_a_cost_code(db: Database, approver: Actor
 
 def test_every_broken_rule_of_the_profile_is_told(db: Database, approver: Actor) -> None:
     number = make(db, "", vendor_ref="")
-    [told] = review.plan_export(db, approver, mark(db, number), PROFILE).stays
+    [told] = review.plan_export(db, approver, mark(db, number), PROFILE).stays.first
     assert "vendor" in told.cause
     assert "number" in told.cause
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -103,6 +104,7 @@ def _document(decision: Decision) -> dict[str, Any]:
         "done": list(decision.done),
         "batches": list(decision.batches),
         "stays": _stays(decision.stays),
+        "stays_unnamed": decision.unnamed,
         "changed_by_others": list(decision.changed),
         "notes": list(decision.notes),
     }
@@ -120,6 +122,8 @@ def _report(decision: Decision, done: str) -> None:
         say(_line(totals))
     for stay in decision.stays:
         say(f"stays: {safe(stay.name)}: {safe(stay.cause)}. {safe(stay.fix)}".rstrip(), err=True)
+    if decision.unnamed:
+        say(f"stays: {decision.unnamed} more.", err=True)
     for name in decision.changed:
         say(f"skipped: {safe(name)} was changed by others meanwhile.", err=True)
     for note in decision.notes:
@@ -235,17 +239,19 @@ def _export(
         chosen = selection(books, Chosen(words, where, every), _view(view))
         profile = books.profile()
         plan = review.plan_export(
-            books.db, me, chosen, profile, accounting_date=day, description=description, erp_number=erp_number
-        )
+            books.db, me, chosen, profile, accounting_date=day, description=description, erp_number=erp_number,
+            # Who runs it dry reads all of it.
+            listed=sys.maxsize if dry_run else review.LISTED,
+        )  # fmt: skip
         if dry_run:
             _print_plan(plan, as_json=as_json)
-            ctx.exit(SOME_FAILED if plan.stays else 0)
+            ctx.exit(SOME_FAILED if plan.stays.count else 0)
         bootstrap.check_worker(books)
         for totals in plan.totals if not as_json else ():
             click.echo(_line(totals), err=True)
         for warning in plan.warnings:
             click.echo(f"warning: {safe(warning)}", err=True)
-        confirm(f"Export {len(plan.goes)} invoices to {safe(profile.title)}?", yes=yes)
+        confirm(f"Export {plan.count} invoices to {safe(profile.title)}?", yes=yes)
         if view == "ready":
             decision = review.accept(
                 books.db, me, chosen, profile, accounting_date=day, description=description, expect=expect
@@ -276,19 +282,19 @@ def _print_plan(plan: Plan, *, as_json: bool) -> None:
 
     if as_json:
         print_json({
-            "goes": [{"id": r.id, "number": r.number, "net": plain(r.net, r.currency)} for r in plan.goes],
-            "stays": _stays(plan.stays),
+            "goes": [{"id": r.id, "number": r.number, "net": plain(r.net, r.currency)} for r in plan.goes.first],
+            "stays": _stays(plan.stays.first),
             "warnings": list(plan.warnings),
         })  # fmt: skip
         return
-    click.echo(f"{len(plan.goes)} would go, {len(plan.stays)} would stay.")
+    click.echo(f"{plan.count} would go, {plan.stays.count} would stay.")
     for totals in plan.totals:
         click.echo(_line(totals))
     for day, count in plan.dates:
         click.echo(f"accounting date {day}: {count}")
     for warning in plan.warnings:
         click.echo(f"warning: {safe(warning)}")
-    for stay in plan.stays:
+    for stay in plan.stays.first:
         click.echo(f"stays: {safe(stay.name)}: {safe(stay.cause)}. {safe(stay.fix)}".rstrip())
 
 
