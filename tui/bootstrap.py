@@ -73,13 +73,14 @@ class Books:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Everything that the desk needs, wired."""
+    """Everything that the desk needs, wired; ``templates`` are the company's usual reasons for a rejection."""
 
     db: Database
     me: Actor
     company: Company
     profile: Profile
     ensure_worker: Callable[[], Awaitable[None]]
+    templates: tuple[str, ...] = ()
 
 
 def own_login() -> str:
@@ -247,4 +248,11 @@ def desk(books: Books, me: Actor) -> Desk:
     async def ensure_worker() -> None:
         await books.db.read(lambda _db: start_worker(books))
 
-    return Desk(books.db, me, books.company, books.profile(), ensure_worker)
+    return Desk(
+        books.db,
+        me,
+        books.company,
+        books.profile(),
+        ensure_worker,
+        books.settings.reject.templates,
+    )

@@ -39,6 +39,15 @@ class DeskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     idle_minutes: Annotated[float, msgspec.Meta(ge=0, le=7 * 24 * 60)] = 0.0
 
 
+Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
+
+
+class RejectSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Rejecting: the company's usual reasons, offered in the dialog."""
+
+    templates: tuple[Reason, ...] = ()
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that a settings file says."""
 
@@ -47,6 +56,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mail: MailSettings | None = None
     worker: WorkerSettings = msgspec.field(default_factory=WorkerSettings)
     desk: DeskSettings = msgspec.field(default_factory=DeskSettings)
+    reject: RejectSettings = msgspec.field(default_factory=RejectSettings)
 
 
 def config_path(given: str | None = None) -> Path:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
@@ -14,13 +15,16 @@ from textual.widgets import Button, Input, Static
 
 from store import review
 from store.decision import Expectation
-from store.domain.errors import PayappError
-from store.domain.money import to_decimal
-from store.domain.selection import Marked
+from store.domain.errors import Interrupted, PayappError
+from store.domain.money import show, to_decimal
+from store.domain.selection import Marked, Matching, Selection
 from store.domain.text import one_line
 from store.planning import DESCRIPTION_MOST
 from store.review import Plan
+from store.selecting import Seen
+from tui.screens import dry_run
 from tui.screens.dialog import Dialog
+from tui.screens.dry_run import DryRunScreen
 from tui.screens.fields import button, field, parse_day
 from tui.screens.plan_text import plan_text, totals_text
 
@@ -28,26 +32,38 @@ if TYPE_CHECKING:
     from tui.bootstrap import Desk
 
 TYPING = 0.25
+# A look that takes longer is told.
+PATIENCE = 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class ExportChoice:
-    """What was confirmed: the selection, the approver's values, and the control totals that were shown."""
+    """What was confirmed: the selection, the approver's values, and the control totals that were shown.
 
-    selection: Marked
+    A selection by filters carries the digest of what was ``seen``; ``values`` are the boxes as they were typed.
+    """
+
+    selection: Selection
     accounting_date: date | None
     description: str | None
     expect: Expectation
+    seen: Seen | None
+    values: tuple[str, str]
 
 
 class ConfirmExport(Dialog[ExportChoice | None]):
-    """Shows the plan of an export. ``hidden`` are the selected invoices that the filter hides."""
+    """Shows the plan of an export. The filter hides ``hidden`` of the selected ones and shows ``visible`` of them.
+
+    ``visible`` is None where it shows all or none. ``before`` is what was confirmed and then refused, with ``why``:
+    its boxes stand as they were; the plan is made with them.
+    """
 
     CSS_PATH = ["dialog.tcss", "confirm.tcss"]
     FIRST = "#cancel"
     BINDINGS = [
         Binding("y", "commit", "Export", show=False),
         Binding("v", "visible", "Visible only", show=False),
+        Binding("d", "list", "List all", show=False),
         Binding("enter", "leave", "Cancel", show=False),
         Binding("down,j", "scroll_plan(1)", "Down", show=False),
         Binding("up,k", "scroll_plan(-1)", "Up", show=False),
@@ -56,17 +72,29 @@ class ConfirmExport(Dialog[ExportChoice | None]):
     ]
 
     def __init__(
-        self, desk: Desk, selection: Marked, hidden: frozenset[int], plan: Plan, *, retry: bool
+        self,
+        desk: Desk,
+        selection: Selection,
+        visible: Selection | None,
+        hidden: int,
+        plan: Plan,
+        *,
+        retry: bool,
+        before: ExportChoice | None = None,
+        why: str = "",
     ) -> None:
         super().__init__()
         self._desk = desk
         self._hidden = hidden
         self._all = self._selection = selection
-        seen = {number: version for number, version in selection.versions.items() if number not in hidden}
-        self._visible = Marked(seen) if hidden and seen else None
+        self._visible = visible
         self._plan: Plan | None = plan
+        self._count = plan.count + plan.stays.count + plan.changed.count
         self._word = "Retry" if retry else "Export"
         self._timer: Timer | None = None
+        # The boxes that the plan was made with.
+        self._values_shown = before.values if before else ("", "")
+        self._why = why
 
     def compose(self) -> ComposeResult:
         """Company and ERP, totals, what to look at, the approver's inputs, how to decide."""
@@ -78,9 +106,11 @@ class ConfirmExport(Dialog[ExportChoice | None]):
             yield Static(id="hidden", classes="problem", markup=False)
             with VerticalScroll(classes="scroll"):
                 yield Static(id="plan", markup=False)
-            yield field("Accounting date", Input(placeholder="as shown above; YYYY-MM-DD", id="day"))
+            day, text = self._values_shown
+            yield field("Accounting date", Input(day, placeholder="as shown above; YYYY-MM-DD", id="day"))
             yield field(
-                "Description", Input(placeholder="as on the invoice", max_length=DESCRIPTION_MOST, id="text")
+                "Description",
+                Input(text, placeholder="as on the invoice", max_length=DESCRIPTION_MOST, id="text"),
             )
             with Vertical(id="count-field"):
                 yield field("Type the count", Input(id="count"))
@@ -95,6 +125,12 @@ class ConfirmExport(Dialog[ExportChoice | None]):
         self.watch(self._scroll, "scroll_y", self._hint_later)
         self.watch(self._scroll, "virtual_size", self._hint_later)
         self._tell()
+        self._text("#problem", self._why)
+
+    def on_unmount(self) -> None:
+        """Nobody waits for a look any more."""
+        if self._plan is None:
+            self._desk.db.interrupt("look")
 
     # -- showing -----------------------------------------------------------------------------------------------
 
@@ -104,17 +140,27 @@ class ConfirmExport(Dialog[ExportChoice | None]):
         if plan is None:
             return
         self._text("#totals", totals_text(plan.totals) or "Nothing of it can go.")
-        self.query_one("#plan", Static).update(
-            plan_text(plan, max(40, min(self.app.size.width, 78) - 6), hidden=self._hidden)
-        )
-        self.query_one("#count-field").display = len(plan.goes) > self._desk.company.confirm_count
+        self.query_one("#plan", Static).update(plan_text(plan, max(40, min(self.app.size.width, 78) - 6)))
+        self.query_one("#count-field").display = bool(self._typed_for(plan))
+
+    def _typed_for(self, plan: Plan) -> str:
+        """Why the count is typed first: it, or the net in the company's currency, is above what the company set."""
+        company = self._desk.company
+        if plan.count > company.confirm_count:
+            return f"More than {company.confirm_count:,}"
+        most = company.confirm_net
+        if most is None:
+            return ""
+        if any(abs(t.net) > most for t in plan.totals if t.currency == company.currency):
+            return f"More than {show(most, company.currency)} {company.currency} net"
+        return ""
 
     def _hidden_text(self) -> str:
         if self._selection is self._visible:
             return "Visible ones only; v takes the hidden ones in again"
         if self._visible is not None:
-            return f"{len(self._hidden):,} of them hidden by the filter: v visible only, y all {len(self._all.versions):,}"
-        return f"All {len(self._hidden):,} of them are hidden by the filter" if self._hidden else ""
+            return f"{self._hidden:,} of them hidden by the filter: v visible only, y all {self._count:,}"
+        return f"All {self._hidden:,} of them are hidden by the filter" if self._hidden else ""
 
     @property
     def _scroll(self) -> VerticalScroll:
@@ -154,7 +200,7 @@ class ConfirmExport(Dialog[ExportChoice | None]):
         """Another date or description: what would go is asked anew."""
         event.stop()
         self._text("#problem", "")
-        if event.input.id != "count":
+        if event.input.id != "count" and self._boxes() != self._values_shown:
             self._replan()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -164,28 +210,68 @@ class ConfirmExport(Dialog[ExportChoice | None]):
 
     def _replan(self) -> None:
         self._plan = None
+        self._values_shown = self._boxes()
         if self._timer is not None:
             self._timer.stop()
         self._timer = self.set_timer(TYPING, self._start_replan)
 
     def _start_replan(self) -> None:
+        # What is under way was asked for with other values.
+        self._desk.db.interrupt("look")
         self.run_worker(self._read_plan(), group="plan", exclusive=True)
 
     async def _read_plan(self) -> None:
+        desk, count = self._desk, self._count - (self._hidden if self._selection is self._visible else 0)
+        patience = self.set_timer(
+            PATIENCE, partial(self._text, "#totals", f"Looking at {count:,} invoices\u2026 Esc leaves")
+        )
         try:
             day, text = self._values()
-            self._plan = await self._desk.db.read(
-                review.plan_export, self._desk.me, self._selection, self._desk.profile, accounting_date=day, description=text
+            self._plan = await desk.db.look(
+                review.plan_export, desk.me, self._selection, desk.profile, visible=self._shown(),
+                accounting_date=day, description=text,
             )  # fmt: skip
+        except Interrupted:
+            return
         except PayappError as error:
             self._text("#problem", str(error))
         else:
             self._tell()
+        finally:
+            patience.stop()
+
+    def _shown(self) -> Selection | None:
+        """What the plan is told as visible: nothing of it where the filter hides all."""
+        if self._selection is self._visible or not self._hidden:
+            return None
+        return self._visible or Marked({})
+
+    def _boxes(self) -> tuple[str, str]:
+        return self.query_one("#day", Input).value, self.query_one("#text", Input).value
 
     def _values(self) -> tuple[date | None, str | None]:
-        day = self.query_one("#day", Input).value.strip()
-        text = self.query_one("#text", Input).value.strip()
+        day, text = (value.strip() for value in self._boxes())
         return parse_day(day), text or None
+
+    def action_list(self) -> None:
+        """All that goes and stays, as the dry run has it."""
+        if self._plan is not None:
+            self.run_worker(self._list(), group="list", exclusive=True)
+
+    async def _list(self) -> None:
+        desk = self._desk
+        try:
+            day, text = self._values()
+            plan = await desk.db.look(
+                review.plan_export, desk.me, self._selection, desk.profile, visible=self._shown(),
+                accounting_date=day, description=text, listed=dry_run.LISTED,
+            )  # fmt: skip
+        except Interrupted:
+            return
+        except PayappError as error:
+            self._text("#problem", str(error))
+        else:
+            await self.app.push_screen(DryRunScreen(desk, plan, day=day))
 
     # -- deciding ----------------------------------------------------------------------------------------------
 
@@ -203,19 +289,22 @@ class ConfirmExport(Dialog[ExportChoice | None]):
         if plan is None:
             self._text("#problem", "Wait: what would go is being looked up, or a field needs mending.")
             return
-        if not plan.goes:
+        if not plan.count:
             self._text("#problem", "Nothing of it can go; see why above. Esc leaves.")
             return
-        if self.query_one("#count-field").display and self._typed_count() != len(plan.goes):
-            self._text(
-                "#problem", f"More than {self._desk.company.confirm_count:,}: type {len(plan.goes)} first."
-            )
+        if (above := self._typed_for(plan)) and self._typed_count() != plan.count:
+            self._text("#problem", f"{above}: type {plan.count} first.")
             self.query_one("#count", Input).focus()
             return
         day, text = self._values()
         # Amounts of several currencies make no sum that could be expected.
         net = to_decimal(plan.totals[0].net, plan.totals[0].currency) if len(plan.totals) == 1 else None
-        self.dismiss(ExportChoice(self._selection, day, text, Expectation(len(plan.goes), net)))
+        selection = self._selection
+        if isinstance(selection, Matching) and plan.seen is not None:
+            selection = replace(selection, digest=plan.seen.digest)
+        self.dismiss(
+            ExportChoice(selection, day, text, Expectation(plan.count, net), plan.seen, self._boxes())
+        )
 
     def _typed_count(self) -> int:
         typed = self.query_one("#count", Input).value.replace(",", "").strip()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from rich.text import Text
 
@@ -10,11 +11,13 @@ from store.domain.money import show
 from store.domain.selection import Totals
 from store.domain.text import one_line, safe
 from store.invoices import Row
-from store.review import Plan
+from store.previewing import Listed, Plan
 from tui.text import cut
 
-# How many of each group are listed; the rest is counted.
-LISTED = 200
+# Up to so many stay with their own sentences before they are counted by cause.
+SENTENCES = 5
+# So many accounting dates are told.
+DAYS = 6
 
 
 def totals_text(totals: Sequence[Totals]) -> str:
@@ -26,51 +29,71 @@ def totals_text(totals: Sequence[Totals]) -> str:
     )
 
 
-def plan_text(plan: Plan, width: int, *, every: bool = False, hidden: frozenset[int] = frozenset()) -> Text:
-    """What deserves a look before it goes, the gravest first; with ``every`` also the whole list of what goes."""
+def plan_text(plan: Plan, width: int, *, every: bool = False) -> Text:
+    """What deserves a look before it goes, the gravest first; with ``every`` also those that go and each that stays."""
     text = Text()
     for warning in plan.warnings:
         text.append(f"! {safe(warning)}\n", "yellow")
-    _stays(text, plan)
-    if plan.dates:
-        days = ", ".join(f"{day} ({count:,})" for day, count in plan.dates)
-        text.append("Accounting date: ", "bold").append(f"{days}\n")
+    _stays(text, plan, every=every)
+    _days(text, plan)
     if not every:
-        _rows(text, "Largest", plan.largest, width)
-    _rows(text, "Credits", plan.credits, width)
-    _rows(text, "Flagged", plan.flagged, width)
-    _rows(text, "Hidden by the filter", [row for row in plan.goes if row.id in hidden], width)
+        _rows(text, "Largest", Listed(len(plan.largest), plan.largest), width)
+    _rows(text, "Credits", plan.credits, width, every=every)
+    _rows(text, "Flagged", plan.flagged, width, every=every)
+    _rows(text, "Hidden by the filter", plan.hidden, width, every=every)
     if every:
-        _rows(text, "Would go", plan.goes, width)
+        _rows(text, "Would go", plan.goes, width, every=every)
     text.rstrip()
     return text
 
 
-def _stays(text: Text, plan: Plan) -> None:
-    if plan.stays:
-        text.append(f"Cannot go, and stays ({len(plan.stays):,})\n", "bold")
-        for stay in plan.stays[:LISTED]:
+def _stays(text: Text, plan: Plan, *, every: bool) -> None:
+    stays = plan.stays
+    if stays.count:
+        text.append(f"Cannot go, and stays ({stays.count:,})\n", "bold")
+    if stays.count > SENTENCES:
+        for group in plan.groups:
+            text.append(f"  {group.count:,}: {safe(group.cause)}\n")
+            _fix(text, group.fix)
+    if every or stays.count <= SENTENCES:
+        for stay in stays.first:
             text.append(f"  {one_line(stay.name)}: {safe(stay.cause)}\n")
-            if stay.fix:
-                text.append(f"    Fix: {safe(stay.fix)}\n", "dim")
-        _rest(text, len(plan.stays))
-    if plan.changed:
-        text.append(f"Changed by others, skipped ({len(plan.changed):,}): ", "bold")
-        text.append(f"{', '.join(one_line(name) for name in plan.changed[:LISTED])}\n")
+            _fix(text, stay.fix)
+        _rest(text, stays, every=every)
+    if plan.changed.count:
+        text.append(f"Changed by others, skipped ({plan.changed.count:,}): ", "bold")
+        more = plan.changed.count - len(plan.changed.first)
+        text.append(", ".join(one_line(name) for name in plan.changed.first))
+        text.append(f" and {more:,} more\n" if more else "\n")
 
 
-def _rows(text: Text, title: str, rows: Iterable[Row], width: int) -> None:
-    found = list(rows)
-    if not found:
+def _fix(text: Text, fix: str) -> None:
+    if fix:
+        text.append(f"    Fix: {safe(fix)}\n", "dim")
+
+
+def _days(text: Text, plan: Plan) -> None:
+    if not plan.dates:
         return
-    text.append(f"{title} ({len(found):,})\n", "bold")
-    for row in found[:LISTED]:
+    days = ", ".join(f"{day} ({count:,})" for day, count in plan.dates[:DAYS])
+    more = len(plan.dates) - DAYS
+    if more > 0:
+        days += f" and {more:,} more dates"
+    periods = "open in the ERP" if plan.periods_known else "the ERP's periods are not known yet"
+    text.append("Accounting date: ", "bold").append(f"{days}; {periods}\n")
+
+
+def _rows(text: Text, title: str, rows: Listed[Row], width: int, *, every: bool = False) -> None:
+    if not rows.count:
+        return
+    text.append(f"{title} ({rows.count:,})\n", "bold")
+    for row in rows.first:
         gross = f"{show(row.gross, row.currency)} {row.currency}"
         room = max(8, width - 4 - len(gross) - 14)
         text.append(f" {row.flags or ' ':2} {cut(row.number, 10)} {cut(row.vendor, room)} {gross}\n")
-    _rest(text, len(found))
+    _rest(text, rows, every=every)
 
 
-def _rest(text: Text, count: int) -> None:
-    if count > LISTED:
-        text.append(f"  and {count - LISTED:,} more\n", "dim")
+def _rest(text: Text, group: Listed[Any], *, every: bool) -> None:
+    if more := group.count - len(group.first):
+        text.append(f"  and {more:,} more{'' if every else ': d lists them'}\n", "dim")

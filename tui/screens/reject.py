@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.text import Text
@@ -15,12 +15,11 @@ from textual.widgets.option_list import Option
 
 from store.domain.text import one_line, safe
 from store.invoices import Row
+from store.reasons import Rejecting
+from tui.screens.ask import nets
 from tui.screens.dialog import Dialog
 from tui.screens.fields import button
 from tui.text import cut, money
-
-# So many invoices are listed for overrides; a longer selection takes the one reason.
-LISTED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +30,37 @@ class RejectChoice:
     reasons: dict[int, str]
 
 
-class ReasonBox(TextArea):
-    """Several lines of text; Up on the first line recalls an earlier reason, Down on the last a later one.
+def mailed(asked: Rejecting) -> str:
+    """Who is told by mail: creators and senders, and of whom no address is known."""
+    people = "nobody is mailed" if not asked.people else f"{_persons(asked.people)} mailed the reason"
+    if asked.mails > asked.people:
+        people += f" in {asked.mails:,} mails"
+    silent = f"; {asked.silent:,} {'has' if asked.silent == 1 else 'have'} no address" if asked.silent else ""
+    return f"Of creators and senders {people}{silent}."
 
-    It holds a text for each target, an invoice's id or None for all of them. What was typed into a recalled reason is
-    kept too, per target, until the dialog closes.
+
+def _persons(count: int) -> str:
+    return "1 is" if count == 1 else f"{count:,} are"
+
+
+class ReasonBox(TextArea):
+    """Several lines of text; Up on the first line recalls an earlier reason, Down on the last a later one or a template.
+
+    It holds a text for each target, an invoice's id or None for all of them. What was typed into a recalled reason or
+    a template is kept too, per target, until the dialog closes.
     """
 
-    def __init__(self, recalled: Sequence[str]) -> None:
+    def __init__(self, recalled: Sequence[str], templates: Sequence[str] = ()) -> None:
         super().__init__(show_line_numbers=False, compact=True, tab_behavior="focus", id="reason")
         self.cursor_blink = False
         self.highlight_cursor_line = False
-        self._recalled = [safe(text, lines=True) for text in recalled]
+        # By place: the draft at 0, earlier reasons above it, templates below.
+        self._given = {0: ""}
+        self._given |= {n: safe(text, lines=True) for n, text in enumerate(recalled, 1)}
+        self._given |= {-n: safe(text, lines=True) for n, text in enumerate(templates, 1)}
         self.target: int | None = None
-        # Per target its own copy of what can be recalled, the draft first, and the place in it.
-        self._shelves: dict[int | None, list[str]] = {None: ["", *self._recalled]}
+        # Per target its own copy of that, and the place in it.
+        self._shelves: dict[int | None, dict[int, str]] = {None: dict(self._given)}
         self._places: dict[int | None, int] = {None: 0}
 
     def said(self, target: int | None) -> str:
@@ -63,7 +78,7 @@ class ReasonBox(TextArea):
         """Write for another target, where it was left."""
         self._stash()
         self.target = target
-        self._shelves.setdefault(target, ["", *self._recalled])
+        self._shelves.setdefault(target, dict(self._given))
         self._load(self._places.get(target, 0))
 
     def action_cursor_up(self, select: bool = False) -> None:
@@ -74,15 +89,25 @@ class ReasonBox(TextArea):
             super().action_cursor_up(select)
 
     def action_cursor_down(self, select: bool = False) -> None:
-        """A line down, or the reason after."""
+        """A line down, or the reason after, or the next template."""
         last = self.document.line_count - 1
-        if self._places[self.target] and self.cursor_location[0] == last and not select:
-            self._recall(self._places[self.target] - 1)
+        after = self._places[self.target] - 1
+        if after in self._shelves[self.target] and self.cursor_location[0] == last and not select:
+            self._recall(after)
         else:
             super().action_cursor_down(select)
 
+    def restore(self, reason: str, own: Mapping[int, str]) -> None:
+        """Texts that were typed before: for all, and for single invoices."""
+        targets: list[int | None] = [None, *own]
+        for target in targets:
+            text = reason if target is None else own[target]
+            self._shelves[target] = {**self._given, 0: text}
+            self._places[target] = 0
+        self._load(0)
+
     def _recall(self, place: int) -> None:
-        if 0 <= place < len(self._shelves[self.target]):
+        if place in self._shelves[self.target]:
             self._stash()
             self._load(place)
 
@@ -95,18 +120,34 @@ class ReasonBox(TextArea):
 
 
 class RejectScreen(Dialog[RejectChoice | None]):
-    """Asks for the reason. ``rows`` are the first of the ``count`` selected invoices, of which the filter hides ``hidden``."""
+    """Asks for the reason. The filter hides ``hidden`` of those that are rejected.
+
+    ``before`` is what was decided and then refused, with ``why``: its reasons stand as they were.
+    """
 
     CSS_PATH = ["dialog.tcss", "reject.tcss"]
     FIRST = "#reason"
     BINDINGS = [Binding("o", "override", "Own reason", show=False)]
 
-    def __init__(self, rows: Sequence[Row], count: int, hidden: int, recalled: Sequence[str]) -> None:
+    def __init__(
+        self,
+        asked: Rejecting,
+        hidden: int,
+        templates: Sequence[str] = (),
+        *,
+        before: RejectChoice | None = None,
+        why: str = "",
+    ) -> None:
         super().__init__()
+        self._asked = asked
         self._hidden = hidden
-        self._rows = {row.id: row for row in rows[:LISTED]}
-        self._count = count
-        self._box = ReasonBox(recalled)
+        self._rows = {row.id: row for row in asked.rows}
+        self._count = asked.count
+        self._templates = bool(templates)
+        self._box = ReasonBox(asked.recalled, templates)
+        self._why = why
+        if before is not None:
+            self._box.restore(before.reason, before.reasons)
 
     def compose(self) -> ComposeResult:
         """What is rejected, why, what follows, and the two buttons."""
@@ -114,6 +155,7 @@ class RejectScreen(Dialog[RejectChoice | None]):
         with Vertical(classes="frame"):
             hidden = f" ({self._hidden:,} of them hidden by the filter)" if self._hidden else ""
             yield Static(f"Reject {self._count:,} {noun}{hidden}", classes="title", markup=False)
+            yield Static("\n".join(nets(self._asked.totals)), id="totals", markup=False)
             rows = OptionList(*self._options(), markup=False, compact=True, id="rows")
             # The reason for all is the single invoice's own.
             rows.can_focus = self._count > 1
@@ -121,15 +163,15 @@ class RejectScreen(Dialog[RejectChoice | None]):
             yield Static(id="word", classes="title", markup=False)
             yield self._box
             yield Static(
-                "They return to the project's Commitments tool, editable again. Who created and who sent each of them"
-                " is mailed the reason.",
+                f"They return to the project's Commitments tool, editable again. {mailed(self._asked)}",
                 classes="note",
                 markup=False,
             )
             yield Static(id="problem", classes="problem", markup=False)
             with Horizontal(classes="buttons"):
                 stops = "list, buttons" if self._count > 1 else "buttons"
-                yield Static(f"Tab: {stops}   Up: earlier reasons", id="how", markup=False)
+                down = "   Down: templates" if self._templates else ""
+                yield Static(f"Tab: {stops}   Up: earlier reasons{down}", id="how", markup=False)
                 yield button("Cancel", "cancel")
                 yield button("Reject", "reject")
 
@@ -137,6 +179,8 @@ class RejectScreen(Dialog[RejectChoice | None]):
         """One reason for all, first."""
         super().on_mount()
         self._tell()
+        if self._why:
+            self.trouble(self._why)
 
     def _options(self) -> list[Option]:
         return [Option(self._prompt(row), id=str(row.id)) for row in self._rows.values()]
