@@ -13,8 +13,9 @@ from textual.binding import Binding
 from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
-from store import due
+from store import due, signs
 from store.domain.errors import PayappError
+from store.domain.text import one_line
 from tui.commands.output import say
 from tui.driver import DeskDriver
 from tui.keymap import Place, pressed, why_off
@@ -24,7 +25,9 @@ from tui.screens.invoices import InvoicesScreen
 from tui.screens.listing import ListingScreen
 from tui.screens.more import COMMITMENTS, INVOICES
 from tui.screens.too_small import TooSmallScreen, too_small
+from tui.screens.welcome import WelcomeScreen
 from tui.text import pasted_line, pasted_lines
+from tui.widgets.command_line import CommandInput
 from tui.widgets.detail import DetailPane
 from tui.widgets.filter_line import FilterInput
 from tui.widgets.guarding import Guarded, fault
@@ -43,14 +46,16 @@ class DeskApp(App[None]):
     """The desk. It draws with the terminal's own sixteen colours: right in PuTTY, in NO_COLOR and on any background.
 
     ``ascii_only``: nothing but ASCII is written, for locales without UTF-8. ``idle``: after so many seconds without a
-    key it quits, 0 never; ``idled`` says afterwards that it did.
+    key it quits, 0 never; ``idled`` says afterwards that it did. ``welcome``: the first-run card stands before it.
     """
 
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS = [Binding("ctrl+c", "interrupted", show=False, priority=False)]
 
-    def __init__(self, desk: Desk, *, ascii_only: bool = False, idle: float = 0.0) -> None:
+    def __init__(
+        self, desk: Desk, *, ascii_only: bool = False, idle: float = 0.0, welcome: bool = False
+    ) -> None:
         # Chosen before the application is built: set later, NO_COLOR would draw black on black.
         super().__init__(driver_class=DeskDriver, ansi_color=True)
         self.theme = "ansi-dark"
@@ -59,6 +64,7 @@ class DeskApp(App[None]):
         self.ascii_only = ascii_only
         self.idled = False
         self._idle = idle
+        self._welcome = welcome
         self._touched = 0.0
         self._next_yawn: asyncio.TimerHandle | None = None
         self._feed = desk.db.changes()
@@ -70,6 +76,9 @@ class DeskApp(App[None]):
         self.install_screen(InvoicesScreen(self.desk), INVOICES)
         self.install_screen(CommitmentsScreen(self.desk), COMMITMENTS)
         self.push_screen(INVOICES if self.desk.me.sees_erp else COMMITMENTS)
+        if self._welcome:
+            card = WelcomeScreen(one_line(self.desk.company.name), project=not self.desk.me.sees_erp)
+            self.push_screen(card, self._welcomed)
         self._look()
         if self.desk.me.is_approver:
             self.set_interval(TEND, self._tend)
@@ -86,6 +95,13 @@ class DeskApp(App[None]):
             if timer is not None:
                 timer.cancel()
         self._feed.close()
+
+    async def _welcomed(self, _: None) -> None:
+        """The card has been read: it does not come again."""
+        try:
+            await self.desk.db.write(signs.welcome, self.desk.me)
+        except PayappError as error:
+            self._tell(str(error))
 
     def _look(self) -> None:
         # The loop's own timer: Textual's goes through its messages, and costs several times as much while idle.
@@ -189,15 +205,18 @@ _FOCUSED: dict[type[Widget], Place] = {
     InvoiceTable: Place.TABLE,
     DetailPane: Place.DETAIL,
     FilterInput: Place.FILTER,
+    CommandInput: Place.COMMAND,
 }
 
 
-def run_desk(desk: Desk, *, ascii_only: bool = False, mouse: bool = True, idle: float = 0.0) -> None:
+def run_desk(
+    desk: Desk, *, ascii_only: bool = False, mouse: bool = True, idle: float = 0.0, welcome: bool = False
+) -> None:
     """Open the desk in this terminal until its user quits, hangs up or types nothing for ``idle`` seconds (0: never).
 
-    Raises SystemExit when it broke.
+    ``welcome``: the first-run card comes first. Raises SystemExit when it broke.
     """
-    app = DeskApp(desk, ascii_only=ascii_only, idle=idle)
+    app = DeskApp(desk, ascii_only=ascii_only, idle=idle, welcome=welcome)
     app.run(mouse=mouse)
     if app.idled:
         say(f"payapp: closed, {idle / 60:g} minutes without a key. A running export goes on in its worker.")

@@ -60,7 +60,8 @@ class Walker:
     def __init__(self, folder: Path, port: int) -> None:
         self.folder = folder
         self.port = port
-        self.env = {"PATH": f"{BIN}:{os.environ['PATH']}", "HOME": str(folder)}
+        # As for a reader: the card of a first run comes.
+        self.env = {"PAYAPP_WELCOME": "", "PATH": f"{BIN}:{os.environ['PATH']}", "HOME": str(folder)}
         self.desk: Terminal | None = None
         self.screens: list[str] = []
 
@@ -78,7 +79,7 @@ class Walker:
                 self.desk = Terminal(
                     [str(BIN / "payapp"), *words[1:]], env=self.env, cwd=self.folder, columns=80, rows=24
                 )
-                self.desk.shows("q quit")
+                self.desk.until(lambda screen: "q quit" in screen or "Five keys" in screen, "the desk")
                 continue
             done = subprocess.run(
                 words, env={**os.environ, **self.env}, cwd=self.folder, capture_output=True, text=True,

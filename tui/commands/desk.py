@@ -34,6 +34,7 @@ def open_desk(config: str | None, login: str | None, *, ascii_only: bool, mouse:
         me = books.actor(login, "desk")
         desk = bootstrap.desk(books, me)
         _take_keymap(books.settings, books.path.parent)
+        from store import signs
         from tui.app import run_desk
 
         run_desk(
@@ -41,6 +42,7 @@ def open_desk(config: str | None, login: str | None, *, ascii_only: bool, mouse:
             ascii_only=ascii_only or not speaks_utf8(),
             mouse=mouse,
             idle=books.settings.desk.idle_minutes * 60,
+            welcome=os.environ.get("PAYAPP_WELCOME") != "no" and not signs.welcomed(books.db, me),
         )
 
 

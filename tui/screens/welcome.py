@@ -15,12 +15,12 @@ from tui.screens.dialog import Dialog
 _NAMED = re.compile(r"\{([a-z.-]+)\}")
 # The keys by their ids, and what a newcomer gains by each.
 APPROVER = (
-    ("table.mark", "marks the invoice under the cursor; the foot counts what is marked"),
+    ("table.mark", "marks the invoice under the cursor; the foot counts them"),
     ("list.filter", "filters as you type; {list.clear-filter} clears"),
-    ("list.open", "opens the invoice: lines, errors, history. It never decides anything"),
+    ("list.open", "opens it: lines, errors, history; never decides anything"),
     (
         "invoices.export",
-        "exports what is marked, after a question; {invoices.reject} rejects it with a reason",
+        "exports what is marked, and asks before; {invoices.reject} rejects",
     ),
     ("list.help", "shows every key of the place you are in"),
 )
