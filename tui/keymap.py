@@ -31,6 +31,7 @@ class Place(StrEnum):
     DRY_RUN = "dry-run"
     HELP = "help"
     MORE = "more"
+    VIEWS = "views"
     TOO_SMALL = "too-small"
 
 
@@ -49,12 +50,13 @@ PLACE_TITLES = {
     Place.DRY_RUN: "Dry run",
     Place.HELP: "Help",
     Place.MORE: "More",
+    Place.VIEWS: "Saved views",
     Place.TOO_SMALL: "A terminal that is too small",
 }
 # What these places' keys are stands on the dialog itself: they are not the user's to change.
 DIALOGS = frozenset({
     Place.DIALOG, Place.CONFIRM, Place.REJECT, Place.ASK, Place.EDIT, Place.DRY_RUN, Place.HELP, Place.MORE,
-    Place.TOO_SMALL,
+    Place.VIEWS, Place.TOO_SMALL,
 })  # fmt: skip
 # Places whose keys are live at the same time: in none of these may a key do two things.
 TOGETHER: tuple[frozenset[Place], ...] = (
@@ -100,10 +102,10 @@ class Key:
 
 # Where a text box may have the focus while the place's keys are bound.
 _BESIDE_A_BOX = frozenset({Place.LIST, Place.INVOICES, Place.COMMITMENTS})
-# The keys with which a text box edits.
+# The keys with which a text box edits, and those with which the filter completes.
 _IN_A_BOX = frozenset(
     name for bound in Input.BINDINGS if isinstance(bound, Binding) for name in bound.key.split(",")
-)
+) | {"tab", "shift+tab"}
 
 _T, _D, _L, _E, _C = Place.TABLE, Place.DETAIL, Place.LIST, Place.INVOICES, Place.COMMITMENTS
 KEYS: tuple[Key, ...] = (
@@ -130,6 +132,7 @@ KEYS: tuple[Key, ...] = (
     Key("approve", ("y",), _C, "approve what is marked", "approve"),
     Key("mark-all", ("a",), _L, "mark all clean matches of the filter; again: none of them", "all"),
     Key("filter", ("slash",), _L, "filter as you type", "filter"),
+    Key("saved-views", ("o",), _L, "load, save, edit or delete a view of your own: filter and order", "views"),
     Key("more", ("m",), _L, "the other tools", "more"),
     Key("mark-every", ("A",), _L, "mark all matches, flagged ones too"),
     Key("invert", ("asterisk",), _L, "invert the marks within the filter", "invert"),
@@ -165,6 +168,8 @@ KEYS: tuple[Key, ...] = (
     Key("suspend", ("ctrl+z",), _L, "to the shell; fg comes back", does="app.to_shell"),
     Key("quit", ("q", "f3"), _L, "quit; a running export goes on", "quit"),
     Key("filter-done", ("enter", "down"), Place.FILTER, "back to the list"),
+    Key("complete", ("tab",), Place.FILTER, "complete the word; again: the next choice (Right takes what is dim)"),
+    Key("complete-back", ("shift+tab",), Place.FILTER, "the choice before"),
     Key("leave", ("escape", "ctrl+g", "f12"), Place.DIALOG, "leave without doing anything"),
     Key("commit", ("y",), Place.CONFIRM, "export exactly what is shown"),
     Key("visible", ("v",), Place.CONFIRM, "leave out what the filter hides; again takes it in"),
@@ -182,6 +187,9 @@ KEYS: tuple[Key, ...] = (
     Key("close", ("q", "enter", "question_mark"), Place.HELP, "close", does="leave"),
     Key("first-tool", ("1",), Place.MORE, "ERP Integrations", does="choose('invoices')"),
     Key("second-tool", ("2",), Place.MORE, "Commitments", does="choose('commitments')"),
+    Key("save", ("s",), Place.VIEWS, "save the list as it is, under a name"),
+    Key("edit", ("e",), Place.VIEWS, "edit the view's filter"),
+    Key("delete", ("x", "delete"), Place.VIEWS, "delete the view, after a question"),
     Key("leave", ("q", "f3"), Place.TOO_SMALL, "quit"),
 )  # fmt: skip
 

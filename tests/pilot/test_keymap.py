@@ -25,6 +25,7 @@ from tui.screens.invoices import InvoicesScreen
 from tui.screens.more import MoreScreen
 from tui.screens.reject import RejectScreen
 from tui.screens.too_small import TooSmallScreen
+from tui.screens.views import ViewsScreen
 from tui.user_keymap import forbidden, is_known, laid_over, load, thefts
 from tui.widgets.detail import DetailPane
 from tui.widgets.filter_line import FilterInput
@@ -45,6 +46,7 @@ OWNERS: dict[Place, tuple[type[DOMNode], ...]] = {
     Place.DRY_RUN: (DryRunScreen,),
     Place.HELP: (HelpScreen,),
     Place.MORE: (MoreScreen,),
+    Place.VIEWS: (ViewsScreen,),
     Place.TOO_SMALL: (TooSmallScreen,),
 }
 

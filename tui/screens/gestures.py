@@ -11,6 +11,7 @@ from tui.screens.deciding import MARKING, DecidingScreen, Press
 from tui.screens.help import HelpScreen
 from tui.screens.listing import FILTERING, V
 from tui.screens.more import MoreScreen
+from tui.screens.views import open_views
 from tui.widgets.bar import Bar
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.invoice_table import InvoiceTable
@@ -99,6 +100,10 @@ class GestureScreen(DecidingScreen[V], Generic[V]):
         self.query_one(FilterLine).box.value = ""
         self.filter_to("")
         self.request()
+
+    def action_saved_views(self) -> None:
+        """Load, save, edit or delete a view of one's own."""
+        self.in_turn(partial(self.run_worker, partial(open_views, self), group="decide"))
 
     def _column_beside(self, step: int) -> None:
         table = self.table

@@ -1,17 +1,22 @@
-"""The filter line: what is typed, where it is wrong, how many match and in which order."""
+"""The filter line: what is typed and completed, where it is wrong, how many match and in which order."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from rich.highlighter import Highlighter
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.message import Message
-from textual.widget import Widget
-from textual.widgets import Input
 
-from tui.keymap import Place, bindings
+from store.domain.filter import word_end
+from tui.text import cut
 from tui.widgets.bar import DIM, Bar, plain
+from tui.widgets.completing_box import CompletingBox
+
+# A view's name is shown from this width of the line on, and so much of it.
+NAME_FROM, NAME_ROOM = 80, 16
 
 
 class WordAtFault(Highlighter):
@@ -24,31 +29,21 @@ class WordAtFault(Highlighter):
         """Mark from the position to the end of the word."""
         if self.position is None or self.position >= len(text):
             return
-        end = text.plain.find(" ", self.position)
-        text.stylize("reverse", self.position, len(text) if end < 0 else end)
+        text.stylize("reverse", self.position, word_end(text.plain, self.position))
 
 
-class FilterInput(Input):
-    """The box of the filter: Enter and Down go back to the list, nothing blinks."""
-
-    BINDINGS = bindings(Place.FILTER)
-    # The list that the keys go back to; the screen sets it.
-    back: Widget | None = None
+class FilterInput(CompletingBox):
+    """The box of the list's filter."""
 
     class Left(Message):
         """The focus is elsewhere, and all that was typed before is in the box."""
 
-    def action_filter_done(self) -> None:
-        """Back to the list, at once: the next key is the list's; the filter stays."""
-        self.screen.set_focus(self.back)
-
-    def on_blur(self) -> None:
-        """It comes behind the keys that were typed before: the box has them all now."""
-        self.post_message(self.Left())
-
 
 class FilterLine(Horizontal):
     """Filter, matches and order on one line."""
+
+    # The name of the saved view that the list shows unchanged, or "": whoever loads one sets it.
+    view_name: Callable[[], str] = staticmethod(str)
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
@@ -59,16 +54,13 @@ class FilterLine(Horizontal):
         yield Bar(id="filter-word")
         yield FilterInput(
             placeholder="/ filters by vendor, job, commitment, number",
-            compact=True,
             highlighter=self._fault,
-            select_on_focus=False,
             id="filter-box",
         )
         yield Bar(id="filter-info")
 
     def on_mount(self) -> None:
-        """No blinking cursor: it writes while nobody does anything."""
-        self.box.cursor_blink = False
+        """The word before the box."""
         self.query_one("#filter-word", Bar).show(plain(" Filter:"))
 
     @property
@@ -77,7 +69,10 @@ class FilterLine(Horizontal):
         return self.query_one(FilterInput)
 
     def inform(self, text: str) -> None:
-        """Matches and order, at the right."""
+        """Matches and order, at the right; and the saved view that this is."""
+        name = self.view_name()
+        if name and self.size.width >= NAME_FROM:
+            text = f"{text} View: {cut(name, NAME_ROOM).rstrip()} "
         bar = self.query_one("#filter-info", Bar)
         if bar.styles.width is None or bar.styles.width.value != len(text):
             bar.styles.width = len(text)
