@@ -23,6 +23,7 @@ class Place(StrEnum):
     INVOICES = "invoices"
     COMMITMENTS = "commitments"
     FILTER = "filter"
+    COMMAND = "command"
     DIALOG = "dialog"
     CONFIRM = "confirm"
     REJECT = "reject"
@@ -42,6 +43,7 @@ PLACE_TITLES = {
     Place.INVOICES: "Subcontractor Invoices",
     Place.COMMITMENTS: "Commitments",
     Place.FILTER: "Filter",
+    Place.COMMAND: "Command line",
     Place.DIALOG: "Every dialog",
     Place.CONFIRM: "Export",
     Place.REJECT: "Reject",
@@ -66,6 +68,8 @@ TOGETHER: tuple[frozenset[Place], ...] = (
     frozenset({Place.DETAIL, Place.LIST, Place.COMMITMENTS}),
     frozenset({Place.FILTER, Place.LIST, Place.INVOICES}),
     frozenset({Place.FILTER, Place.LIST, Place.COMMITMENTS}),
+    frozenset({Place.COMMAND, Place.LIST, Place.INVOICES}),
+    frozenset({Place.COMMAND, Place.LIST, Place.COMMITMENTS}),
     *(frozenset({place, Place.DIALOG}) for place in DIALOGS if place not in {Place.DIALOG, Place.TOO_SMALL}),
     frozenset({Place.TOO_SMALL}),
 )
@@ -135,6 +139,8 @@ KEYS: tuple[Key, ...] = (
     Key("saved-views", ("o",), _L, "load, save, edit or delete a view of your own: filter and order", "views"),
     Key("more", ("m",), _L, "the other tools", "more"),
     Key("mark-every", ("A",), _L, "mark all matches, flagged ones too"),
+    Key("mark-query", ("plus",), _L, "mark by a query, beyond the filter"),
+    Key("unmark-query", ("minus",), _L, "unmark by a query, beyond the filter"),
     Key("invert", ("asterisk",), _L, "invert the marks within the filter", "invert"),
     Key("unmark-all", ("u",), _L, "unmark all, hidden ones too", "unmark"),
     Key("only-marked", ("t",), _L, "show marked ones only, and all again", "marked"),
@@ -158,6 +164,11 @@ KEYS: tuple[Key, ...] = (
     Key("show-lines", ("l",), _L, "the detail's G703 lines"),
     Key("show-errors", ("e",), _E, "the detail's errors, with cause and fix", "errors"),
     Key("show-history", ("h",), _L, "the detail's history"),
+    Key("command", ("colon", "ctrl+p"), _L, "command line: runs a command, finds any invoice", "cmd"),
+    Key("write", ("w",), _L, "write what is listed or marked: CSV, XLSX, report"),
+    Key("copy", ("c",), _L, "copy the invoice number, or those of the marked ones"),
+    Key("hold", ("H",), _E, "place or release a hold: Export leaves the invoice where it is"),
+    Key("query", ("i",), _E, "mail a query to the sender, without rejecting"),
     Key("panel", ("b",), _E, "show or hide the progress of the last batch", "batch"),
     Key("dry-run", ("d",), _E, "dry run: what would go, what would stay and why; changes nothing", "dry run"),
     Key("export-values", ("D",), _E, "accounting date, description and ERP invoice number"),
@@ -170,6 +181,9 @@ KEYS: tuple[Key, ...] = (
     Key("filter-done", ("enter", "down"), Place.FILTER, "back to the list"),
     Key("complete", ("tab",), Place.FILTER, "complete the word; again: the next choice (Right takes what is dim)"),
     Key("complete-back", ("shift+tab",), Place.FILTER, "the choice before"),
+    Key("command-done", ("enter",), Place.COMMAND, "go to the invoice, or run the command"),
+    Key("command-down", ("down",), Place.COMMAND, "the next one"),
+    Key("command-up", ("up",), Place.COMMAND, "the one before"),
     Key("leave", ("escape", "ctrl+g", "f12"), Place.DIALOG, "leave without doing anything"),
     Key("commit", ("y",), Place.CONFIRM, "export exactly what is shown"),
     Key("visible", ("v",), Place.CONFIRM, "leave out what the filter hides; again takes it in"),
@@ -296,6 +310,7 @@ def why_off(name: str, *live: Place) -> str:
         Place.INVOICES: f"in ERP Integrations ({pressed('list.more')})",
         Place.COMMITMENTS: f"in Commitments ({pressed('list.more')})",
         Place.FILTER: f"in the filter ({pressed('list.filter')})",
+        Place.COMMAND: f"on the command line ({pressed('list.command')})",
     }
     for key in _table:
         if name in key.keys and key.place in ways and key.place not in live:

@@ -233,7 +233,7 @@ def _thefts(table: Sequence[Key], changed: Mapping[str, object], lines: _Lines) 
 
 def _takes_turns(key: Key, other: Key, name: str, places: frozenset[Place]) -> bool:
     """In a text box what would be typed is the box's: what the list does with it waits until the box is left."""
-    return Place.FILTER in places and (key.typed(name) or other.typed(name))
+    return not {Place.FILTER, Place.COMMAND}.isdisjoint(places) and (key.typed(name) or other.typed(name))
 
 
 def thefts(table: Sequence[Key]) -> list[Problem]:

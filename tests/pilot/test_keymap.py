@@ -27,6 +27,7 @@ from tui.screens.reject import RejectScreen
 from tui.screens.too_small import TooSmallScreen
 from tui.screens.views import ViewsScreen
 from tui.user_keymap import forbidden, is_known, laid_over, load, thefts
+from tui.widgets.command_line import CommandInput
 from tui.widgets.detail import DetailPane
 from tui.widgets.filter_line import FilterInput
 from tui.widgets.invoice_table import InvoiceTable
@@ -38,6 +39,7 @@ OWNERS: dict[Place, tuple[type[DOMNode], ...]] = {
     Place.INVOICES: (InvoicesScreen,),
     Place.COMMITMENTS: (CommitmentsScreen,),
     Place.FILTER: (FilterInput,),
+    Place.COMMAND: (CommandInput,),
     Place.DIALOG: (Dialog,),
     Place.CONFIRM: (ConfirmExport,),
     Place.REJECT: (RejectScreen,),
