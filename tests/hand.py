@@ -12,15 +12,18 @@ from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Static
 
+from store import places, selecting
 from store.db import Database
 from store.domain.money import hash_part
 from store.domain.profile import Kind, Profile, Rule
+from store.domain.selection import Marked
 from store.models import Commitment, CommitmentLine, Invoice, InvoiceLine, Project, Vendor
 from tui.app import DeskApp
 from tui.screens.commitments import CommitmentsScreen
 from tui.screens.gestures import GestureScreen
 from tui.screens.invoices import InvoicesScreen
 from tui.widgets.bar import Bar
+from tui.widgets.marks import Marks
 
 HOSTILE = "Smith [/] & Co \x1b]52;c;aGk=\x07\x1b[2J\u202eevil " + "建設会社" * 10 + "x" * 300
 VENDORS = ("Apex Drywall LLC", "Bell Mechanical", HOSTILE)
@@ -48,7 +51,7 @@ PROFILE = Profile(
 
 
 _CHARACTERS = {"space": " ", "slash": "/", "backslash": "\\", "enter": "\r", "asterisk": "*", "escape": "\x1b",
-    "greater_than_sign": ">",
+    "greater_than_sign": ">", "plus": "+", "minus": "-",
 }  # fmt: skip
 
 
@@ -153,13 +156,12 @@ class Hand:
 
     def marked(self) -> set[str]:
         """The numbers of the marked invoices of the view that is shown."""
-        screen = cast("GestureScreen[Any]", self.app.screen)
-        return {number_of(screen.desk.db, i) for i in screen.marks.versions}
+        return marked_of(cast("GestureScreen[Any]", self.app.screen).marks, self.app.desk.db)
 
     def marked_at_list(self) -> set[str]:
         """The same below a dialog."""
         screen = next(s for s in reversed(self.app.screen_stack) if isinstance(s, GestureScreen))
-        return {number_of(screen.desk.db, i) for i in screen.marks.versions}
+        return marked_of(screen.marks, self.app.desk.db)
 
     def current(self) -> str:
         screen = cast("GestureScreen[Any]", self.app.screen)
@@ -167,8 +169,16 @@ class Hand:
         return number_of(screen.desk.db, screen.table.current)
 
     def listed(self) -> list[str]:
+        """The numbers of the invoices that the list has, as far as its rows are loaded."""
         screen = cast("GestureScreen[Any]", self.app.screen)
-        return [number_of(screen.desk.db, i) for i in screen.table.listing.ids]
+        return [row.number for row in screen.table.rows if screen.table.count]
+
+
+def marked_of(marks: Marks, db: Database) -> set[str]:
+    """The numbers of what is marked: of marked ids all, of strokes what they have now."""
+    if isinstance(marks.value, Marked):
+        return {number_of(db, i) for i in marks.versions}
+    return {number_of(db, i) for i in selecting.select_ids(db, marks.value)[0]}
 
 
 def number_of(db: Database, invoice_id: int) -> str:
@@ -245,6 +255,7 @@ def add_invoice(
         }
         for n, amount in enumerate(amounts, 1)
     ).execute()
+    places.refresh(Database("", Commitment._meta.database, postgres=False))
     return int(made.id)
 
 

@@ -14,7 +14,7 @@ from tui.screens.export_values import ExportValuesScreen
 
 
 def marked_in(hand: Hand, view: View) -> int:
-    return len(hand.invoices._marks[view]) if view in hand.invoices._marks else 0
+    return len(hand.invoices._marks[view].versions) if view in hand.invoices._marks else 0
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ async def test_a_fault_is_told_and_the_desk_lives_on(
 
 async def test_a_fault_while_the_list_is_read_is_told(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     async with start() as hand:
-        monkeypatch.setattr("tui.screens.listing.every_id", broken)
+        monkeypatch.setattr("store.looking.begin", broken)
         await hand.press("5")
         await hand.says("Something went wrong inside payapp")
         await hand.press("A")

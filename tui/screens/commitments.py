@@ -5,23 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from store import commitments, detail, invoices, review, selecting
+from store import commitments, detail, invoices, looking, review
 from store.domain.errors import Disallowed
-from store.domain.selection import Marked
-from store.domain.status import PROJECT_VIEW_TITLES, SENDABLE, ErpStatus, Outcome, ProjectView, Status
+from store.domain.selection import Marked, Selection
+from store.domain.status import PROJECT_VIEW_TITLES, SENDABLE, ProjectView, Status
 from store.domain.text import one_line
-from store.invoices import Row
 from tui.keymap import Place, bindings
 from tui.screens.ask import AskScreen, nets
 from tui.screens.deciding import Press
 from tui.screens.edit import EditScreen, InvoiceEdit
-from tui.screens.gestures import GestureScreen
+from tui.screens.tools import ToolScreen
 
 if TYPE_CHECKING:
     from tui.bootstrap import Desk
 
 
-class CommitmentsScreen(GestureScreen[ProjectView]):
+# A filter for what needs approval: what cannot be sent as it is.
+UNAPPROVED = " ".join(f"-status:{status.value}" for status in sorted(SENDABLE))
+
+
+class CommitmentsScreen(ToolScreen[ProjectView]):
     """The invoices of all commitments: returned, not sent, sent."""
 
     BINDINGS = bindings(Place.COMMITMENTS)
@@ -37,19 +40,6 @@ class CommitmentsScreen(GestureScreen[ProjectView]):
     async def count_views(self) -> Mapping[ProjectView, int]:
         """Counts of the four views."""
         return await self.desk.db.count(invoices.project_counts)
-
-    def belongs(self, row: Row) -> bool:
-        """By being sent or not, and by the outcome."""
-        not_sent = row.erp_status is ErpStatus.NOT_SENT
-        match self.view:
-            case ProjectView.RETURNED:
-                return not_sent and row.outcome == Outcome.REJECTED
-            case ProjectView.NOT_SENT:
-                return not_sent
-            case ProjectView.SENT:
-                return not not_sent
-            case ProjectView.ALL:
-                return True
 
     def empty_text(self) -> str:
         """Each view's own way to be empty."""
@@ -83,37 +73,40 @@ class CommitmentsScreen(GestureScreen[ProjectView]):
         """Edit the invoice under the cursor."""
         self.attempt(self._edit)
 
-    async def _sure(self, selection: Marked, word: str) -> bool:
-        """Asked above one invoice: what is marked may be more than what is seen."""
-        count = len(selection.versions)
+    async def _sure(self, selection: Selection, word: str) -> Selection | None:
+        """Asked above one invoice: what is marked may be more than what is seen. What was shown, or None."""
+        db = self.desk.db
+        thread = db.read if isinstance(selection, Marked) else self.insist
+        selection, totals = await thread(looking.sealed, selection)
+        count = len(selection.versions) if isinstance(selection, Marked) else sum(t.count for t in totals)
         if count == 1:
-            return True
-        totals = await self.desk.db.read(selecting.totals, selection)
+            return selection
         question = AskScreen(f"{word} {count:,} invoices?", nets(totals), word.lower())
-        return await self.app.push_screen_wait(question)
+        return selection if await self.app.push_screen_wait(question) else None
 
     async def _send(self, at: Press[ProjectView]) -> None:
         self.desk.me.require_sender()
-        if await self._sure(at.marked(), "Send"):
-            decision = await self.desk.db.write(review.send, self.desk.me, at.marked())
+        if going := await self._sure(at.selection(), "Send"):
+            decision = await self.desk.db.write(review.send, self.desk.me, going)
             self.decided(decision, f"{len(decision.done):,} sent to ERP Integrations.", at)
 
     async def _retrieve(self, at: Press[ProjectView]) -> None:
         self.desk.me.require_sender()
-        if await self._sure(at.marked(), "Retrieve"):
-            decision = await self.desk.db.write(review.retrieve, self.desk.me, at.marked())
+        if going := await self._sure(at.selection(), "Retrieve"):
+            decision = await self.desk.db.write(review.retrieve, self.desk.me, going)
             self.decided(decision, f"{len(decision.done):,} retrieved.", at)
 
     async def _approve(self, at: Press[ProjectView]) -> None:
-        me = self.desk.me
+        me, db = self.desk.me, self.desk.db
         me.require_sender()
-        rows = await self.desk.db.read(invoices.rows, list(at.marked().versions), me)
-        going = Marked({row.id: at.versions[row.id] for row in rows if row.status not in SENDABLE})
-        alone = len(at.versions) - len(going.versions)
-        if not going.versions:
+        selection = at.selection()
+        thread = db.read if isinstance(selection, Marked) else self.insist
+        part, count = await thread(looking.matching_part, at.view, selection, UNAPPROVED, me)
+        alone = at.count - count
+        if not count:
             raise Disallowed("Nothing was approved", why=f"{alone:,} need no approval", fix="f sends them")
-        if await self._sure(going, "Approve"):
-            decision = await self.desk.db.write(commitments.set_status, me, going, Status.APPROVED)
+        if going := await self._sure(part, "Approve"):
+            decision = await db.write(commitments.set_status, me, going, Status.APPROVED)
             left = f" {alone:,} left alone: approved already." if alone else ""
             self.decided(decision, f"{len(decision.done):,} approved.{left}", at, stay=True)
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Generic
 
 from textual.widgets import Input
 
-from store import invoices
+from store import invoices, looking, selecting
 from store.decision import Decision
 from store.domain.errors import NothingMatched, PayappError
-from store.domain.selection import Marked
+from store.domain.selection import Marked, Matching, Selection
 from store.invoices import Row
-from tui.screens.listing import ListingScreen, V
+from store.listing import Listing
+from tui.screens.listing import V
 from tui.screens.listing_text import outcome
+from tui.screens.reading import ReadingScreen
 from tui.widgets.marks import Marks
 
 MARKING = "marking"
@@ -31,46 +33,60 @@ def no_worker(error: PayappError | OSError) -> str:
 class Press(Generic[V]):
     """Where a key was pressed: whatever comes later, it acts on this.
 
-    ``versions`` are the marks as they were then, ``hidden`` those of them that the filter hid, ``current`` the
-    invoice under the cursor.
+    ``selected`` is what was marked then, ``listing`` what was listed (of the marked ones only: ``only``), ``current``
+    the invoice under the cursor. A decision knows besides ``count``, how many are marked, how many of them the filter
+    hides, and ``visible``: the part that it shows, None where that is all or none.
     """
 
     view: V
     query: str
     marks: Marks
-    versions: dict[int, int]
-    hidden: frozenset[int]
+    selected: Selection
+    listing: Listing
+    only: bool
     current: int | None
+    count: int = 0
+    hidden: int = 0
+    visible: Selection | None = None
 
-    def marked(self) -> Marked:
+    def selection(self) -> Selection:
         """The selection of a decision. Raises NothingMatched, with the key that marks."""
-        if not self.versions:
+        if not self.count:
             raise NothingMatched(
                 "Nothing is marked", fix="Space marks the invoice under the cursor, a all clean matches"
             )
-        return Marked(self.versions)
+        return self.selected
+
+    @property
+    def versions(self) -> dict[int, int]:
+        """The marked ids with the versions seen; none where filters mark."""
+        return dict(self.selected.versions) if isinstance(self.selected, Marked) else {}
 
 
-class DecidingScreen(ListingScreen[V], Generic[V]):
+class DecidingScreen(ReadingScreen[V], Generic[V]):
     """Keys in their turn, and decisions one at a time."""
 
     _deciding = False
 
-    def in_turn(self, call: Callable[[], None]) -> None:
-        """Do it when the list is the one that was asked for; a filter that has the keys is left."""
+    def in_turn(self, call: Callable[[], None], ready: Callable[[], bool] | None = None) -> None:
+        """Do it when the list is the one that was asked for (and it is ``ready``); a filter that has the keys is left."""
         if isinstance(self.focused, Input):
             self.set_focus(self.table)
-        self.table.turns.do(call)
+        if ready is None:
+            self.table.turns.do(call)
+        else:
+            self.table.turns.do(call, ready)
 
     def pressed(self) -> Press[V]:
         """The list as this key finds it."""
-        versions = dict(self.marks.versions)
-        hidden = frozenset(versions).difference(self.table.listing.ids)
-        return Press(self.view, self.query_text, self.marks, versions, hidden, self.table.current)
+        table, marks = self.table, self.marks
+        return Press(
+            self.view, self.query_text, marks, marks.value, table.listing, self.only_marked, table.current
+        )
 
     def attempt(self, work: Callable[[Press[V]], Awaitable[None]]) -> None:
-        """Decide beside the screen; a refusal becomes its sentence on the status line."""
-        self.in_turn(partial(self._begin, work))
+        """Decide beside the screen, when it is known what the cursor is on; a refusal becomes its sentence."""
+        self.in_turn(partial(self._begin, work), self.table.loaded)
 
     def _begin(self, work: Callable[[Press[V]], Awaitable[None]]) -> None:
         if self._deciding:
@@ -84,12 +100,27 @@ class DecidingScreen(ListingScreen[V], Generic[V]):
     async def _decide(self, work: Callable[[Press[V]], Awaitable[None]], at: Press[V]) -> None:
         self.forget_result()
         try:
-            await work(at)
+            await work(await self._looked(at))
         except PayappError as error:
             self.trouble(str(error))
             self.request()
         finally:
             self._deciding = False
+
+    async def _looked(self, at: Press[V]) -> Press[V]:
+        """How many are marked, and what the filter hides of them."""
+        db, me, value = self.desk.db, self.desk.me, at.selected
+        if isinstance(value, Marked):
+            count = len(value.versions)
+        elif value is self.marks.value and self._tally is not None:
+            count = self._tally.count
+        else:
+            count = sum(t.count for t in await self.insist(selecting.totals, value))
+        if not count or not at.query.strip():
+            return replace(at, count=count)
+        thread = db.read if isinstance(value, Marked) else self.insist
+        visible, hidden = await thread(looking.shown_part, at.view, value, at.query, me)
+        return replace(at, count=count, hidden=hidden, visible=visible)
 
     async def row_at(self, at: Press[V]) -> Row:
         """The invoice that was under the cursor. Raises NothingMatched when there was none."""
@@ -102,14 +133,17 @@ class DecidingScreen(ListingScreen[V], Generic[V]):
         self, decision: Decision, done: str, at: Press[V] | None = None, *, stay: bool = False
     ) -> None:
         """Say what was done and what was not, and read the list anew; with ``stay`` they stay in their view."""
-        mine = set() if stay else set(decision.done)
+        heeded = {row.id for row in self.table.rows}.union(*(marks.ids for marks in self._marks.values()))
+        moved = heeded.intersection(decision.done)
+        mine = set() if stay else set(moved)
         if decision.changed and at is not None:
             # They are named as skipped; that they leave the view needs no second sentence.
-            stayed = {left.invoice_id for left in decision.stays}
-            mine |= at.versions.keys() - stayed - set(decision.done)
+            mine |= at.versions.keys() - {left.invoice_id for left in decision.stays} - moved
         self._own |= mine
         if stay:
-            self._followed.update(decision.done)
+            self._followed |= moved
+        elif at is not None and isinstance(at.marks.value, Matching):
+            at.marks.decided = True
         self.result(done + outcome(decision))
         self.request()
 

@@ -1,25 +1,22 @@
-"""What the keys do in every list of invoices: views, filter, order, marks, detail."""
+"""What the keys do in every list of invoices besides marking: views, filter, order, detail."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import Generic
 
-from store import invoices
 from tui.keymap import sections
-from tui.screens.deciding import MARKING, DecidingScreen, Press
 from tui.screens.help import HelpScreen
 from tui.screens.listing import FILTERING, V
+from tui.screens.marking import MarkingScreen
 from tui.screens.more import MoreScreen
 from tui.screens.views import open_views
 from tui.widgets.bar import Bar
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.invoice_table import InvoiceTable
-from tui.widgets.marks import Marks
-from tui.widgets.row_cache import Listing
 
 
-class GestureScreen(DecidingScreen[V], Generic[V]):
+class GestureScreen(MarkingScreen[V], Generic[V]):
     """The keys that decide nothing."""
 
     # -- views, filter, order ----------------------------------------------------------------------------------
@@ -35,7 +32,8 @@ class GestureScreen(DecidingScreen[V], Generic[V]):
         self.only_marked = False
         self.say("")
         self.forget_keys()
-        self.table.range_from = None
+        self.close_query()
+        self.table.drop_range()
         self.table.forget_widths()
         self.hold()
         self.request()
@@ -99,6 +97,7 @@ class GestureScreen(DecidingScreen[V], Generic[V]):
         self.forget_keys()
         self.query_one(FilterLine).box.value = ""
         self.filter_to("")
+        self.hold()
         self.request()
 
     def action_saved_views(self) -> None:
@@ -127,87 +126,7 @@ class GestureScreen(DecidingScreen[V], Generic[V]):
             self.descending = not self.descending
         else:
             self.sort, self.descending = self.table.active, False
-        self.request()
-
-    # -- marks -------------------------------------------------------------------------------------------------
-
-    def action_mark_all(self) -> None:
-        """All clean matches, or none of them again."""
-        self.in_turn(self._start_marking)
-
-    def _start_marking(self) -> None:
-        # Which ones are flagged is read: keys wait for it, so that a decision has all the marks before it.
-        self.table.turns.hold(MARKING)
-        self.run_worker(partial(self._mark_clean, self.pressed(), self.table.listing), group="marking")
-
-    async def _mark_clean(self, at: Press[V], listing: Listing) -> None:
-        try:
-            rows = await self.desk.db.count(invoices.rows, listing.ids, self.desk.me)
-            if (self.view, self.query_text) == (at.view, at.query):
-                self._mark_unflagged(at.marks, listing, {row.id for row in rows if row.flags})
-            else:
-                self.say("Nothing was marked: another list was asked for before it was done.")
-        finally:
-            self.table.turns.release(MARKING)
-
-    def _mark_unflagged(self, marks: Marks, listing: Listing, flagged: set[int]) -> None:
-        pairs = zip(listing.ids, listing.versions, strict=True)
-        clean = [(number, version) for number, version in pairs if number not in flagged]
-        if clean and all(number in marks for number, _ in clean):
-            marks.remove(number for number, _ in clean)
-            self.say(f"{len(clean):,} unmarked.")
-        else:
-            marks.add(clean)
-            rest = f"; {len(flagged):,} flagged ones not (Space marks one, A all of them)" if flagged else ""
-            self.say(f"All {len(clean):,} clean matches are marked{rest}.")
-        self.marks_changed()
-
-    def action_mark_every(self) -> None:
-        """All matches, flagged ones too."""
-        self.in_turn(self._mark_every)
-
-    def _mark_every(self) -> None:
-        listing = self.table.listing
-        self.marks.add(zip(listing.ids, listing.versions, strict=True))
-        self.say(f"All {len(listing.ids):,} matches are marked, flagged ones too.")
-        self.marks_changed()
-
-    def action_invert(self) -> None:
-        """What is marked is not, within the filter."""
-        self.in_turn(self._invert)
-
-    def _invert(self) -> None:
-        listing = self.table.listing
-        self.marks.invert(zip(listing.ids, listing.versions, strict=True))
-        self.marks_changed()
-
-    def action_unmark_all(self) -> None:
-        """None is marked, hidden ones neither."""
-        self.in_turn(self._unmark_all)
-
-    def _unmark_all(self) -> None:
-        count = len(self.marks)
-        self.marks.clear()
-        self.say(f"{count:,} unmarked; z brings them back." if count else "Nothing was marked.")
-        self.marks_changed()
-
-    def action_undo_marking(self) -> None:
-        """The marks as they were before the last marking."""
-        self.in_turn(self._undo_marking)
-
-    def _undo_marking(self) -> None:
-        self.say("The last marking is undone." if self.marks.undo() else "There is no marking to undo.")
-        self.marks_changed()
-
-    def action_only_marked(self) -> None:
-        """Marked ones only, or all again."""
-        self.in_turn(self._only_marked)
-
-    def _only_marked(self) -> None:
-        if not self.only_marked and not len(self.marks):
-            self.say("Nothing is marked. Space marks one, a all.")
-            return
-        self.only_marked = not self.only_marked
+        self.hold()
         self.request()
 
     # -- the detail --------------------------------------------------------------------------------------------
@@ -272,10 +191,11 @@ class GestureScreen(DecidingScreen[V], Generic[V]):
     def action_cancel(self) -> None:
         """Leave what is under way, innermost first."""
         self.say("")
-        if self.table.drop_range() or self.close_detail():
+        if self.close_query() or self.table.drop_range() or self.close_detail():
             return
         if self.only_marked and self.table.has_focus:
             self.only_marked = False
+            self.hold()
             self.request()
         self.set_focus(self.table)
 

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.timer import Timer
 
-from store import batches, invoices, recalling, review
+from store import batches, invoices, looking, reasons, recalling, review
 from store.batches import Progress
-from store.domain.errors import Disallowed
+from store.domain.errors import Changed, Disallowed
 from store.domain.money import show
-from store.domain.selection import Marked
-from store.domain.status import VIEW_STATES, VIEW_TITLES, View
+from store.domain.selection import Marked, Matching, Selection
+from store.domain.status import VIEW_TITLES, View
 from store.domain.text import one_line
-from store.invoices import Row
+from store.review import Plan
 from tui.keymap import Place, bindings
 from tui.screens.ask import AskScreen
 from tui.screens.confirm import ConfirmExport, ExportChoice
 from tui.screens.deciding import Press
-from tui.screens.dry_run import DryRunScreen
+from tui.screens.dry_run import LISTED, DryRunScreen
 from tui.screens.export_values import ExportValues, ExportValuesScreen
-from tui.screens.gestures import GestureScreen
-from tui.screens.reject import LISTED, RejectChoice, RejectScreen
+from tui.screens.regarding import LookingScreen
+from tui.screens.reject import RejectChoice, RejectScreen
+from tui.screens.tools import ApproverScreen
 from tui.widgets.export_panel import ExportPanel, seconds_held
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 TICK = 0.5
 
 
-class InvoicesScreen(GestureScreen[View]):
+class InvoicesScreen(ApproverScreen, LookingScreen[View]):
     """The views of the Subcontractor Invoices tab, with export, reject, recall and the progress panel."""
 
     BINDINGS = bindings(Place.INVOICES)
@@ -59,13 +61,12 @@ class InvoicesScreen(GestureScreen[View]):
         yield ExportPanel()
 
     async def count_views(self) -> Mapping[View, int]:
-        """Counts, and with them the newest batch."""
-        await self._read_batch()
+        """Counts of the five views."""
         return await self.desk.db.count(invoices.counts)
 
-    def belongs(self, row: Row) -> bool:
-        """By its ERP status."""
-        return row.erp_status in VIEW_STATES[self.view]
+    async def read_beside(self) -> None:
+        """The newest batch."""
+        await self._read_batch()
 
     def empty_text(self) -> str:
         """Each view's own way to be empty."""
@@ -105,24 +106,64 @@ class InvoicesScreen(GestureScreen[View]):
         """Take the held batch back."""
         self.attempt(self._recall)
 
-    def _exportable(self, at: Press[View]) -> Marked:
+    def _exportable(self, at: Press[View]) -> Selection:
         self.desk.me.require_approver()
         if at.view not in {View.READY, View.FAILED}:
             raise Disallowed(
                 f"Nothing can be exported from {VIEW_TITLES[at.view]}",
                 fix="Export in Ready to Export (1), retry in Failed to Export (3)",
             )
-        return at.marked()
+        return at.selection()
 
     async def _export(self, at: Press[View]) -> None:
-        selection = self._exportable(at)
+        selection, visible, hidden = self._exportable(at), at.visible, at.hidden
         retry = at.view is View.FAILED
-        plan = await self.desk.db.read(review.plan_export, self.desk.me, selection, self.desk.profile)
-        choice = await self.app.push_screen_wait(
-            ConfirmExport(self.desk, selection, at.hidden, plan, retry=retry)
+        before, why = None, ""
+        while True:
+            plan = await self._plan(at.count, selection, visible, hidden, before)
+            if plan is None:
+                return
+            choice = await self.app.push_screen_wait(
+                ConfirmExport(
+                    self.desk, selection, visible, hidden, plan, retry=retry, before=before, why=why
+                )
+            )
+            if choice is None:
+                return
+            try:
+                await self._accept(at, choice, retry=retry)
+            except Changed as error:
+                if choice.seen is None or not isinstance(choice.selection, Matching):
+                    raise
+                why = await self.difference(error, choice.selection, choice.seen)
+                if choice.selection.within != getattr(selection, "within", ""):
+                    # The visible ones alone were chosen: now they are the selection.
+                    visible, hidden = None, 0
+                selection, before = replace(choice.selection, digest=None), choice
+            else:
+                return
+
+    async def _plan(
+        self,
+        count: int,
+        selection: Selection,
+        visible: Selection | None,
+        hidden: int,
+        before: ExportChoice | None = None,
+        listed: int = review.LISTED,
+    ) -> Plan | None:
+        """What would go; None when the look was left."""
+        return await self.look(
+            count,
+            review.plan_export,
+            self.desk.me,
+            selection,
+            self.desk.profile,
+            visible=(visible or Marked({})) if hidden else None,
+            accounting_date=before and before.accounting_date,
+            description=before and before.description,
+            listed=listed,
         )
-        if choice is not None:
-            await self._accept(at, choice, retry=retry)
 
     async def _accept(self, at: Press[View], choice: ExportChoice, *, retry: bool) -> None:
         decision = await self.desk.db.write(
@@ -142,23 +183,35 @@ class InvoicesScreen(GestureScreen[View]):
 
     async def _dry_run(self, at: Press[View]) -> None:
         selection = self._exportable(at)
-        plan = await self.desk.db.read(review.plan_export, self.desk.me, selection, self.desk.profile)
-        await self.app.push_screen_wait(DryRunScreen(plan))
+        plan = await self._plan(at.count, selection, at.visible, at.hidden, listed=LISTED)
+        if plan is not None:
+            await self.app.push_screen_wait(DryRunScreen(self.desk, plan, at.current))
 
     # -- the other decisions -----------------------------------------------------------------------------------
 
     async def _reject(self, at: Press[View]) -> None:
         me = self.desk.me
         me.require_approver()
-        selection = at.marked()
-        ids = list(selection.versions)
-        rows = await self.desk.db.read(invoices.rows, ids[:LISTED], me)
-        recalled = await self.desk.db.read(review.recent_reasons, me)
-        choice = await self.app.push_screen_wait(RejectScreen(rows, len(ids), len(at.hidden), recalled))
-        if choice is not None:
-            await self._reject_for(at, selection, choice)
+        selection, before, why = at.selection(), None, ""
+        while True:
+            asked = await self.look(at.count, reasons.rejecting, me, selection)
+            if asked is None:
+                return
+            choice = await self.app.push_screen_wait(
+                RejectScreen(asked, at.hidden, self.desk.templates, before=before, why=why)
+            )
+            if choice is None:
+                return
+            try:
+                await self._reject_for(at, asked.selection, choice)
+            except Changed as error:
+                if asked.seen is None or not isinstance(selection, Matching):
+                    raise
+                why, before = await self.difference(error, selection, asked.seen), choice
+            else:
+                return
 
-    async def _reject_for(self, at: Press[View], selection: Marked, choice: RejectChoice) -> None:
+    async def _reject_for(self, at: Press[View], selection: Selection, choice: RejectChoice) -> None:
         decision = await self.desk.db.write(
             review.reject, self.desk.me, selection, choice.reason, reasons=choice.reasons
         )
@@ -168,19 +221,20 @@ class InvoicesScreen(GestureScreen[View]):
 
     async def _export_values(self, at: Press[View]) -> None:
         self.desk.me.require_approver()
-        if not at.versions:
-            row = await self.row_at(at)
-            selection, only = Marked({row.id: row.version}), row
-        else:
-            selection, only = at.marked(), None
-            if len(selection.versions) == 1:
-                rows = await self.desk.db.read(invoices.rows, list(selection.versions), self.desk.me)
-                only = rows[0] if rows else None
-        values = await self.app.push_screen_wait(ExportValuesScreen(len(selection.versions), only))
+        selection, only, count = at.selected, None, at.count
+        if not count:
+            only = await self.row_at(at)
+            selection, count = Marked({only.id: only.version}), 1
+        elif count == 1:
+            rows = await self.desk.db.read(looking.first_rows, at.view, selection, 1, self.desk.me)
+            only = rows[0] if rows else None
+        if isinstance(selection, Matching):
+            selection, _ = await self.desk.db.count(looking.sealed, selection)
+        values = await self.app.push_screen_wait(ExportValuesScreen(count, only))
         if values is not None:
             await self._save_values(at, selection, values)
 
-    async def _save_values(self, at: Press[View], selection: Marked, values: ExportValues) -> None:
+    async def _save_values(self, at: Press[View], selection: Selection, values: ExportValues) -> None:
         decision = await self.desk.db.write(
             review.set_export_values,
             self.desk.me,

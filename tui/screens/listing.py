@@ -1,9 +1,8 @@
-"""A screen over a list of invoices: views, filter, marks, detail. What may be decided there is its subclasses' part."""
+"""A screen over a list of invoices: its parts, what it says around them, the detail. Reading is tui.screens.reading's."""
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from textual import events
@@ -12,14 +11,13 @@ from textual.containers import Horizontal
 from textual.timer import Timer
 from textual.widgets import Input
 
-from store import detail, invoices, notices, selecting
-from store.domain.errors import NothingMatched, PayappError
-from store.domain.filter import BadFilter
-from store.domain.selection import Marked, Totals, every
+from store import detail
+from store.domain.errors import NothingMatched
+from store.domain.selection import Selection
 from store.domain.status import ProjectView, View
-from store.domain.text import one_line
-from store.invoices import Row, SortBy
-from store.listing import Order, every_id
+from store.invoices import SortBy
+from store.listing import Listing, Order
+from store.looking import Page, Tally
 from tui.keymap import Place, bindings
 from tui.screens.listing_text import filter_info, foot, header_line, marked_line, tabs_line, views_line
 from tui.screens.telling import TellingScreen
@@ -28,7 +26,7 @@ from tui.widgets.detail import DetailPane
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.invoice_table import InvoiceTable
 from tui.widgets.marks import Marks
-from tui.widgets.row_cache import Listing
+from tui.widgets.query_line import QueryLine
 
 if TYPE_CHECKING:
     from tui.bootstrap import Desk
@@ -42,8 +40,6 @@ REST = 0.15
 TYPING = 0.1
 # Others' changes are shown at most twice a second.
 BETWEEN_REFRESHES = 0.5
-# How many of those that others decided on are named.
-NAMED = 5
 # What keys wait for: a list that is being read, a filter that has not got all that was typed yet.
 LISTING, FILTERING = "listing", "filtering"
 
@@ -76,12 +72,11 @@ class ListingScreen(TellingScreen, Generic[V]):
         self._cursors: dict[V, int] = {}
         self._counts: Mapping[V, int] = {}
         self._mail = (0, "")
-        self._hidden = 0
-        self._totals: Sequence[Totals] = ()
-        self._own: set[int] = set()
-        self._followed: set[int] = set()
+        # What is marked in the view that is shown; None while it is counted.
+        self._tally: Tally | None = Tally()
         self._stale = self._reloading = False
         self._waiting: dict[str, Timer] = {}
+        self.begin_reading()
 
     # -- parts -------------------------------------------------------------------------------------------------
 
@@ -91,8 +86,9 @@ class ListingScreen(TellingScreen, Generic[V]):
         yield Bar(id="tabs")
         yield Bar(id="views")
         yield FilterLine()
+        yield QueryLine()
         with Horizontal(id="middle"):
-            yield InvoiceTable(self._rows, self.desk.company.currency)
+            yield InvoiceTable(self, self.desk.company.currency)
             yield DetailPane()
         yield from self.compose_below()
         yield Bar(id="foot")
@@ -114,14 +110,39 @@ class ListingScreen(TellingScreen, Generic[V]):
     @property
     def marks(self) -> Marks:
         """The marks of the view that is shown."""
-        return self._marks.setdefault(self.view, Marks())
+        if self.view not in self._marks:
+            self._marks[self.view] = Marks(self.view)
+        return self._marks[self.view]
 
-    async def _rows(self, ids: Sequence[int]) -> Sequence[Row]:
-        try:
-            return await self.desk.db.read(invoices.rows, ids, self.desk.me)
-        except PayappError as error:
-            self.trouble(str(error))
-            return ()
+    def order(self) -> Order:
+        """The list that is asked for."""
+        only = self.marks.value if self.only_marked else None
+        return Order(self.view, self.query_text, self.sort, self.descending, only, self.desk.me)
+
+    # -- what the subclasses do --------------------------------------------------------------------------------
+
+    def begin_reading(self) -> None:
+        """What reading needs to remember."""
+
+    async def read_page(self, listing: Listing, first: int, count: int, selection: Selection) -> Page | None:
+        """For the table."""
+        raise NotImplementedError
+
+    async def read_boxes(self, selection: Selection, ids: Sequence[int]) -> Collection[int] | None:
+        """For the table."""
+        raise NotImplementedError
+
+    def mark_range(self, one: int, other: int) -> None:
+        """For the table."""
+        raise NotImplementedError
+
+    def request(self) -> None:
+        """Read the list anew."""
+        raise NotImplementedError
+
+    def count_marks(self, *, at_once: bool = False) -> None:
+        """Count what is marked, when the hand rests or at once."""
+        raise NotImplementedError
 
     # -- hooks of the two tools --------------------------------------------------------------------------------
 
@@ -129,9 +150,8 @@ class ListingScreen(TellingScreen, Generic[V]):
         """How many invoices each view has."""
         raise NotImplementedError
 
-    def belongs(self, row: Row) -> bool:
-        """Whether the invoice is in the view that is shown."""
-        raise NotImplementedError
+    async def read_beside(self) -> None:
+        """What stands beside the list and is read with it."""
 
     def empty_text(self) -> str:
         """Why the list is empty, and the key that helps."""
@@ -144,6 +164,7 @@ class ListingScreen(TellingScreen, Generic[V]):
     def on_mount(self) -> None:
         """Show what there is."""
         self.query_one(FilterLine).box.back = self.table
+        self.query_one(QueryLine).box.back = self.table
         self.show_lines()
         self.request()
 
@@ -152,112 +173,14 @@ class ListingScreen(TellingScreen, Generic[V]):
         if self.is_mounted:
             self.request()
 
-    def request(self) -> None:
-        """Read counts, listing and detail anew, once more if that is under way."""
-        self._stale = True
-        if not self._reloading:
-            self._reloading = True
-            self.run_worker(self._reload, group="reload")
-
     def store_changed(self) -> None:
         """Somebody committed something: show it soon."""
         if "changed" not in self._waiting:
             self._later("changed", BETWEEN_REFRESHES / 2, self.request)
 
-    async def _reload(self) -> None:
-        try:
-            while self._stale:
-                self._stale = False
-                try:
-                    await self._read()
-                except BadFilter as error:
-                    self.query_one(FilterLine).point_at(error.position)
-                    self.unread = str(error)
-                    self._list_nothing(error)
-                except PayappError as error:
-                    self._list_nothing(error)
-        finally:
-            self._reloading = False
-
-    async def _read(self) -> None:
-        view, query = self.view, self.query_text
-        db = self.desk.db
-        followed = frozenset(self._followed)
-        counts = await self.count_views()
-        mail = await db.read(notices.waiting)
-        ids = await db.read(every_id, Order(view, query, self.sort, self.descending, me=self.desk.me))
-        versions = dict(await db.read(selecting.matched, every(view, query)))
-        listing = Listing(ids, array("q", [versions.get(i, 0) for i in ids]))
-        lost = await self._lost(set(self.marks.versions).difference(listing.ids))
-        seen = {row.id: row.version for row in await db.read(invoices.rows, sorted(followed), self.desk.me)}
-        if (view, query) != (self.view, self.query_text):
-            self._stale = True
-            return
-        self._counts, self._mail = counts, mail
-        self.unread = ""
-        self.query_one(FilterLine).point_at(None)
-        self._drop(lost)
-        for marks in self._marks.values():
-            marks.follow(followed, seen)
-        self._followed -= followed
-        self.only_marked = self.only_marked and bool(len(self.marks))
-        self._show_listing(self._marked_of(listing) if self.only_marked else listing)
-
-    async def _lost(self, hidden: set[int]) -> dict[int, str]:
-        """Which of the marked invoices that are not listed have left the view, and their numbers."""
-        if not hidden:
-            return {}
-        rows = await self.desk.db.read(invoices.rows, sorted(hidden), self.desk.me)
-        names = {row.id: one_line(row.number) for row in rows}
-        kept = {row.id for row in rows if self.belongs(row)}
-        return {number: names.get(number, f"#{number}") for number in sorted(hidden - kept)}
-
-    def _drop(self, lost: Mapping[int, str]) -> None:
-        others = [name for number, name in lost.items() if number in self.marks and number not in self._own]
-        self.marks.drop(lost)
-        self._own.difference_update(lost)
-        if others:
-            named = ", ".join(others[:NAMED]) + (
-                f" and {len(others) - NAMED:,} more" if others[NAMED:] else ""
-            )
-            self.add(f"{len(others):,} marked left this view: others decided on {named}.")
-
-    def _list_nothing(self, error: PayappError) -> None:
-        """What was asked for cannot be had: what was listed before must not be taken for it."""
-        self.add(str(error))
-        if (self.view, self.query_text) != self._shown or self.unread:
-            if self.table.current is not None:
-                self._cursors.setdefault(self._shown[0], self.table.current)
-            nothing = Listing(array("q"), array("q"))
-            self.table.marks = self.marks
-            self.table.empty = str(error)
-            self.table.set_listing(nothing)
-            self._shown = (self.view, self.query_text)
-            self.totals_later()
-            self.show_lines()
-        self.release()
-
-    def _marked_of(self, listing: Listing) -> Listing:
-        pairs = [(i, v) for i, v in zip(listing.ids, listing.versions, strict=True) if i in self.marks]
-        return Listing(array("q", [i for i, _ in pairs]), array("q", [v for _, v in pairs]))
-
-    def _show_listing(self, listing: Listing) -> None:
-        table = self.table
-        table.sort, table.descending = self.sort, self.descending
-        table.empty = self.empty_text()
-        table.marks = self.marks
-        with_status = self.view in self.WITH_STATUS
-        if table.with_status != with_status:
-            table.with_status = with_status
-            table.forget_widths()
-        table.set_listing(
-            listing, self._cursors.pop(self.view, None), narrowed=self.query_text != self._shown[1]
-        )
-        self._shown = (self.view, self.query_text)
-        self.release()
-        self.totals_later()
-        self.show_lines()
-        self.follow_cursor()
+    def on_loaded_rows_outdated(self) -> None:
+        """As that."""
+        self.store_changed()
 
     def hold(self) -> None:
         """Another view or filter was asked for: keys wait until it is listed."""
@@ -278,31 +201,50 @@ class ListingScreen(TellingScreen, Generic[V]):
         self.query_one("#views", Bar).show(
             views_line(self.TITLES, self.SHORT, self._counts, self.view, width)
         )
-        shown, total = len(self.table.listing.ids), self._counts.get(self.view, 0)
         self.query_one(FilterLine).inform(
-            filter_info(shown, total, self.sort, descending=self.descending, only_marked=self.only_marked)
+            filter_info(
+                self.table.count,
+                self._counts.get(self.view),
+                self.sort,
+                descending=self.descending,
+                only_marked=self.only_marked,
+                complete=self.table.listing.complete,
+            )
         )
         self.show_foot()
 
     def show_foot(self) -> None:
         """Control totals of what is marked, the message, the keys; a long message takes the lines it needs."""
         width = self.app.size.width
-        totals = marked_line(len(self.marks), self._hidden, self._totals, width)
+        tally, versions = self._tally, self.marks.versions
+        if self.marks.empty:
+            totals = marked_line(0, 0, (), width)
+        elif tally is None:
+            totals = marked_line(len(versions) or None, 0, (), width)
+        else:
+            totals = marked_line(tally.count, tally.count - tally.visible, tally.totals, width)
         self.query_one("#foot", Bar).show(*foot(totals, self._message, width, *self.PLACES))
 
-    def marks_changed(self) -> None:
-        """Repaint the boxes at once, the totals when the hand rests; marked ones only are listed anew."""
-        if self.only_marked:
-            self.only_marked = bool(len(self.marks))
-            self.request()
+    def show_tally(self, tally: Tally | None) -> None:
+        """What is marked was counted, or is being counted: the header's box and the foot say so."""
+        self._tally = tally
+        self.table.all_marked = tally is not None and tally.visible >= self.table.count > 0
         self.table.paint()
-        self.totals_later()
+        self.show_foot()
 
-    def totals_later(self) -> None:
-        """Count what is marked when the hand rests."""
-        self._later("totals", REST, self._count_marks)
+    def marks_changed(self) -> None:
+        """Several marks changed: the boxes at once, what is marked as soon as it is counted."""
+        self.show_tally(Tally() if self.marks.empty else None)
+        self._list_marked()
+        self.table.load_boxes()
+        self.count_marks(at_once=True)
 
-    def _later(self, name: str, seconds: float, call: Callable[[], None]) -> None:
+    def _list_marked(self) -> None:
+        if self.only_marked:
+            self.only_marked = not self.marks.empty
+            self.request()
+
+    def _later(self, name: str, seconds: float, call: Callable[[], object]) -> None:
         if name in self._waiting:
             self._waiting.pop(name).stop()
 
@@ -311,19 +253,6 @@ class ListingScreen(TellingScreen, Generic[V]):
             call()
 
         self._waiting[name] = self.set_timer(seconds, fire)
-
-    def _count_marks(self) -> None:
-        self.run_worker(self._read_totals, group="totals", exclusive=True)
-
-    def hidden_marks(self) -> int:
-        """How many marked invoices the filter hides."""
-        return len(self.marks) - sum(map(self.marks.__contains__, self.table.listing.ids))
-
-    async def _read_totals(self) -> None:
-        totals = await self.desk.db.count(selecting.totals, Marked(dict(self.marks.versions)))
-        self._hidden = self.hidden_marks()
-        self._totals = totals
-        self.show_foot()
 
     # -- the detail --------------------------------------------------------------------------------------------
 
@@ -343,7 +272,9 @@ class ListingScreen(TellingScreen, Generic[V]):
     async def _read_detail(self) -> None:
         number = self.table.current
         if number is None:
-            self.pane.set_detail(None)
+            # What is not loaded yet comes with a move of its own.
+            if not self.table.count:
+                self.pane.set_detail(None)
             return
         try:
             self.pane.set_detail(await self.desk.db.read(detail.detail, number, self.desk.me))
@@ -378,14 +309,28 @@ class ListingScreen(TellingScreen, Generic[V]):
             self.say("")
         self.follow_cursor()
 
-    def on_invoice_table_marking(self) -> None:
-        """One or a range marked or unmarked."""
-        self.marks_changed()
+    def on_invoice_table_marking(self, event: InvoiceTable.Marking) -> None:
+        """One or a range marked or unmarked: of one the totals are known at once, and counted when the hand rests."""
+        marked = None if event.row is None else event.marks.has(event.row.id)
+        if event.marks is not self.marks:
+            return
+        if event.row is None or marked is None or self._tally is None:
+            self.marks_changed()
+            return
+        self._tally = self._tally.shifted(event.row, marked=marked)
+        self.table.all_marked = self._tally.visible >= self.table.count > 0
+        self.table.paint()
+        self._list_marked()
+        # A fast hand is not billed for each of its marks, and yet sees what they come to.
+        if "foot" not in self._waiting:
+            self._later("foot", REST, self.show_foot)
+        self.count_marks()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter as it is typed."""
         event.stop()
-        self.filter_to(event.value)
+        if event.input is self.query_one(FilterLine).box:
+            self.filter_to(event.value)
 
     def on_filter_input_left(self) -> None:
         """All that was typed is there: keys that came after it may act, as soon as its matches are listed."""

@@ -83,17 +83,26 @@ def views_line(
 
 
 def _view(view: V, title: str, counts: Mapping[V, int], current: V, digit: int) -> tuple[str, bool]:
-    count = counts.get(view, 0)
+    count = counts.get(view)
     alarm = "!" if view is View.FAILED and count else ""
-    text = f"{digit} {title} {count:,}{alarm}"
+    text = f"{digit} {title}" + ("" if count is None else f" {count:,}{alarm}")
     return (f"[{text}]", True) if view is current else (text, False)
 
 
-def filter_info(shown: int, total: int, sort: SortBy, *, descending: bool, only_marked: bool) -> str:
-    """Matches and order, for the right end of the filter line."""
+def filter_info(
+    shown: int,
+    total: int | None,
+    sort: SortBy,
+    *,
+    descending: bool,
+    only_marked: bool,
+    complete: bool = True,
+) -> str:
+    """Matches and order, for the right end of the filter line. ``total`` is None until the view is counted."""
     marked = "marked only  " if only_marked else ""
+    matches = f"{shown:,}{'' if complete else '+'}" + ("" if total is None else f" of {total:,}")
     # Two blanks: the box's text runs up to its edge.
-    return f"  {marked}{shown:,} of {total:,}  Sort: {sort.value.capitalize()}{' v' if descending else ' ^'} "
+    return f"  {marked}{matches}  Sort: {sort.value.capitalize()}{' v' if descending else ' ^'} "
 
 
 class Marks(NamedTuple):
@@ -103,9 +112,14 @@ class Marks(NamedTuple):
     two: tuple[Line, ...] = ()
 
 
-def marked_line(count: int, hidden: int, totals: Sequence[Totals], width: int) -> Marks:
-    """Control totals of what is marked, one group per currency; amounts are never cut."""
-    if not count:
+def marked_line(count: int | None, hidden: int, totals: Sequence[Totals], width: int) -> Marks:
+    """Control totals of what is marked, one group per currency; amounts are never cut.
+
+    Without totals the count stands alone; None: it is being counted.
+    """
+    if count is None:
+        return Marks(plain(" MARKED: being counted", BOLD))
+    if not count and not totals:
         return Marks(plain(" Nothing marked: Space marks one, v a range, a all clean matches", DIM))
     head = f" MARKED {count:,}" + (f" ({hidden:,} hidden)" if hidden else "")
     names = [f"{t.currency} " if len(totals) > 1 else "" for t in totals]

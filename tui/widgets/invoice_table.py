@@ -1,14 +1,14 @@
 """The invoice list: one line-API widget that draws its own rows and repaints only what changed.
 
 A line is the gutter with the cursor and the checkbox (4 cells), and the row's text. A dirty region is drawn from the
-widget's left edge, so moving the cursor or marking repaints 4 cells a row. Rows come from a provider by id, a window
-at a time; a row that is not there yet is blank and never waited for.
+widget's left edge, so moving the cursor or marking repaints 4 cells a row. Rows come from a source by their places, a
+window and a page around it at a time: it costs the same however long the list is. A row that is not there yet is
+blank; moving never waits for it, keys that act on it do.
 """
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.segment import Segment
@@ -17,17 +17,14 @@ from textual import events
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from store.invoices import Row, SortBy
+from store.looking import Glance, Stand
 from tui.keymap import Place, bindings
+from tui.widgets import marks as marking
 from tui.widgets.columns import PREFIX, Column, MoneyWidths, fit, heading
-from tui.widgets.guarding import Guarded
+from tui.widgets.loaded_rows import LoadedRows, Source
 from tui.widgets.marks import Marks
-from tui.widgets.row_cache import Listing, RowCache
-from tui.widgets.turns import Turns
-
-Provider = Callable[[Sequence[int]], Awaitable[Sequence[Row]]]
 
 REVERSE = Style(reverse=True)
 BOLD = Style(bold=True)
@@ -43,7 +40,7 @@ class Drawn:
     is_cursor: bool = False
 
 
-class InvoiceTable(Guarded, Widget, can_focus=True):
+class InvoiceTable(LoadedRows, can_focus=True):
     """A list of invoices with checkboxes. ``marks`` are those of the view that is listed; ``paint`` after changing them.
 
     Marking happens at the key, not in a message: the next key of a burst may decide on the marks, or leave the view.
@@ -58,8 +55,12 @@ class InvoiceTable(Guarded, Widget, can_focus=True):
         invoice_id: int | None
         by_hand: bool
 
+    @dataclass
     class Marking(Message):
-        """``marks`` changed."""
+        """``marks`` changed, by the one ``row`` or by several (None)."""
+
+        marks: Marks
+        row: Row | None = None
 
     class BoxClicked(Message):
         """The header box: mark all, or none."""
@@ -70,77 +71,51 @@ class InvoiceTable(Guarded, Widget, can_focus=True):
 
         sort: SortBy
 
-    def __init__(self, provider: Provider, currency: str, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
-        super().__init__(id=id)
-        self._provider = provider
+    def __init__(self, source: Source, currency: str, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(source, currency, id=id)
         self._currency = currency
-        self._listing = Listing(array("q"), array("q"))
-        self._rows = RowCache(currency)
         self._columns: tuple[Column, ...] = ()
         self._money = MoneyWidths()
         self._drawn: list[Drawn] = []
         self._heading: list[tuple[str, bool]] = []
         self._box = " "
-        self._loading = False
-        self.marks = Marks()
+        self._announced: int | None = None
+        self._anchor: int | None = None
+        # All that is listed is marked, as far as it is counted.
+        self.all_marked = False
         self.with_status = False
         self.sort = SortBy.VENDOR
         self.active = SortBy.VENDOR
         self.descending = False
         self.empty = ""
-        self.cursor = 0
-        self.top = 0
         self.range_from: int | None = None
-        self.turns = Turns()
 
     # -- what is listed ----------------------------------------------------------------------------------------
-
-    @property
-    def listing(self) -> Listing:
-        """The order that is shown."""
-        return self._listing
-
-    @property
-    def current(self) -> int | None:
-        """The id under the cursor."""
-        return self._listing.ids[self.cursor] if self.cursor < len(self._listing.ids) else None
-
-    @property
-    def current_row(self) -> Row | None:
-        """The row under the cursor, when it is loaded."""
-        number = self.current
-        return None if number is None else self._rows.get(number)
 
     @property
     def height(self) -> int:
         """How many rows fit below the header."""
         return max(1, self.size.height - 1)
 
-    def set_listing(self, listing: Listing, at: int | None = None, *, narrowed: bool = False) -> None:
-        """Show another order. The cursor stays on its invoice, at its place on the screen, as long as it is listed.
+    def stand(self, *, narrowed: bool = False) -> Stand:
+        """Where the cursor stands, on how many rows at most."""
+        height = max(self.height, self.app.size.height // 2)
+        return Stand(self.current, self.cursor, self.cursor - self.top, height, self._anchor, narrowed)
 
-        ``at`` is the invoice to stand on instead. With ``narrowed`` (another filter) the cursor of an invoice that is
-        not listed goes to the top; else it stays at its place in the list.
-        """
-        before, offset = self.current, self.cursor - self.top
-        if at is not None:
-            self.cursor = offset = 0
-        was = before if at is None else at
-        anchor = None if self.range_from is None else self._listing.ids[self.range_from]
-        self._listing = listing
-        count = len(listing.ids)
-        self.cursor = min(self.cursor, max(0, count - 1))
-        self.range_from = None
-        if was is not None and was in listing.ids:
-            self.cursor = listing.ids.index(was)
-        elif narrowed:
-            self.cursor = 0
-        if anchor is not None and anchor in listing.ids:
-            self.range_from = listing.ids.index(anchor)
+    def show(self, glance: Glance, offset: int) -> None:
+        """Show another listing, with the cursor ``offset`` rows below the top of the screen as far as that goes."""
+        self._listing = glance.listing
+        self._rows.begin(glance.page.first, glance.page.rows)
+        self.cursor = glance.cursor
+        self.range_from = glance.anchor
+        if glance.anchor is None:
+            self._anchor = None
         self._scroll(self.cursor - offset)
-        self._announce(before, by_hand=False)
+        self._measure(glance.page.rows)
+        self._announce(by_hand=False)
         self._load()
         self.paint()
+        self.turns.go()
 
     def forget_widths(self) -> None:
         """Another view: its money columns start narrow again."""
@@ -151,10 +126,8 @@ class InvoiceTable(Guarded, Widget, can_focus=True):
 
     def move(self, index: int) -> None:
         """The cursor to this place; beyond the edge the list flips half a page."""
-        count = len(self._listing.ids)
-        was = self.current
-        index = max(0, min(index, count - 1))
-        if index == self.cursor or not count:
+        index = max(0, min(index, self.count - 1))
+        if index == self.cursor or not self.count:
             return
         self.cursor = index
         if not self.top <= index < self.top + self.height:
@@ -162,42 +135,44 @@ class InvoiceTable(Guarded, Widget, can_focus=True):
             half = self.height // 2
             forward = index >= self.top
             self._scroll(self.top + (half if forward else -half) if near else index - half)
-        self._announce(was, by_hand=True)
-        self._load()
-        self.paint()
+        self._moved()
 
     def _scroll(self, top: int) -> None:
-        count = len(self._listing.ids)
-        top = max(0, min(top, count - self.height))
+        top = max(0, min(top, self.count - self.height))
         # The cursor is always on the screen.
         self.top = max(min(top, self.cursor), self.cursor - self.height + 1, 0)
 
     def _page(self, step: int) -> None:
-        if not self._listing.ids:
-            return
-        was = self.current
-        self.cursor = max(0, min(self.cursor + step, len(self._listing.ids) - 1))
+        was = self.cursor
+        self.cursor = max(0, min(self.cursor + step, self.count - 1))
         self._scroll(self.top + step)
-        if self.current != was:
-            self._announce(was, by_hand=True)
-            self._load()
-            self.paint()
+        if self.cursor != was:
+            self._moved()
 
-    def _announce(self, was: int | None, *, by_hand: bool) -> None:
-        if self.current != was:
+    def _moved(self) -> None:
+        self._announce(by_hand=True)
+        self._load()
+        self.paint()
+
+    def _announce(self, *, by_hand: bool) -> None:
+        if by_hand or self.current != self._announced:
+            self._announced = self.current
             self.post_message(self.CursorMoved(self.current, by_hand))
+
+    def _step(self, step: int) -> None:
+        self.turns.do(lambda: self.move(self.cursor + step), lambda: self.reaches(self.cursor + step))
 
     def action_cursor_down(self) -> None:
         """One down."""
-        self.turns.do(lambda: self.move(self.cursor + 1))
+        self._step(1)
 
     def action_cursor_up(self) -> None:
         """One up."""
-        self.turns.do(lambda: self.move(self.cursor - 1))
+        self._step(-1)
 
     def action_page_down(self) -> None:
         """A page down."""
-        self.turns.do(lambda: self._page(self.height))
+        self.turns.do(lambda: self._page(self.height), lambda: self.reaches(self.cursor + self.height))
 
     def action_page_up(self) -> None:
         """A page up."""
@@ -208,82 +183,66 @@ class InvoiceTable(Guarded, Widget, can_focus=True):
         self.turns.do(lambda: self.move(0))
 
     def action_last(self) -> None:
-        """To the end."""
-        self.turns.do(lambda: self.move(len(self._listing.ids) - 1))
+        """To the end, when it is known where that is."""
+        self.turns.do(lambda: self.move(self.count - 1), lambda: self._listing.complete)
 
     # -- marking -----------------------------------------------------------------------------------------------
 
     def action_mark(self) -> None:
         """Mark or unmark, and move down."""
-        self.turns.do(self._mark)
+        self.turns.do(self._mark, self.boxed)
 
     def _mark(self) -> None:
         self.toggle(self.cursor)
-        self.move(self.cursor + 1)
+        self.turns.then(lambda: self.move(self.cursor + 1), lambda: self.reaches(self.cursor + 1))
 
     def toggle(self, index: int) -> None:
-        """Mark or unmark the invoice at this place."""
-        if index < len(self._listing.ids):
-            self.marks.toggle(self._listing.ids[index], self._listing.versions[index])
-            self.post_message(self.Marking())
+        """Mark or unmark the invoice at this place; nothing where it is not known."""
+        row = self._rows.at(index)
+        if row is not None and self.marks.has(row.id) is not None:
+            self.marks.toggle(row.id, row.version)
+            self.post_message(self.Marking(self.marks, row))
             self.paint()
 
     def action_range(self) -> None:
         """Start a range here, or mark the one that was started."""
-        self.turns.do(self._range)
+        self.turns.do(self._range, self.loaded)
 
     def _range(self) -> None:
-        if self.range_from is None:
-            self.range_from = self.cursor if self._listing.ids else None
+        anchor, start, current = self._anchor, self.range_from, self.current
+        if current is None:
+            return
+        if anchor is None or start is None:
+            self.range_from, self._anchor = self.cursor, current
             self.paint()
             return
-        first, last = sorted((self.range_from, self.cursor))
-        ids, versions = self._listing.ids[first : last + 1], self._listing.versions[first : last + 1]
-        self.range_from = None
-        self.marks.add(zip(ids, versions, strict=True))
-        self.post_message(self.Marking())
+        self.range_from = self._anchor = None
+        rows = self._rows.between(*sorted((start, self.cursor)))
+        if rows is None or len(rows) > marking.LIMIT:
+            self._source.mark_range(anchor, current)
+        else:
+            self.marks.add((row.id, row.version) for row in rows)
+            self.post_message(self.Marking(self.marks))
         self.paint()
 
     def drop_range(self) -> bool:
         """Leave the range; False when none was started."""
-        started, self.range_from = self.range_from is not None, None
+        started, self.range_from, self._anchor = self.range_from is not None, None, None
         self.paint()
         return started
 
-    # -- rows --------------------------------------------------------------------------------------------------
+    # -- drawing -----------------------------------------------------------------------------------------------
 
-    def _load(self) -> None:
-        """Fetch what the window and its neighbours lack, unless that is under way."""
-        if not self._loading and self._wanted():
-            self._loading = True
-            self.run_worker(self._fetch, group="rows")
+    def taken(self, rows: Sequence[Row]) -> None:
+        """Rows have come, that of the cursor maybe among them."""
+        self._announce(by_hand=False)
+        self._measure(rows)
 
-    def _wanted(self) -> list[int]:
-        top, height = self.top, self.height
-        return self._rows.missing(self._listing, top, top + height) or self._rows.missing(
-            self._listing, top - height, top + 2 * height
-        )
-
-    async def _fetch(self) -> None:
-        try:
-            while wanted := self._wanted():
-                rows = await self._provider(wanted)
-                if not rows:
-                    # They are gone; the refresh that follows every change takes them off the list.
-                    break
-                self._keep(rows)
-                self.paint()
-        finally:
-            self._loading = False
-
-    def _keep(self, rows: Sequence[Row]) -> None:
-        self._rows.keep(rows, self._listing.ids[max(0, self.top - self.height) : self.top + 2 * self.height])
+    def _measure(self, rows: Sequence[Row]) -> None:
         money = self._money.grown(rows, self._currency)
         if money != self._money:
             self._money = money
             self._lay_out()
-
-    # -- drawing -----------------------------------------------------------------------------------------------
 
     def on_resize(self) -> None:
         """Fit the columns into the new width."""
@@ -315,19 +274,17 @@ class InvoiceTable(Guarded, Widget, can_focus=True):
                 self.refresh(Region(0, y + 1, width, 1))
 
     def _header_box(self) -> str:
-        if not len(self.marks):
+        if self.marks.empty:
             return " "
-        return "x" if len(self.marks) >= len(self._listing.ids) > 0 else "-"
+        return "x" if self.all_marked and self.count else "-"
 
     def _line(self, y: int) -> Drawn:
         index = self.top + y
-        ids = self._listing.ids
-        if index >= len(ids):
-            return Drawn("", "  " + self.empty if y == 1 and not ids else "")
-        number = ids[index]
-        row = self._rows.get(number)
+        if index >= self.count:
+            return Drawn("", "  " + self.empty if y == 1 and not self.count else "")
+        row = self._rows.at(index)
         gutter = ">" if index == self.cursor else "|" if self._in_range(index) else " "
-        prefix = f"{gutter}[{'x' if number in self.marks else ' '}]"
+        prefix = f"{gutter}[{'x' if row is not None and self.marks.box(row.id) else ' '}]"
         return Drawn(prefix, self._rows.text(row) if row else "", index == self.cursor)
 
     def _in_range(self, index: int) -> bool:
@@ -356,8 +313,15 @@ class InvoiceTable(Guarded, Widget, can_focus=True):
             self._click_heading(event.x)
             return
         index = self.top + event.y - 1
-        if index < len(self._listing.ids):
-            if 0 < event.x < PREFIX:
+        row = self._rows.at(index)
+        if row is not None:
+            self.turns.do(lambda: self._click(index, row.id, box=0 < event.x < PREFIX))
+
+    def _click(self, index: int, clicked: int, *, box: bool) -> None:
+        row = self._rows.at(index)
+        # It may have waited for another list, where something else stands at that place.
+        if row is not None and row.id == clicked:
+            if box:
                 self.toggle(index)
             self.move(index)
 
@@ -376,12 +340,12 @@ class InvoiceTable(Guarded, Widget, can_focus=True):
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         """Three rows down."""
         event.stop()
-        self.move(self.cursor + 3)
+        self._step(3)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         """Three rows up."""
         event.stop()
-        self.move(self.cursor - 3)
+        self._step(-3)
 
     @property
     def sorts(self) -> list[SortBy]:

@@ -1,29 +1,18 @@
-"""The rows that a list has fetched, and each as the text that was drawn of it."""
+"""The rows that a list has loaded, by their places, and each as the text that was drawn of it."""
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 from store.invoices import Row
 from tui.widgets.columns import Column, body
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """The order of a view: ids and, beside each, the version that was seen."""
-
-    ids: array[int]
-    versions: array[int]
-
 
 # Rows kept before those outside the window are forgotten.
 KEPT = 2000
 
 
 class RowCache:
-    """Rows by id; ``columns`` decide their text, amounts in another currency than ``currency`` say so."""
+    """Rows by place; ``columns`` decide their text, amounts in another currency than ``currency`` say so."""
 
     def __init__(self, currency: str) -> None:
         self._currency = currency
@@ -31,26 +20,36 @@ class RowCache:
         self._texts: dict[int, tuple[Row, str]] = {}
         self._columns: tuple[Column, ...] = ()
 
-    def get(self, invoice_id: int) -> Row | None:
-        """The row, when it is there; it may be older than the listing until it is fetched again."""
-        return self._rows.get(invoice_id)
+    def __iter__(self) -> Iterator[Row]:
+        """The rows that are there, in the order of their places."""
+        return (self._rows[place] for place in sorted(self._rows))
 
-    def missing(self, listing: Listing, first: int, last: int) -> list[int]:
-        """The ids at these places whose row is not there, or older than the version listed."""
-        found = []
-        for index in range(max(0, first), min(last, len(listing.ids))):
-            row = self._rows.get(listing.ids[index])
-            if row is None or row.version < listing.versions[index]:
-                found.append(listing.ids[index])
-        return found
+    def at(self, place: int) -> Row | None:
+        """The row at a place, when it is there."""
+        return self._rows.get(place)
 
-    def keep(self, rows: Sequence[Row], near: Iterable[int]) -> None:
+    def between(self, first: int, last: int) -> list[Row] | None:
+        """The rows at these places, both included; None when one is not there."""
+        found = [row for place in range(first, last + 1) if (row := self._rows.get(place)) is not None]
+        return found if len(found) == last - first + 1 else None
+
+    def missing(self, first: int, end: int) -> tuple[int, int] | None:
+        """The span of places (first, how many) from the first to the last that is not there; None: all are."""
+        lacking = [place for place in range(first, end) if place not in self._rows]
+        return (lacking[0], lacking[-1] - lacking[0] + 1) if lacking else None
+
+    def begin(self, first: int, rows: Sequence[Row]) -> None:
+        """These rows alone: what else was there belongs to another listing."""
+        self._rows = dict(enumerate(rows, first))
+        if len(self._texts) > KEPT:
+            self._texts.clear()
+
+    def keep(self, first: int, rows: Sequence[Row], near: range) -> None:
         """Take rows in; when there are many, forget those that are not ``near`` the window."""
         if len(self._rows) > KEPT:
-            stay = set(near)
-            self._rows = {number: row for number, row in self._rows.items() if number in stay}
+            self._rows = {place: row for place, row in self._rows.items() if place in near}
             self._texts.clear()
-        self._rows.update((row.id, row) for row in rows)
+        self._rows.update(enumerate(rows, first))
 
     def lay_out(self, columns: tuple[Column, ...]) -> None:
         """Other columns: every text is made anew."""
@@ -60,6 +59,6 @@ class RowCache:
     def text(self, row: Row) -> str:
         """The row behind gutter and checkbox."""
         kept = self._texts.get(row.id)
-        if kept is None or kept[0] is not row:
+        if kept is None or kept[0] != row:
             kept = self._texts[row.id] = (row, body(row, self._columns, self._currency))
         return kept[1]

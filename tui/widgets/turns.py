@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 
 
+def _at_once() -> bool:
+    return True
+
+
 class Turns:
-    """A queue of what keys do. Nothing in it acts on a list that is about to go."""
+    """A queue of what keys do. Nothing in it acts on a list that is about to go, or on a row that is not there yet."""
 
     def __init__(self) -> None:
         self._held: set[str] = set()
-        self._queued: list[Callable[[], None]] = []
+        self._queued: list[tuple[Callable[[], None], Callable[[], bool]]] = []
+
+    @property
+    def waiting(self) -> int:
+        """How many keys wait."""
+        return len(self._queued)
 
     def hold(self, why: str) -> None:
         """Another filter or view is being read, or marks are: keys wait for that."""
@@ -19,8 +28,12 @@ class Turns:
     def release(self, why: str) -> None:
         """That is over: do what was pressed meanwhile, unless something else is waited for."""
         self._held.discard(why)
-        while self._queued and not self._held:
-            self._queued.pop(0)()
+        self.go()
+
+    def go(self) -> None:
+        """Do what was pressed, as far as what it acts on is there."""
+        while self._queued and not self._held and self._queued[0][1]():
+            self._queued.pop(0)[0]()
 
     def forget(self) -> int:
         """Drop the keys that wait: they were meant for a list that will not come; how many there were."""
@@ -28,9 +41,12 @@ class Turns:
         self._queued.clear()
         return count
 
-    def do(self, call: Callable[[], None]) -> None:
-        """Do it, or let it wait."""
-        if self._held or self._queued:
-            self._queued.append(call)
-        else:
-            call()
+    def do(self, call: Callable[[], None], ready: Callable[[], bool] = _at_once) -> None:
+        """Do it, or let it wait: for its turn, and until it is ``ready``. ``go`` looks again."""
+        self._queued.append((call, ready))
+        if len(self._queued) == 1:
+            self.go()
+
+    def then(self, call: Callable[[], None], ready: Callable[[], bool]) -> None:
+        """The rest of what a key does, before any other key: called by what ``do`` was given."""
+        self._queued.insert(0, (call, ready))

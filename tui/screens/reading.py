@@ -1,0 +1,310 @@
+"""Reading a list: its window at once, the rest of it and every count behind it, others' changes without moving it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+from store import looking, notices
+from store.domain.errors import Interrupted, PayappError
+from store.domain.filter import BadFilter
+from store.domain.selection import Matching, Selection
+from store.domain.text import one_line
+from store.listing import Listing, complete
+from store.looking import Glance, Page, Stand, Tally
+from store.selecting import among
+from tui.screens import listing as pace
+from tui.screens.counting import Counting
+from tui.screens.listing import LISTING, ListingScreen, V
+from tui.widgets import marks as marking
+from tui.widgets.filter_line import FilterLine
+from tui.widgets.marks import Marks
+
+T = TypeVar("T")
+
+# How many of those that others decided on are named.
+NAMED = 5
+
+
+class ReadingScreen(ListingScreen[V], Generic[V]):
+    """Shows what the store has, and follows it."""
+
+    def begin_reading(self) -> None:
+        """Nothing is read yet."""
+        # What own decisions moved out of the view, and what they changed in it.
+        self._own: set[int] = set()
+        self._followed: set[int] = set()
+        # A listing of which the first rows are known; it is completed behind them.
+        self._begun: Listing | None = None
+        self.counting = Counting(
+            {"list": self._complete, "marks": self._count_marks, "views": self._count_views},
+            lambda run: self.run_worker(run, group="counting"),
+            lambda: self.desk.db.interrupt("count"),
+            self.trouble,
+        )
+
+    async def insist(self, fn: Callable[..., T], *args: Any) -> T:
+        """``fn(db, …)`` in the counting thread, again when it had to make way for something else there."""
+        while True:
+            try:
+                return await self.desk.db.count(fn, *args)
+            except Interrupted:
+                continue
+
+    # -- for the table -----------------------------------------------------------------------------------------
+
+    async def read_page(self, listing: Listing, first: int, count: int, selection: Selection) -> Page | None:
+        """Rows at these places."""
+        try:
+            return await self.desk.db.read(looking.page, listing, first, count, selection)
+        except PayappError as error:
+            self.trouble(str(error))
+            return None
+
+    async def read_boxes(self, selection: Selection, ids: Sequence[int]) -> Collection[int] | None:
+        """Which of these are marked."""
+        try:
+            return await self.desk.db.read(among, selection, ids)
+        except PayappError as error:
+            self.trouble(str(error))
+            return None
+
+    # -- the list ----------------------------------------------------------------------------------------------
+
+    def request(self) -> None:
+        """Read the list anew, once more if that is under way."""
+        self._stale = True
+        if self._begun is not None and self._begun.order != self.order():
+            # It is not asked for any more.
+            self._begun = None
+            if self.counting.running == "list":
+                self.counting.want("list", overtaking="list")
+        if not self._reloading:
+            self._reloading = True
+            self.run_worker(self._reload, group="reload")
+
+    async def _reload(self) -> None:
+        try:
+            while self._stale:
+                self._stale = False
+                try:
+                    await self._read()
+                except BadFilter as error:
+                    self.query_one(FilterLine).point_at(error.position)
+                    self.unread = str(error)
+                    self._list_nothing(error)
+                except PayappError as error:
+                    self._list_nothing(error)
+        finally:
+            self._reloading = False
+
+    async def _read(self) -> None:
+        order, before, db = self.order(), self.table.listing, self.desk.db
+        again = order == before.order and self._shown == (self.view, self.query_text) and not self.unread
+        stand, value = self._stand(), self.marks.value
+        glance = await db.read(looking.look, order, before if again else None, stand, value)
+        await self._follow()
+        lost = await self._lost()
+        glance = await self._still(glance, stand, value)
+        if order != self.order() or before is not self.table.listing:
+            self._stale = True
+            return
+        self.unread = ""
+        self.query_one(FilterLine).point_at(None)
+        if again and not glance.found:
+            self._tell_vanished()
+        self._drop(lost)
+        self.only_marked = self.only_marked and not self.marks.empty
+        self._show(glance)
+        await self.read_beside()
+        self._mail = await db.read(notices.waiting)
+        self.show_lines()
+
+    def _stand(self) -> Stand:
+        """Where the cursor stands, or stood when this view was left."""
+        at = self._cursors.get(self.view)
+        narrowed = self.query_text != self._shown[1]
+        stand = self.table.stand(narrowed=narrowed)
+        return stand if at is None else Stand(at or None, 0, 0, stand.height, narrowed=narrowed)
+
+    async def _still(self, glance: Glance, stand: Stand, value: Selection) -> Glance:
+        """The same listing around the cursor, if it has been moved meanwhile; others' marks are asked for later."""
+        while (now := self._stand()) != stand:
+            stand = now
+            seen = await self.desk.db.read(looking.see, glance.listing, stand, value)
+            glance = Glance(seen.listing, seen.cursor, seen.found, seen.anchor, seen.page, glance.begun)
+        self.marks.doubt()
+        self.marks.learn(value, [row.id for row in glance.page.rows], glance.page.marked)
+        return glance
+
+    def _show(self, glance: Glance) -> None:
+        table, asked = self.table, (self.view, self.query_text)
+        offset = 0 if self._cursors.pop(self.view, None) is not None else table.cursor - table.top
+        table.sort, table.descending = self.sort, self.descending
+        same_marks, table.marks = table.marks is self.marks, self.marks
+        with_status = self.view in self.WITH_STATUS
+        if table.with_status != with_status:
+            table.with_status = with_status
+            table.forget_widths()
+        listing = glance.listing
+        if listing.complete and not self.query_text.strip() and not self.only_marked:
+            self._counts = {**self._counts, self.view: listing.count}
+        table.empty = self.empty_text() if listing.complete else "Being read…"
+        if not same_marks:
+            self._tally = Tally() if self.marks.empty else None
+        # How many a filter hides of what is marked is counted behind it.
+        tally = self._tally if asked == self._shown else None
+        table.all_marked = tally is not None and tally.visible >= listing.count > 0
+        self._shown = asked
+        table.show(glance, offset)
+        self.release()
+        self._behind(glance)
+        self.show_lines()
+        self.follow_cursor()
+
+    def _behind(self, glance: Glance) -> None:
+        """What is read behind the list, without delaying it: the rest of it, what is marked, the views' counts."""
+        self._begun = glance.begun
+        if glance.begun is not None:
+            if glance.listing is glance.begun:
+                self.counting.want("list", overtaking="marks")
+            else:
+                self._soon("list")
+        self._soon("views")
+        if not self.marks.empty:
+            self._later("totals", max(pace.REST, self.counting.patience("marks")), self._want_marks)
+
+    def _soon(self, name: str) -> None:
+        if patience := self.counting.patience(name):
+            self._later(name, patience, lambda: self.counting.want(name))
+        else:
+            self.counting.want(name)
+
+    def _want_marks(self) -> None:
+        self.counting.want("marks")
+
+    async def _complete(self) -> None:
+        begun = self._begun
+        if begun is None or begun.order != self.order():
+            return
+        try:
+            done = await self.desk.db.count(complete, begun)
+        except Interrupted:
+            raise
+        except PayappError:
+            # What waits for the rest of it waits in vain.
+            self.table.turns.forget()
+            raise
+        stand, value = self._stand(), self.marks.value
+        glance = await self.desk.db.read(looking.see, done, stand, value)
+        glance = await self._still(glance, stand, value)
+        newer = self._begun
+        if newer is not None and begun.order == self.order():
+            self._show(glance)
+            # Others changed something while it was read: it is read again when it may be.
+            self._begun = None if newer is begun else newer
+
+    def _list_nothing(self, error: PayappError) -> None:
+        """What was asked for cannot be had: what was listed before must not be taken for it."""
+        self.add(str(error))
+        if (self.view, self.query_text) != self._shown or self.unread:
+            if self.table.current is not None:
+                self._cursors.setdefault(self._shown[0], self.table.current)
+            self.table.marks = self.marks
+            self.table.empty = str(error)
+            self.table.show(Glance(Listing(self.order(), 0), 0, False, None, Page(0, ())), 0)
+            self._shown = (self.view, self.query_text)
+            self._begun = None
+            self.show_tally(Tally() if self.marks.empty else None)
+            self.count_marks()
+            self.show_lines()
+        self.release()
+
+    def hold(self) -> None:
+        """Another list was asked for: keys wait until it is there."""
+        self.table.turns.hold(LISTING)
+
+    def release(self) -> None:
+        """What is listed is what was asked for, or it cannot be had; a filter still being typed is waited for."""
+        if "typing" not in self._waiting:
+            self.table.turns.release(LISTING)
+
+    # -- counts ------------------------------------------------------------------------------------------------
+
+    async def _count_views(self) -> None:
+        self._counts = await self.count_views()
+        if self.table.listing.complete and not self.unread:
+            self.table.empty = self.empty_text()
+            self.table.paint()
+        self.show_lines()
+
+    def count_marks(self, *, at_once: bool = False) -> None:
+        """What is marked, when the hand rests or at once; a count that is under way is of no use any more."""
+        if at_once:
+            self.counting.want("marks", overtaking="marks")
+        else:
+            self._later("totals", pace.REST, self._want_marks)
+
+    async def _count_marks(self) -> None:
+        marks, view, query = self.marks, self.view, self.query_text
+        value = marks.value
+        found = Tally()
+        if not marks.empty:
+            found = await self.desk.db.count(
+                looking.tally, view, value, "" if self.unread else query, self.desk.me
+            )
+        if (marks, query) != (self.marks, self.query_text) or value is not marks.value:
+            self._want_marks()
+            return
+        if isinstance(value, Matching):
+            await self._recounted(marks, value, found)
+        self.show_tally(Tally(found.totals, found.count, 0) if self.unread else found)
+
+    async def _recounted(self, marks: Marks, value: Matching, found: Tally) -> None:
+        """Strokes meet more or fewer than when they were counted last: say it once. What a decision left becomes ids."""
+        was, marks.counted = marks.counted, found.count
+        if marks.decided and found.count <= marking.LIMIT:
+            left = await self.insist(looking.pairs_of, value, marking.LIMIT)
+            if left is not None and marks.value is value:
+                marks.settle(left)
+            return
+        decided, marks.decided = marks.decided, False
+        if was is not None and was != found.count and not decided:
+            few, many = (f"{abs(found.count - was):,}", f"{found.count:,}")
+            how = "more" if found.count > was else "fewer"
+            self.add(f"{few} {how} match than when they were marked: {many} are marked now.")
+
+    # -- marks that follow what happens ------------------------------------------------------------------------
+
+    async def _follow(self) -> None:
+        """Take over the versions that own decisions made."""
+        followed = frozenset(self._followed)
+        if followed:
+            seen = await self.desk.db.read(looking.versions, followed)
+            for marks in self._marks.values():
+                marks.follow(followed, seen)
+            self._followed -= followed
+
+    async def _lost(self) -> Mapping[int, str]:
+        """Which marked invoices have left the view, and their numbers."""
+        versions = self.marks.versions
+        return await self.desk.db.read(looking.left, self.view, versions.keys()) if versions else {}
+
+    def _drop(self, lost: Mapping[int, str]) -> None:
+        others = [
+            name for number, name in lost.items() if number in self.marks.versions and number not in self._own
+        ]
+        if self.marks.drop(lost):
+            self._tally = None
+        self._own.difference_update(lost)
+        if others:
+            named = ", ".join(others[:NAMED]) + (
+                f" and {len(others) - NAMED:,} more" if others[NAMED:] else ""
+            )
+            self.add(f"{len(others):,} marked left this view: others decided on {named}.")
+
+    def _tell_vanished(self) -> None:
+        """The invoice under the cursor is not listed any more, and no decision of this desk took it away."""
+        row = self.table.current_row
+        if row is not None and row.id not in self._own:
+            self.add(f"{one_line(row.number)} is not listed any more: the cursor is on its neighbour.")
