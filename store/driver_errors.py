@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from store.domain.errors import PayappError, StoreError
 
+# PostgreSQL's SQLSTATE for a statement that was cancelled, by a person or by its own time limit.
+CANCELLED = "57014"
 # PostgreSQL's SQLSTATEs for: lock not available, deadlock detected, serialization failure.
 _HELD_UP = frozenset({"55P03", "40P01", "40001"})
 

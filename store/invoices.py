@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from peewee import fn
-
 from store.db import Database
 from store.domain.actor import Actor
 from store.domain.errors import BadInput, NothingMatched
-from store.domain.status import VIEW_STATES, ErpStatus, ProjectView, View
+from store.domain.status import ErpStatus, ProjectView, View
 from store.domain.text import safe, storable
 from store.models import Commitment, Invoice, Project, Vendor
-from store.query import in_view, joined, row_id
+from store.query import joined, row_id
+from store.sizes import size
 
 
 class SortBy(StrEnum):
@@ -67,17 +66,13 @@ class Row:
 
 def counts(db: Database) -> dict[View, int]:
     """How many invoices each view of ERP Integrations has."""
-    found = dict(
-        db.rows(Invoice.select(Invoice.erp_status, fn.COUNT(Invoice.id)).group_by(Invoice.erp_status))
-    )
-    return {view: sum(found.get(state.value, 0) for state in states) for view, states in VIEW_STATES.items()}
+    found = {view: size(db, view) for view in View if view is not View.ALL}
+    return found | {View.ALL: sum(found.values())}
 
 
 def project_counts(db: Database) -> dict[ProjectView, int]:
     """How many invoices each view of Commitments has."""
-    return {
-        view: db.rows(Invoice.select(fn.COUNT(Invoice.id)).where(in_view(view)))[0][0] for view in ProjectView
-    }
+    return {view: size(db, view) for view in ProjectView}
 
 
 def rows(db: Database, ids: Sequence[int], me: Actor | None = None) -> list[Row]:

@@ -17,132 +17,44 @@ from peewee import (
     TextField,
 )
 
+from store.master_models import (
+    BillingPeriod,
+    Commitment,
+    CommitmentLine,
+    Company,
+    CostCode,
+    Project,
+    User,
+    Vendor,
+)
 
-class Company(Model):
-    """The one company whose books these are, and its policies."""
-
-    id = IntegerField(primary_key=True)
-    name = TextField()
-    currency = TextField()
-    erp = TextField()
-    demo = BooleanField(default=False)
-    hold_ms = BigIntegerField(default=10000)
-    confirm_count = IntegerField(default=500)
-    confirm_net = BigIntegerField(null=True)
-    epoch = IntegerField(default=1)
-
-    class Meta:
-        table_name = "company"
-
-
-class User(Model):
-    """The Directory: people, their permission levels and privilege."""
-
-    id = BigAutoField()
-    login = TextField(unique=True)
-    name = TextField()
-    email = TextField(default="")
-    erp_level = TextField(default="none")
-    commitments_level = TextField(default="none")
-    directory_level = TextField(default="none")
-    can_push = BooleanField(default=False)
-    active = BooleanField(default=True)
-    limit_invoice = BigIntegerField(null=True)
-    welcomed_at = BigIntegerField(null=True)
-
-    class Meta:
-        table_name = "users"
-
-
-class Vendor(Model):
-    """Subcontractors and suppliers."""
-
-    id = BigAutoField()
-    source_id = TextField(unique=True)
-    name = TextField()
-    erp_ref = TextField(default="")
-
-    class Meta:
-        table_name = "vendors"
-
-
-class Project(Model):
-    """Projects (jobs)."""
-
-    id = BigAutoField()
-    source_id = TextField(unique=True)
-    number = TextField(unique=True)
-    name = TextField()
-    erp_ref = TextField(default="")
-
-    class Meta:
-        table_name = "projects"
-
-
-class CostCode(Model):
-    """A project's cost codes."""
-
-    id = BigAutoField()
-    project = ForeignKeyField(Project, backref="+")
-    source_id = TextField(unique=True)
-    code = TextField()
-    name = TextField()
-    erp_ref = TextField(default="")
-
-    class Meta:
-        table_name = "cost_codes"
-
-
-class BillingPeriod(Model):
-    """A project's billing periods."""
-
-    id = BigAutoField()
-    project = ForeignKeyField(Project, backref="+")
-    source_id = TextField(unique=True)
-    start_date = TextField()
-    end_date = TextField()
-
-    class Meta:
-        table_name = "billing_periods"
-
-
-class Commitment(Model):
-    """Subcontracts and purchase orders."""
-
-    id = BigAutoField()
-    source_id = TextField(unique=True)
-    project = ForeignKeyField(Project, backref="+")
-    vendor = ForeignKeyField(Vendor, backref="+")
-    number = TextField()
-    title = TextField()
-    kind = TextField()
-    currency = TextField()
-    retainage_bp = IntegerField(default=0)
-    erp_ref = TextField(default="")
-    opening_application = IntegerField(default=0)
-    place = BigIntegerField(default=0)
-
-    class Meta:
-        table_name = "commitments"
-
-
-class CommitmentLine(Model):
-    """A commitment's schedule of values, with opening balances."""
-
-    id = BigAutoField()
-    commitment = ForeignKeyField(Commitment, backref="+")
-    position = IntegerField()
-    item = TextField()
-    item_type = TextField()
-    cost_code = TextField()
-    description = TextField()
-    scheduled = BigIntegerField()
-    opening_work = BigIntegerField(default=0)
-    opening_stored = BigIntegerField(default=0)
-    opening_retainage = BigIntegerField(default=0)
-
-    class Meta:
-        table_name = "commitment_lines"
+__all__ = [
+    "TABLES",
+    "Attachment",
+    "AuditEvent",
+    "AuditHead",
+    "AuditRow",
+    "Batch",
+    "BillingPeriod",
+    "Commitment",
+    "CommitmentLine",
+    "Company",
+    "CostCode",
+    "ErpPeriod",
+    "ErpState",
+    "ExportAttempt",
+    "ExportJob",
+    "Hold",
+    "Invoice",
+    "InvoiceLine",
+    "Notice",
+    "Parcel",
+    "Project",
+    "SavedView",
+    "User",
+    "Vendor",
+    "Worker",
+]
 
 
 class Batch(Model):

@@ -6,18 +6,21 @@ import hashlib
 import json
 from array import array
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
-from peewee import SQL, Expression, fn
+from peewee import SQL, Expression
 
 from store import statements
 from store.db import Database
 from store.domain.errors import Changed
 from store.domain.selection import Gesture, Marked, Matching, Selection, Stroke, Totals
-from store.matching import flagged, matching
+from store.domain.status import ProjectView
+from store.matching import flagged
 from store.models import Invoice
-from store.query import in_view, joined
+from store.query import in_view, unaided
+from store.searching import by_place, met
+from store.sizes import INDEXES, is_most
+from store.view_totals import exceptions, of_view, summed, without
 
 # So many rows are held at once.
 RUN = 5000
@@ -25,7 +28,7 @@ RUN = 5000
 
 def among(db: Database, selection: Selection, ids: Sequence[int]) -> set[int]:
     """Which of these invoices the selection has."""
-    select = Invoice.select(Invoice.id).where(these(db, ids) & condition(db, selection))
+    select = Invoice.select(Invoice.id).where(these(db, ids) & condition(db, selection, of_few=True))
     return {row[0] for row in db.rows(select)}
 
 
@@ -40,8 +43,11 @@ def these(db: Database, ids: Iterable[int]) -> Expression:
     )
 
 
-def condition(db: Database, selection: Selection) -> Expression:
-    """The invoices of a selection. Raises BadFilter for a stroke's filter that cannot be read."""
+def condition(db: Database, selection: Selection, *, of_few: bool = False) -> Expression:
+    """The invoices of a selection. Raises BadFilter for a stroke's filter that cannot be read.
+
+    ``of_few``: something else narrows the query down, and the view shall not choose its index.
+    """
     if isinstance(selection, Marked):
         return these(db, selection.versions)
     found: Expression | None = None
@@ -53,14 +59,15 @@ def condition(db: Database, selection: Selection) -> Expression:
     if selection.added:
         marked = marked | these(db, selection.added)
     me = next((stroke.me for stroke in selection.strokes if stroke.me is not None), None)
-    if (visible := matching(db, selection.within, me)) is not None:
+    if (visible := met(db, selection.within, me)) is not None:
         marked = marked & visible
-    return in_view(selection.view) & marked
+    crowd = of_few or is_most(db, selection.view)
+    return in_view(selection.view, unaided(db) if crowd else Invoice.erp_status) & marked
 
 
 def _met(db: Database, stroke: Stroke) -> Expression:
-    met = matching(db, stroke.query, stroke.me)
-    found: Expression = met if met is not None else Invoice.id.is_null(False)
+    matches = met(db, stroke.query, stroke.me)
+    found: Expression = matches if matches is not None else Invoice.id.is_null(False)
     return found & ~flagged(stroke.me) if stroke.clean else found
 
 
@@ -164,7 +171,7 @@ def select_ids(
 
 def matched(db: Database, selection: Matching) -> list[tuple[int, int]]:
     """The (id, version) pairs that strokes mark, by id."""
-    query = joined(Invoice.id, Invoice.version).where(condition(db, selection))
+    query = Invoice.select(Invoice.id, Invoice.version).where(condition(db, selection))
     return [(row[0], row[1]) for row in db.rows(query.order_by(Invoice.id))]
 
 
@@ -192,20 +199,25 @@ def totals(db: Database, selection: Selection) -> list[Totals]:
     """
     if isinstance(selection, Marked):
         return totals_of(db, _marked(db, selection)[0])
-    return _totals(db, condition(db, selection))
+    others = exceptions(db, selection)
+    if others is None:
+        return _summed(db, selection)
+    whole = of_view(db, selection.view)
+    if not others:
+        return whole
+    return without(whole, summed(db, in_view(selection.view, unaided(db)) & these(db, others)))
+
+
+def _summed(db: Database, selection: Matching) -> list[Totals]:
+    """Of strokes whose filters the view's index answers, through that index."""
+    index = INDEXES.get(selection.view)
+    if index and all(by_place(db, stroke.query) is not None for stroke in selection.strokes):
+        marked = condition(db, replace(selection, view=ProjectView.ALL))
+        return summed(db, in_view(selection.view) & marked, index)
+    return summed(db, condition(db, selection))
 
 
 def totals_of(db: Database, ids: Sequence[int]) -> list[Totals]:
     """Control totals of these invoices, one per currency in the order of the codes."""
-    return _totals(db, these(db, ids))
+    return summed(db, these(db, ids))
 
-
-def _totals(db: Database, wanted: Expression) -> list[Totals]:
-    columns: tuple[Any, ...] = (Invoice.gross, Invoice.retainage, Invoice.net, Invoice.number_hash)
-    query = (
-        Invoice.select(Invoice.currency, fn.COUNT(Invoice.id), *map(fn.SUM, columns))
-        .where(wanted)
-        .group_by(Invoice.currency)
-        .order_by(Invoice.currency)
-    )
-    return [Totals(currency, *map(int, sums)) for currency, *sums in db.rows(query)]

@@ -13,7 +13,7 @@ import msgspec
 from erp import profiles
 from erp.connectors import sandbox
 from erp.connectors.sandbox import Sandbox, SandboxSettings
-from store import outbox
+from store import outbox, places
 from store.db import Database
 from store.domain.bill import Bill, BillLine, encode, idempotency_key, invoice_uuid
 from store.domain.outcome import Period
@@ -73,9 +73,9 @@ def queue_jobs(db: Database, bills: list[Bill], *, erp: str = "sandbox") -> list
             invoice = db.execute(
                 "INSERT INTO invoices (uuid, source, source_id, commitment_id, project_id, vendor_id, application,"
                 " number, period_start, period_end, billing_date, status, erp_status, currency, gross, retainage, net,"
-                " completed, retainage_to_date, revision, batch_id, created_at, updated_at) VALUES (?, 'test', ?, ?, ?,"
+                " completed, retainage_to_date, revision, batch_id, created_at, updated_at, place) VALUES (?, 'test', ?, ?, ?,"
                 " ?, ?, ?, '2026-10-01', '2026-10-31', '2026-10-25', 'approved', 'queued', 'USD', ?, 900, ?, 0, 0, 1,"
-                " ?, ?, ?) RETURNING id",
+                " ?, ?, ?, (SELECT place FROM commitments WHERE id = ?)) RETURNING id",
                 (
                     bill.key.rpartition(":")[0],
                     bill.key,
@@ -89,6 +89,7 @@ def queue_jobs(db: Database, bills: list[Bill], *, erp: str = "sandbox") -> list
                     batch,
                     now,
                     now,
+                    commitment,
                 ),
             ).fetchone()[0]
             ids.append(invoice)
@@ -117,6 +118,7 @@ def _masters(db: Database) -> tuple[int, int, int]:
         " VALUES ('c', ?, ?, 'SC-1', 'Drywall', 'subcontract', 'USD') RETURNING id",
         (project, vendor),
     ).fetchone()[0]
+    places.refresh(db)
     return commitment, project, vendor
 
 

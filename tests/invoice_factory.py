@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import peewee
 
+from store import places
 from store.db import Database
 from store.domain.bill import invoice_uuid
 from store.domain.invoice import CONTRACT_ITEM, Line, summarize
@@ -56,6 +57,8 @@ def make(
             },
         )  # fmt: skip
         if new:
+            places.refresh(db)
+            what = Commitment.get_by_id(what.id)
             CommitmentLine.create(
                 commitment=what, position=1, item="item-1", item_type=CONTRACT_ITEM, cost_code="03-300",
                 description="Concrete", scheduled=1_000_000,
@@ -68,7 +71,7 @@ def make(
             retainage=total.retainage, net=total.net, completed=total.completed,
             retainage_to_date=total.retainage_to_date, creator_login=creator, creator_name="Maria Garcia",
             creator_email=creator if "@" in creator else "", number_hash=hash_part(number), created_at=db.now(),
-            updated_at=db.now(),
+            updated_at=db.now(), place=what.place,
         )  # fmt: skip
         for one in own:
             InvoiceLine.create(invoice=row, **{name: getattr(one, name) for name in Line.__slots__})

@@ -74,6 +74,12 @@ class Changed(PayappError):
     title = "Changed meanwhile"
 
 
+class Interrupted(PayappError):
+    """What was being read was given up, because something newer was asked for; not an error to show."""
+
+    title = "Given up"
+
+
 class Misfooted(PayappError):
     """Amounts do not add up to the cent. The sentence names both figures."""
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
-from store import directory
+from store import directory, places
 from store.db import Database
 from store.domain.actor import Actor
 from store.domain.errors import BadInput
@@ -81,7 +81,7 @@ def take(db: Database, _actor: Actor, rows: Sequence[Row], tally: Tally, _partia
 
 
 def save(db: Database, pairs: Sequence[tuple[Wanted, Known | None]], tally: Tally) -> None:
-    """Insert and update commitments with their lines, in the transaction under way."""
+    """Insert and update commitments with their lines and places, in the transaction under way."""
     written = write(db, "commitments", "commitment", pairs, tally)
     changed = [(n, want) for n, want, mine in written if mine is None or mine.lines != want.lines]
     db.executemany("DELETE FROM commitment_lines WHERE commitment_id = ?", [(n,) for n, _ in changed])
@@ -89,6 +89,7 @@ def save(db: Database, pairs: Sequence[tuple[Wanted, Known | None]], tally: Tall
         f"INSERT INTO commitment_lines (commitment_id, {', '.join(_LINE)}) VALUES {marks(len(_LINE) + 1)}",
         [(n, *line) for n, want in changed for line in want.lines],
     )
+    places.refresh(db)
 
 
 class _BadLine(Exception):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from store import audit, directory
+from store import audit, directory, places
 from store.audit import Change
 from store.db import Database
 from store.domain.actor import Actor, Level
@@ -184,6 +184,7 @@ def _vendors(db: Database, _actor: Actor, rows: Sequence[Row], tally: Tally, _pa
     ]
     # Two vendors may share a name; their ids then tell them apart.
     upsert(db, "vendors", "vendor", known, read_rows(rows, tally, read), tally, unique=False)
+    places.refresh(db)
 
 
 def _projects(db: Database, _actor: Actor, rows: Sequence[Row], tally: Tally, _partial: bool) -> None:

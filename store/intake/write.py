@@ -31,7 +31,10 @@ _NEW = (
     "created_at",
     "updated_at",
 )
-_INSERT = f"INSERT INTO invoices ({', '.join(_NEW)}) VALUES {marks(len(_NEW))}"
+_INSERT = (
+    f"INSERT INTO invoices ({', '.join(_NEW)}, place)"
+    f" VALUES ({', '.join('?' * len(_NEW))}, (SELECT place FROM commitments WHERE id = ?))"
+)
 _INSERT_LINE = f"INSERT INTO invoice_lines (invoice_id, {', '.join(LINE)}) VALUES {marks(len(LINE) + 1)}"
 _INSERT_FILE = "INSERT INTO attachments (invoice_id, filename, url) VALUES (?, ?, ?)"
 # An accountant's own ERP number stays, and so does its part of the hash total.
@@ -97,6 +100,7 @@ def _row(number: int, source: str, parcel: Parcel, now: int) -> tuple[Any, ...]:
         parcel.origin_id,
         now,
         now,
+        parcel.commitment,
     )
 
 

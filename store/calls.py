@@ -1,0 +1,71 @@
+"""The calls under way in the database's reading threads, and how they are given up."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from store.domain.errors import Interrupted
+
+
+@dataclass(slots=True, eq=False)
+class _Call:
+    connection: Any
+    given_up: bool = False
+
+
+class Calls:
+    """At most one call a thread; a call that is given up raises Interrupted at its next statement at the latest."""
+
+    def __init__(self, *, postgres: bool) -> None:
+        self._postgres = postgres
+        self._lock = threading.Lock()
+        self._under_way: dict[str, _Call] = {}
+        self._mine = threading.local()
+
+    @contextlib.contextmanager
+    def under_way(self, thread: str, connection: Any) -> Iterator[None]:
+        """In the thread itself: a call begins and ends."""
+        call = _Call(connection)
+        self._mine.call = call
+        with self._lock:
+            self._under_way[thread] = call
+        try:
+            yield
+        finally:
+            # Whoever interrupts holds the lock meanwhile: the next call is never struck instead of this one.
+            with self._lock:
+                del self._under_way[thread]
+            self._mine.call = None
+
+    def check(self) -> None:
+        """In the thread itself: raises Interrupted when its call was given up."""
+        call = getattr(self._mine, "call", None)
+        if call is not None and call.given_up:
+            raise Interrupted("It was given up", why="something newer was asked for")
+
+    def interrupt(self, thread: str) -> None:
+        """From any thread: give up the call that is under way there, if there is one."""
+        with self._lock:
+            call = self._under_way.get(thread)
+            if call is None or call.given_up or _writes(call.connection):
+                return
+            call.given_up = True
+            if isinstance(call.connection, sqlite3.Connection):
+                call.connection.interrupt()
+                return
+        # PostgreSQL is told over a connection of its own, which may take a while.
+        threading.Thread(target=self._cancel, args=(thread, call), daemon=True).start()
+
+    def _cancel(self, thread: str, call: _Call) -> None:
+        with self._lock:
+            if self._under_way.get(thread) is call:
+                call.connection.cancel()
+
+
+def _writes(connection: Any) -> bool:
+    return isinstance(connection, sqlite3.Connection) and connection.in_transaction
