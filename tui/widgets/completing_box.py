@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # How long a completion is waited for, in seconds: keys typed behind it wait as well.
 PATIENCE = 1.0
+# What goes on dim is read when the hand rests that long: a fast one asks for nothing.
+REST = 0.12
 # Cells of the message line for the choices.
 OFFER_ROOM = 76
 
@@ -35,14 +37,18 @@ Complete = Callable[[Completing], Awaitable[Sequence[Choice]]]
 class Suggesting(Suggester):
     """Shows dim, behind the cursor, how the first choice that begins with the typed word goes on."""
 
-    def __init__(self, complete: Complete) -> None:
+    def __init__(self, complete: Complete, text: Callable[[], str]) -> None:
         super().__init__(use_cache=False, case_sensitive=True)
         self._complete = complete
+        self._text = text
 
     async def get_suggestion(self, value: str) -> str | None:
         """The whole text, with the word finished; None where there is nothing to suggest."""
         at = complete_at(value, len(value))
         if at is None or not at.typed:
+            return None
+        await asyncio.sleep(REST)
+        if self._text() != value:
             return None
         try:
             found = await self._complete(at)
@@ -111,7 +117,7 @@ class CompletingBox(Input):
             placeholder=placeholder,
             compact=True,
             highlighter=highlighter,
-            suggester=Suggesting(self._choices),
+            suggester=Suggesting(self._choices, lambda: self.value),
             select_on_focus=False,
             id=id,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from rich.cells import cell_len
 from rich.highlighter import Highlighter
 from rich.text import Text
 from textual.app import ComposeResult
@@ -15,8 +16,8 @@ from tui.text import cut
 from tui.widgets.bar import DIM, Bar, plain
 from tui.widgets.completing_box import CompletingBox
 
-# A view's name is shown from this width of the line on, and so much of it.
-NAME_FROM, NAME_ROOM = 80, 16
+# So much of a saved view's name is shown.
+NAME_ROOM = 16
 
 
 class WordAtFault(Highlighter):
@@ -70,12 +71,15 @@ class FilterLine(Horizontal):
 
     def inform(self, text: str) -> None:
         """Matches and order, at the right; and the saved view that this is."""
-        name = self.view_name()
-        if name and self.size.width >= NAME_FROM:
-            text = f"{text} View: {cut(name, NAME_ROOM).rstrip()} "
         bar = self.query_one("#filter-info", Bar)
-        if bar.styles.width is None or bar.styles.width.value != len(text):
-            bar.styles.width = len(text)
+        if name := self.view_name():
+            named = f"{text} View: {cut(name, NAME_ROOM).rstrip()} "
+            room = self.size.width - self.query_one("#filter-word").size.width - cell_len(self.box.value)
+            # The filter itself is the better name where there is no room for both.
+            text = named if cell_len(named) < room else text
+        width = cell_len(text)
+        if bar.styles.width is None or bar.styles.width.value != width:
+            bar.styles.width = width
         bar.show(plain(text, DIM))
 
     def point_at(self, position: int | None) -> None:
