@@ -157,7 +157,7 @@ def send(
 
     with books_and_actor(ctx, login) as (books, me):
         me.require_sender()
-        chosen = selection(books, Chosen(words, where, every), _view("not-sent"))
+        chosen = selection(books, me, Chosen(words, where, every), _view("not-sent"))
         confirm("Send them to ERP Integrations? They are locked from then on.", yes=yes)
         _finish(ctx, review.send(books.db, me, chosen), "sent; they are Ready to Export", as_json=as_json)
 
@@ -178,7 +178,7 @@ def retrieve(
 
     with books_and_actor(ctx, login) as (books, me):
         me.require_sender()
-        chosen = selection(books, Chosen(words, where, every), _view("ready"))
+        chosen = selection(books, me, Chosen(words, where, every), _view("ready"))
         confirm("Take them back into Commitments?", yes=yes)
         _finish(ctx, review.retrieve(books.db, me, chosen), "retrieved", as_json=as_json)
 
@@ -236,7 +236,7 @@ def _export(
     day: date | None = accounting_date.date() if accounting_date else None
     with books_and_actor(ctx, login) as (books, me):
         me.require_approver()
-        chosen = selection(books, Chosen(words, where, every), _view(view))
+        chosen = selection(books, me, Chosen(words, where, every), _view(view))
         profile = books.profile()
         plan = review.plan_export(
             books.db, me, chosen, profile, accounting_date=day, description=description, erp_number=erp_number,
@@ -319,7 +319,7 @@ def reject(
         )
     with books_and_actor(ctx, login) as (books, me):
         me.require_approver()
-        chosen = selection(books, Chosen(words, where, every), _view("ready"))
+        chosen = selection(books, me, Chosen(words, where, every), _view("ready"))
         confirm("Reject them? They return to Commitments, and creator and sender are mailed.", yes=yes)
         decision = review.reject(books.db, me, chosen, reason)
         _tell(decision, "rejected; they are in Commitments again", as_json=as_json)
@@ -345,7 +345,7 @@ def recall(
 
     with books_and_actor(ctx, login) as (books, me):
         me.require_approver()
-        chosen = selection(books, Chosen(words, where, every), _view("exporting"))
+        chosen = selection(books, me, Chosen(words, where, every), _view("exporting"))
         confirm("Take them back to Ready to Export?", yes=yes)
         _finish(
             ctx, review.recall(books.db, me, chosen), "recalled; they are Ready to Export", as_json=as_json

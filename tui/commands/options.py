@@ -78,10 +78,13 @@ def choosing(command: F) -> F:
     return click.argument("words", metavar="[NUMBER|#ID|-]...", nargs=-1)(command)
 
 
-def selection(books: Books, chosen: Chosen, view: View | ProjectView) -> Selection:
-    """The selection on the command line. Raises BadInput when it is none or two, NothingMatched when it is empty."""
+def selection(books: Books, me: Actor, chosen: Chosen, view: View | ProjectView) -> Selection:
+    """The selection on the command line, by the flags of ``me``.
+
+    Raises BadInput when it is none or two, NothingMatched when it is empty.
+    """
     from store import invoices, selecting
-    from store.domain.selection import Marked, every
+    from store.domain.selection import Gesture, Marked, Matching, Stroke
 
     ways = bool(chosen.words) + (chosen.where is not None) + chosen.every
     if ways != 1:
@@ -92,12 +95,13 @@ def selection(books: Books, chosen: Chosen, view: View | ProjectView) -> Selecti
     if chosen.words:
         words = _words(chosen.words)
         return Marked(dict(invoices.find(books.db, words)))
-    rows = selecting.matched(books.db, every(view, chosen.where or ""))
+    strokes = (Stroke(Gesture.MARK, chosen.where or "", me=me),)
+    rows = selecting.matched(books.db, Matching(view, strokes))
     if not rows:
         raise NothingMatched(
             "No invoice matches", why=f"in the view {view.value}", fix="payapp list shows what there is"
         )
-    return every(view, chosen.where or "", digest=selecting.digest(rows))
+    return Matching(view, strokes, digest=selecting.digest(rows))
 
 
 def _words(words: Sequence[str]) -> list[str]:

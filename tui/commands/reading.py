@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from store.domain.actor import Actor
     from store.domain.status import ProjectView, View
     from store.invoices import Row
+    from store.listing import Order
+    from tui.bootstrap import Books
 
 VIEWS = ("ready", "exporting", "failed", "synced", "all", "returned", "not-sent", "sent")
 COLUMNS = ("id", "flags", "number", "vendor", "job", "commitment", "period", "currency", "gross", "retainage", "net",
@@ -33,6 +35,7 @@ def view_of(name: str) -> View | ProjectView:
 @click.option("--where", metavar="QUERY", default="", help="Only what matches, e.g. 'drywall net>10k'.")
 @click.option("--sort", type=click.Choice(["vendor", "number", "job", "period", "gross", "retainage", "net", "status"]),
               default="vendor", show_default=True, help="Sort by that column.")  # fmt: skip
+@click.option("--saved", metavar="NAME", help="What your saved view of that name shows.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.option("--csv", "as_csv", is_flag=True, help="As CSV.")
 @click.option("--plain", is_flag=True, help="Tab-separated, without header and totals.")
@@ -43,6 +46,7 @@ def list_(
     view: str,
     where: str,
     sort: str,
+    saved: str | None,
     as_json: bool,
     as_csv: bool,
     plain: bool,
@@ -54,6 +58,7 @@ def list_(
     payapp list
     payapp list --view failed
     payapp list --where 'job:24-101 net>10k' --csv > ready.csv
+    payapp list --saved month-end
     """  # noqa: D301 - \b keeps click from wrapping the examples
     from store import invoices, selecting
     from store.domain.money import plain as plain_money
@@ -61,11 +66,14 @@ def list_(
     from store.listing import Order, every_id
 
     with books_and_actor(ctx, login) as (books, me):
-        if isinstance(view_of(view), View):
+        order = Order(view_of(view), where, invoices.SortBy(sort), me=me)
+        if saved is not None:
+            order = _saved_order(ctx, books, me, saved)
+        if isinstance(order.view, View):
             me.require_reader()
         else:
             me.require_project_reader()
-        ids = every_id(books.db, Order(view_of(view), where, invoices.SortBy(sort), me=me))
+        ids = every_id(books.db, order)
         rows = invoices.rows(books.db, ids, me)
         totals = selecting.totals_of(books.db, ids)
     if as_json:
@@ -90,7 +98,33 @@ def list_(
         for t in totals:
             click.echo(_totals_line(t.count, t.gross, t.retainage, t.net, t.hash_total, t.currency))
         if not rows:
-            click.echo(f"0 invoices in the view {view}" + (f" match {where!r}" if where else "") + ".")
+            name = order.view.value.replace("_", "-")
+            click.echo(
+                f"0 invoices in the view {name}" + (f" match {order.query!r}" if order.query else "") + "."
+            )
+
+
+def _saved_order(ctx: click.Context, books: Books, me: Actor, name: str) -> Order:
+    """The order of a saved view. Raises BadInput where another one is asked for beside it, or it cannot be used."""
+    from click.core import ParameterSource
+
+    from store import saved_views
+    from store.domain.errors import BadInput
+    from store.listing import Order
+
+    beside = [
+        f"--{option}"
+        for option in ("view", "where", "sort")
+        if ctx.get_parameter_source(option) is ParameterSource.COMMANDLINE
+    ]
+    if beside:
+        raise BadInput(f"A saved view has its own {' and '.join(beside)}", fix="Give one or the other")
+    saved = saved_views.load(books.db, me, name)
+    if saved.view is None or saved.sort is None:
+        raise BadInput(
+            f"The saved view {saved.name} cannot be used", why="another version of payapp saved it"
+        )
+    return Order(saved.view, saved.query, saved.sort, saved.descending, me=me)
 
 
 def _record(row: Row) -> dict[str, Any]:
