@@ -20,7 +20,7 @@ check: $(VENV)/dev.stamp
 	$(BIN)/lint-imports --no-logo
 
 bench: $(VENV)/dev.stamp ## measure; see docs/benchmarks.md
-	$(BIN)/python tests/bench/bench_intake.py
+	$(BIN)/python tests/bench/run.py
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
