@@ -75,6 +75,13 @@ def day(milliseconds: int | None) -> str:
     return moment(milliseconds)[:10]
 
 
+def clock(milliseconds: int | None) -> str:
+    """A moment as a clock shows it, ``14:02``; of another day its date. Empty for none."""
+    today = datetime.now(UTC).astimezone().strftime("%Y-%m-%d")
+    text = moment(milliseconds)
+    return text[11:] if text[:10] == today else text[:10]
+
+
 def role(who: Actor, *, in_commitments: bool) -> str:
     """What the user may do in the tool, in a word or two."""
     if who.is_approver and not in_commitments:

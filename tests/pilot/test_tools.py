@@ -202,7 +202,7 @@ async def test_the_format_is_chosen_and_the_name_follows(
     async with start() as hand:
         await hand.press("w")
         await hand.dialog(WriteScreen)
-        await hand.press(*["right"] * steps, "tab", "enter", "enter")
+        await hand.press("tab", *["right"] * steps, "tab", "enter", "enter")
         await hand.says("is written: 10 invoices")
         path = written(tmp_path)
         assert path.suffix == f".{ending}"

@@ -37,13 +37,14 @@ def asked_lines(people: Sequence[Asked]) -> list[str]:
 
 
 class AskByMailScreen(Dialog[str | None]):
-    """Asks for the question about ``count`` invoices, and says who is mailed."""
+    """Asks for the question, and says who is mailed. ``answerable``: answers can reach the one who asks."""
 
     CSS_PATH = ["dialog.tcss", "writing.tcss"]
     FIRST = "#question"
 
-    def __init__(self, title: str, people: Sequence[Asked]) -> None:
+    def __init__(self, title: str, people: Sequence[Asked], *, answerable: bool) -> None:
         super().__init__()
+        self._answerable = answerable
         self._title = title
         self._people = people
 
@@ -55,8 +56,13 @@ class AskByMailScreen(Dialog[str | None]):
             yield Static("\n".join(["Mailed to:", *asked_lines(self._people)]), classes="about", markup=False)
             yield TextBox(id="question")
             each = "" if count == 1 else f" One mail about each of the {noun(count)}."
+            answers = (
+                "Answers come to you."
+                if self._answerable
+                else "You have no mail address in the Directory: the mail names you."
+            )
             yield Static(
-                f"Nothing is rejected: they stay where they are. Answers come to you.{each}",
+                f"Nothing is rejected or moved. {answers}{each}",
                 classes="note",
                 markup=False,
             )

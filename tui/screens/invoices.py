@@ -78,9 +78,9 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
             case View.EXPORTING:
                 return "Nothing is being exported. Mark in Ready to Export (1) and press x."
             case View.FAILED:
-                return "Nothing failed."
+                return "Nothing failed. What is on its way is in view 2, what arrived in view 4."
             case View.SYNCED:
-                return "Nothing is synced yet."
+                return "Nothing is synced yet. Mark in Ready to Export (1) and press x."
             case View.ALL:
                 return "No invoice has been sent to ERP Integrations yet (m: Commitments)."
 

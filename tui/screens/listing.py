@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.timer import Timer
 from textual.widgets import Input
 
@@ -19,7 +19,15 @@ from store.invoices import SortBy
 from store.listing import Listing, Order
 from store.looking import Page, Tally
 from tui.keymap import Place, bindings
-from tui.screens.listing_text import filter_info, foot, header_line, marked_line, tabs_line, views_line
+from tui.screens.listing_text import (
+    filter_info,
+    foot,
+    header_line,
+    marked_line,
+    tabs_line,
+    views_line,
+    views_list,
+)
 from tui.screens.telling import TellingScreen
 from tui.widgets.bar import Bar
 from tui.widgets.detail import DetailPane
@@ -35,6 +43,8 @@ V = TypeVar("V", View, ProjectView)
 
 # From this width on the detail stands beside the list.
 WIDE = 110
+# From this one on the views stand in the right pane too, and the detail has the whole G703.
+VAST = 160
 # What follows the cursor or a marking waits this long for the next key: a fast hand is not billed for it.
 REST = 0.15
 TYPING = 0.1
@@ -72,6 +82,8 @@ class ListingScreen(TellingScreen, Generic[V]):
         self._cursors: dict[V, int] = {}
         self._counts: Mapping[V, int] = {}
         self._mail = (0, "")
+        # When the ERP last answered, as the header says it; "" for never.
+        self.synced = ""
         # What is marked in the view that is shown; None while it is counted.
         self._tally: Tally | None = Tally()
         self._stale = self._reloading = False
@@ -89,7 +101,9 @@ class ListingScreen(TellingScreen, Generic[V]):
         yield QueryLine()
         with Horizontal(id="middle"):
             yield InvoiceTable(self, self.desk.company.currency)
-            yield DetailPane()
+            with Vertical(id="right"):
+                yield Bar(id="views-list")
+                yield DetailPane()
         yield from self.compose_below()
         yield Bar(id="foot")
 
@@ -196,8 +210,10 @@ class ListingScreen(TellingScreen, Generic[V]):
     def show_lines(self) -> None:
         """Header, tabs, views and filter line."""
         width = self.app.size.width
-        self.query_one("#header", Bar).show(header_line(self.desk, self.TOOL, width))
+        self.query_one("#header", Bar).show(header_line(self.desk, self.TOOL, width, self.synced))
         self.query_one("#tabs", Bar).show(tabs_line(self.TABS, self._mail, width))
+        if width >= VAST:
+            self.query_one("#views-list", Bar).show(*views_list(self.TITLES, self._counts, self.view))
         self.query_one("#views", Bar).show(
             views_line(self.TITLES, self.SHORT, self._counts, self.view, width)
         )
@@ -298,6 +314,7 @@ class ListingScreen(TellingScreen, Generic[V]):
     def on_resize(self, event: events.Resize) -> None:
         """Wide: the detail stands beside the list."""
         self.set_class(event.size.width >= WIDE, "wide")
+        self.set_class(event.size.width >= VAST, "vast")
         if event.size.width >= WIDE:
             self.remove_class("reading")
         self.show_lines()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from rich.cells import cell_len
+
 from store.decision import Decision
 from store.domain.money import show
 from store.domain.selection import Totals
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 V = TypeVar("V")
 FOOT_LINES = 3
+# From this width on the tools' key has its word.
+ROOMY = 110
 # What a decision could not do has so many cells: with what it did that fits into two lines of 80.
 OUTCOME_ROOM = 84
 # A name is the number with its commitment.
@@ -29,24 +33,27 @@ NOTE_ROOM = 104
 COMMITMENTS = "Commitments"
 
 
-def header_line(desk: Desk, tool: str, width: int) -> Line:
-    """Where one is: company, tool, ERP; who one is at the right."""
+def header_line(desk: Desk, tool: str, width: int, synced: str = "") -> Line:
+    """Where one is: company, tool, ERP; when the ERP last answered, if there is room, and who one is at the right."""
     company = desk.company
     who = f"{one_line(desk.me.login)}  {role(desk.me, in_commitments=tool == COMMITMENTS)} "
     demo = "   [DEMO]" if company.demo else ""
+    short = f" {one_line(company.name)} > {one_line(desk.profile.title)}"
+    if synced and cell_len(short) + len(demo) + len(synced) + 4 + cell_len(who) <= width:
+        who = f"{synced}  {who}"
     place = fitting(
-        width - len(who) - len(demo) - 2,
+        width - cell_len(who) - len(demo) - 2,
         f" payapp  {one_line(company.name)} > {tool} > {one_line(desk.profile.title)}",
         f" {one_line(company.name)} > {tool} > {one_line(desk.profile.title)}",
-        f" {one_line(company.name)} > {one_line(desk.profile.title)}",
+        short,
     )
-    gap = max(1, width - len(place.rstrip()) - len(demo) - len(who))
+    gap = max(1, width - cell_len(place.rstrip()) - len(demo) - cell_len(who))
     return (Part(place.rstrip(), BOLD), Part(demo, WARN), Part(" " * gap + who))
 
 
 def tabs_line(tabs: str, mail: tuple[int, str], width: int) -> Line:
     """The tool's tabs, the mails that could not go yet, and the key to the other tools."""
-    more = "tools: More m "
+    more = "tools: m " if width >= ROOMY else "More m "
     count, error = mail
     waits = ""
     if count:
@@ -80,6 +87,16 @@ def views_line(
         style = REVERSE if is_current else BAD if text.endswith("!") else None
         parts += [Part(text, style, f"view-{n}"), Part(gap if n < len(views) else "")]
     return tuple(parts)
+
+
+def views_list(titles: Mapping[V, str], counts: Mapping[V, int], current: V) -> list[Line]:
+    """The views one below the other, for the right pane of a wide window."""
+    lines: list[Line] = [(Part("| "), Part("Views", BOLD))]
+    for n, (view, title) in enumerate(titles.items(), 1):
+        text, is_current = _view(view, title, counts, current, n)
+        style = REVERSE if is_current else BAD if text.endswith("!") else None
+        lines.append((Part("| "), Part(text if is_current else f" {text} ", style, f"view-{n}")))
+    return [*lines, (Part("| "),)]
 
 
 def _view(view: V, title: str, counts: Mapping[V, int], current: V, digit: int) -> tuple[str, bool]:

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Generic
 
-from store import asking, holding, holds, invoices, looking, sheets
+from store import asking, holding, holds, invoices, looking, sheets, signs
+from store.domain.address import valid_address
 from store.domain.errors import BadInput
 from store.domain.selection import Marked, Selection, Totals
 from store.domain.status import View
@@ -24,7 +25,7 @@ from tui.screens.deciding import Press
 from tui.screens.hold import HoldScreen, noun
 from tui.screens.listing import V
 from tui.screens.writing import Source, WriteChoice, WriteScreen
-from tui.text import cut, money
+from tui.text import clock, cut, money
 
 # So many numbers go to the clipboard at once.
 COPIED_MOST = 100
@@ -42,6 +43,11 @@ class ToolScreen(CommandScreen[V], Generic[V]):
             return selection, rows[0] if rows else None
         row = await self.row_at(at)
         return Marked({row.id: row.version}), row
+
+    async def _count_views(self) -> None:
+        answered = clock(await self.desk.db.read(signs.last_sync))
+        self.synced = f"synced {answered}" if answered else ""
+        await super()._count_views()
 
     def _order(self, at: Press[V], query: str, only: Selection | None) -> Order:
         return Order(at.view, query, self.sort, self.descending, only, self.desk.me)
@@ -141,7 +147,9 @@ class ApproverScreen(ToolScreen[View]):
         title = (
             f"{cut(only.number, 20).rstrip()} of {cut(only.vendor, 40).rstrip()}" if only else noun(at.count)
         )
-        text = await self.app.push_screen_wait(AskByMailScreen(title, people))
+        text = await self.app.push_screen_wait(
+            AskByMailScreen(title, people, answerable=valid_address(me.email))
+        )
         if text is not None:
             decision = await db.write(asking.ask, me, selection, text)
             self.decided(decision, f"{noun(len(decision.done))} asked about.", at, stay=True)

@@ -55,7 +55,7 @@ class WriteScreen(Dialog[WriteChoice | None]):
     """Asks; ``view`` is the word for the view in the file's name, ``today`` the day in it."""
 
     CSS_PATH = ["dialog.tcss", "writing.tcss"]
-    FIRST = "#form"
+    FIRST = "#what"
 
     def __init__(self, sources: Sequence[Source], view: str, today: date) -> None:
         super().__init__()

@@ -132,7 +132,8 @@ class CommandLine(Vertical):
         ]
         if not lines:
             lines = [plain(" Nothing is called that.", DIM)]
-        head = plain(f"-- {len(self._entries)} ".ljust(width, "-"), DIM)
+        hint = "Up and Down choose, Enter takes it, Esc leaves" if self._entries else "Esc leaves"
+        head = plain(f"-- {len(self._entries)} found: {hint} ".ljust(width, "-"), DIM)
         bar = self.query_one("#command-list", Bar)
         if bar.styles.height is None or bar.styles.height.value != len(lines) + 1:
             bar.styles.height = len(lines) + 1

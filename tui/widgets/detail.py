@@ -18,8 +18,8 @@ from tui.widgets.bar import BAD, BOLD, DIM, REVERSE, WARN, Bar, Line, Part, plai
 
 SECTIONS = {"lines": "Lines (G703)", "errors": "Errors", "history": "History"}
 EDGE = "| "
-# Narrower than this the line table shows this bill's figures alone.
-FULL_TABLE = 92
+# Where the whole G703 leaves less for a line's name, the table shows this bill's figures alone.
+NAME_LEAST = 16
 
 
 def describe(detail: Detail, width: int, section: str) -> list[Line]:
@@ -140,25 +140,28 @@ def _rate(held: int, completed: int, contract_bp: int) -> str:
 
 def _lines(detail: Detail, width: int) -> list[Line]:
     currency = detail.row.currency
-    titles: tuple[str, ...]
-    figures: list[tuple[int, ...]]
-    if width >= FULL_TABLE:
-        titles = ("Scheduled", "Previous", "This", "Stored", "To date", "Retainage")
-        figures = [
-            (x.scheduled, x.total_before or 0, x.amount, x.stored_now, x.total, x.retainage)
-            for x in detail.lines
-        ]
-    else:
+    full = [
+        (x.scheduled, x.total_before or 0, x.amount, x.stored_now, x.total, x.retainage) for x in detail.lines
+    ]
+    titles: tuple[str, ...] = ("Scheduled", "Previous", "This", "Stored", "To date", "Retainage")
+    texts, widths = _columns(titles, full, currency)
+    if width - sum(w + 1 for w in widths) < NAME_LEAST:
         titles = ("This bill", "Retainage")
-        figures = [(x.amount, x.retainage) for x in detail.lines]
-    sums = tuple(sum(column) for column in zip(*figures, strict=True)) if figures else (0,) * len(titles)
-    texts = [tuple(show(value, currency) for value in row) for row in [*figures, sums]]
-    widths = [max(map(len, column)) for column in zip(titles, *texts, strict=True)]
+        texts, widths = _columns(titles, [(x.amount, x.retainage) for x in detail.lines], currency)
     room = max(4, width - sum(w + 1 for w in widths))
     found: list[Line] = [plain(_table_row("Lines (G703)", titles, room, widths), BOLD)]
     for line, row in zip(detail.lines, texts, strict=False):
         found.append(plain(_table_row(_name(line), row, room, widths), WARN if line.overbilled else None))
     return [*found, plain(_table_row("Total", texts[-1], room, widths), BOLD), ()]
+
+
+def _columns(
+    titles: Sequence[str], figures: Sequence[tuple[int, ...]], currency: str
+) -> tuple[list[tuple[str, ...]], list[int]]:
+    """The figures and behind them their sums as text, and how wide each column is."""
+    sums = tuple(sum(column) for column in zip(*figures, strict=True)) if figures else (0,) * len(titles)
+    texts = [tuple(show(value, currency) for value in row) for row in [*figures, sums]]
+    return texts, [max(map(len, column)) for column in zip(titles, *texts, strict=True)]
 
 
 def _name(line: BillLine) -> str:

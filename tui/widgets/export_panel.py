@@ -79,31 +79,33 @@ def _folded(batch: Progress, width: int) -> Line:
 
 def _ended(batch: Progress) -> str:
     # A batch that was accepted and recalled in part is whole when what remains of it has ended.
-    return f"{batch.done + batch.failed}/{max(0, batch.count - batch.cancelled)}"
+    return f"{batch.done + batch.failed:,}/{max(0, batch.count - batch.cancelled):,}"
 
 
 def _progress(batch: Progress, width: int) -> Line:
+    # A wide window has room for a finer bar.
+    bar = BAR + max(0, width - 110) // 2
     if batch.recalled_whole:
-        return plain(f" [{'.' * BAR}] {_ended(batch)}  recalled {batch.cancelled}: all of it")
-    filled = min(BAR, (batch.done + batch.failed) * BAR // max(1, batch.count - batch.cancelled))
-    parts = (Part(f" [{'#' * filled}{'.' * (BAR - filled)}] {_ended(batch)}"), *_counts(batch))
+        return plain(f" [{'.' * bar}] {_ended(batch)}  recalled {batch.cancelled:,}: all of it")
+    filled = min(bar, (batch.done + batch.failed) * bar // max(1, batch.count - batch.cancelled))
+    parts = (Part(f" [{'#' * filled}{'.' * (bar - filled)}] {_ended(batch)}"), *_counts(batch))
     room = width - sum(len(part.text) for part in parts)
     return (*parts, Part(fitting(max(0, room), *_eta(batch), "")))
 
 
 def _counts(batch: Progress) -> list[Part]:
-    parts = [Part(f"  ok {batch.done}", GOOD if batch.done else None)]
+    parts = [Part(f"  ok {batch.done:,}", GOOD if batch.done else None)]
     if batch.unresolved:
-        parts.append(Part(f"  FAIL {batch.unresolved}", BAD))
+        parts.append(Part(f"  FAIL {batch.unresolved:,}", BAD))
     if batch.resolved:
-        parts.append(Part(f"  resolved since {batch.resolved}"))
-    parts.append(Part(f"  left {batch.left}"))
+        parts.append(Part(f"  resolved since {batch.resolved:,}"))
+    parts.append(Part(f"  left {batch.left:,}"))
     if batch.uncertain:
-        parts.append(Part(f"  uncertain {batch.uncertain}", WARN))
+        parts.append(Part(f"  uncertain {batch.uncertain:,}", WARN))
     if batch.parked:
-        parts.append(Part(f"  PARKED {batch.parked}", BAD))
+        parts.append(Part(f"  PARKED {batch.parked:,}", BAD))
     if batch.cancelled:
-        parts.append(Part(f"  recalled {batch.cancelled}"))
+        parts.append(Part(f"  recalled {batch.cancelled:,}"))
     return parts
 
 
