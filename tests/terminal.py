@@ -64,7 +64,16 @@ class Terminal:
             try:
                 if cwd:
                     os.chdir(cwd)
-                laid = {**os.environ, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", "PAYAPP_WELCOME": "no", **(env or {})}
+                # What pytest's processes have in COLUMNS is not this terminal's width.
+                laid = {
+                    **os.environ,
+                    "COLUMNS": None,
+                    "LINES": None,
+                    "TERM": "xterm-256color",
+                    "LC_ALL": "C.UTF-8",
+                    "PAYAPP_WELCOME": "no",
+                    **(env or {}),
+                }
                 os.execvpe(argv[0], list(argv), {k: v for k, v in laid.items() if v is not None})
             finally:
                 os._exit(127)

@@ -199,6 +199,14 @@ class DeskDriver(LinuxDriver):
         self.exit_event: Event = _Wake()
         self._resumed = False
 
+    def _get_terminal_size(self) -> tuple[int, int]:
+        """The terminal's own size: a COLUMNS that somebody exported does not follow the window."""
+        with contextlib.suppress(OSError):
+            columns, lines = os.get_terminal_size(self.fileno)
+            if columns and lines:
+                return columns, lines
+        return super()._get_terminal_size()
+
     # -- reading -----------------------------------------------------------------------------------------------
 
     def run_input_thread(self) -> None:

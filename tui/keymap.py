@@ -30,6 +30,8 @@ class Place(StrEnum):
     ASK = "ask"
     EDIT = "edit"
     DRY_RUN = "dry-run"
+    PAYLOAD = "payload"
+    CHOICE = "choice"
     HELP = "help"
     MORE = "more"
     VIEWS = "views"
@@ -50,6 +52,8 @@ PLACE_TITLES = {
     Place.ASK: "A question",
     Place.EDIT: "Edit",
     Place.DRY_RUN: "Dry run",
+    Place.PAYLOAD: "Payload",
+    Place.CHOICE: "A line of choices",
     Place.HELP: "Help",
     Place.MORE: "More",
     Place.VIEWS: "Saved views",
@@ -57,7 +61,8 @@ PLACE_TITLES = {
 }
 # What these places' keys are stands on the dialog itself: they are not the user's to change.
 DIALOGS = frozenset({
-    Place.DIALOG, Place.CONFIRM, Place.REJECT, Place.ASK, Place.EDIT, Place.DRY_RUN, Place.HELP, Place.MORE,
+    Place.DIALOG, Place.CONFIRM, Place.REJECT, Place.ASK, Place.EDIT, Place.DRY_RUN, Place.PAYLOAD, Place.CHOICE,
+    Place.HELP, Place.MORE,
     Place.VIEWS, Place.TOO_SMALL,
 })  # fmt: skip
 # Places whose keys are live at the same time: in none of these may a key do two things.
@@ -187,6 +192,7 @@ KEYS: tuple[Key, ...] = (
     Key("leave", ("escape", "ctrl+g", "f12"), Place.DIALOG, "leave without doing anything"),
     Key("commit", ("y",), Place.CONFIRM, "export exactly what is shown"),
     Key("visible", ("v",), Place.CONFIRM, "leave out what the filter hides; again takes it in"),
+    Key("list", ("d",), Place.CONFIRM, "list all of it"),
     Key("cancel", ("enter",), Place.CONFIRM, "cancel", does="leave"),
     Key("scroll-down", ("down", "j"), Place.CONFIRM, "read on", does="scroll_plan(1)"),
     Key("scroll-up", ("up", "k"), Place.CONFIRM, "read back", does="scroll_plan(-1)"),
@@ -197,7 +203,17 @@ KEYS: tuple[Key, ...] = (
     Key("cancel", ("n", "enter"), Place.ASK, "cancel", does="leave"),
     Key("line-up", ("up",), Place.EDIT, "the line above", does="line(-1)"),
     Key("line-down", ("down",), Place.EDIT, "the line below", does="line(1)"),
+    Key("payload", ("p",), Place.DRY_RUN, "what would be sent for one invoice"),
+    Key("scroll-down", ("j",), Place.DRY_RUN, "read on", does="scroll(1)"),
+    Key("scroll-up", ("k",), Place.DRY_RUN, "read back", does="scroll(-1)"),
     Key("close", ("q", "enter", "d"), Place.DRY_RUN, "close", does="leave"),
+    Key("next", ("n",), Place.PAYLOAD, "the next invoice", does="turn(1)"),
+    Key("previous", ("p",), Place.PAYLOAD, "the invoice before", does="turn(-1)"),
+    Key("scroll-down", ("j",), Place.PAYLOAD, "read on", does="scroll(1)"),
+    Key("scroll-up", ("k",), Place.PAYLOAD, "read back", does="scroll(-1)"),
+    Key("close", ("q", "enter"), Place.PAYLOAD, "close", does="leave"),
+    Key("left", ("left",), Place.CHOICE, "the one before", does="step(-1)"),
+    Key("right", ("right", "space"), Place.CHOICE, "the next one", does="step(1)"),
     Key("close", ("q", "enter", "question_mark"), Place.HELP, "close", does="leave"),
     Key("first-tool", ("1",), Place.MORE, "ERP Integrations", does="choose('invoices')"),
     Key("second-tool", ("2",), Place.MORE, "Commitments", does="choose('commitments')"),

@@ -18,7 +18,7 @@ from tui.screens.ask import AskScreen
 from tui.screens.commitments import CommitmentsScreen
 from tui.screens.confirm import ConfirmExport
 from tui.screens.dialog import Dialog
-from tui.screens.dry_run import DryRunScreen
+from tui.screens.dry_run import DryRunScreen, PayloadScreen
 from tui.screens.edit import EditScreen
 from tui.screens.help import HelpScreen
 from tui.screens.invoices import InvoicesScreen
@@ -27,6 +27,7 @@ from tui.screens.reject import RejectScreen
 from tui.screens.too_small import TooSmallScreen
 from tui.screens.views import ViewsScreen
 from tui.user_keymap import forbidden, is_known, laid_over, load, thefts
+from tui.widgets.choice_line import ChoiceLine
 from tui.widgets.command_line import CommandInput
 from tui.widgets.detail import DetailPane
 from tui.widgets.filter_line import FilterInput
@@ -46,6 +47,8 @@ OWNERS: dict[Place, tuple[type[DOMNode], ...]] = {
     Place.ASK: (AskScreen,),
     Place.EDIT: (EditScreen,),
     Place.DRY_RUN: (DryRunScreen,),
+    Place.PAYLOAD: (PayloadScreen,),
+    Place.CHOICE: (ChoiceLine,),
     Place.HELP: (HelpScreen,),
     Place.MORE: (MoreScreen,),
     Place.VIEWS: (ViewsScreen,),
@@ -212,11 +215,11 @@ def test_keys_may_be_swapped_written_as_characters_and_taken_away(tmp_path: Path
     file = tmp_path / "keys.toml"
     file.write_text(
         '[keys]\n"invoices.export" = ["r", "f6"]\n"invoices.reject" = ["x", "f8"]\n'
-        'table.mark = ["+", "insert"]\n"list.undo-marking" = []\n'
+        'table.mark = ["=", "insert"]\n"list.undo-marking" = []\n'
     )
     found = {key.name: key for key in load(file)}
     assert found["invoices.export"].keys == ("r", "f6")
-    assert found["table.mark"].keys == ("plus", "insert")
+    assert found["table.mark"].keys == ("equals_sign", "insert")
     assert found["list.undo-marking"].keys == ()
     assert found["list.sort"].keys == ("s",)
     assert thefts(tuple(found.values())) == []

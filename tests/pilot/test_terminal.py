@@ -68,7 +68,7 @@ def test_a_burst_that_would_export_does_not(opened: Terminal, demo: Path) -> Non
     "term", ["xterm", "xterm-256color", "screen", "screen-256color", "vt100", "linux", "putty", "rxvt"]
 )
 def test_it_draws_on_every_terminal(demo: Path, term: str) -> None:
-    terminal = desk(demo, TERM=term, COLORTERM="truecolor")
+    terminal = desk(demo, TERM=term, COLORTERM="truecolor", COLUMNS="200")
     assert "SUBCONTRACTOR INVOICES" in terminal.text()
     # No colours beyond the sixteen, on any of them.
     assert b"[38;2;" not in terminal.written
@@ -228,7 +228,7 @@ def test_keys_of_the_keypad_are_its_digits_and_signs(opened: Terminal) -> None:
 # -- how it goes -----------------------------------------------------------------------------------------------
 
 
-def is_restored(written: bytes) -> bool:
+def is_restored(written: bytearray) -> bool:
     return all(written.rfind(sequence) > written.rfind(b"\x1b[?1049h") for sequence in RESTORED)
 
 
@@ -357,7 +357,7 @@ def test_a_keymap_counts_everywhere_and_a_wrong_one_keeps_the_desk_shut(tmp_path
     settings = demo_company(tmp_path / "demo", 5, 'keymap = "mine.toml"')
     command = [PAYAPP, "--config", str(settings), "--as", "jlopez"]
     (tmp_path / "demo" / "mine.toml").write_text(
-        '[keys]\ntable.mark = ["+", "ctrl+t"]\n"list.quit" = ["Z", "f3"]\n'
+        '[keys]\ntable.mark = ["=", "ctrl+t"]\n"list.quit" = ["Z", "f3"]\n'
     )
     shut = Terminal(command)
     assert shut.ended() == 2
@@ -365,17 +365,17 @@ def test_a_keymap_counts_everywhere_and_a_wrong_one_keeps_the_desk_shut(tmp_path
     assert b"\x1b[?1049h" not in shut.written
     shut.close()
     (tmp_path / "demo" / "mine.toml").write_text(
-        '[keys]\ntable.mark = ["+", "ctrl+t"]\n"list.quit" = ["K", "f3"]\n'
+        '[keys]\ntable.mark = ["=", "ctrl+t"]\n"list.quit" = ["K", "f3"]\n'
     )
     terminal = Terminal(command)
-    terminal.shows("+ mark")
+    terminal.shows("= mark")
     terminal.shows("K quit")
-    terminal.type("+", " ", "\x14")
+    terminal.type("=", " ", "\x14")
     terminal.shows("MARKED 2")
     terminal.type("q")
     terminal.shows("q does nothing here.")
     terminal.type("?")
-    terminal.shows("+ Ctrl+T")
+    terminal.shows("= Ctrl+T")
     terminal.type("Escape", "K")
     assert terminal.ended() == 0
     terminal.close()
@@ -388,10 +388,10 @@ def test_the_command_shows_and_checks_a_keymap(tmp_path: Path) -> None:
     assert checked.returncode == 2
     assert f"{file}: line 2: there is no action 'table.mrk'" in checked.stderr
     assert "line 3: list.quit has no key" in checked.stderr
-    file.write_text('[keys]\n"table.mark" = "+"\n')
+    file.write_text('[keys]\n"table.mark" = "="\n')
     assert subprocess.run([PAYAPP, "keys", "--check", str(file)], capture_output=True).returncode == 0
     shown = subprocess.run([PAYAPP, "keys", str(file)], capture_output=True, text=True, check=True).stdout
-    assert re.search(r"^table\.mark +\+ ", shown, re.MULTILINE)
+    assert re.search(r"^table\.mark += ", shown, re.MULTILINE)
     assert re.search(r"^confirm\.commit +y ", shown, re.MULTILINE)
 
 

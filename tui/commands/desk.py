@@ -40,7 +40,8 @@ def open_desk(config: str | None, login: str | None, *, ascii_only: bool, mouse:
         run_desk(
             desk,
             ascii_only=ascii_only or not speaks_utf8(),
-            mouse=mouse,
+            # GNU screen keeps Esc to itself while a program in it asks for the mouse.
+            mouse=mouse and "STY" not in os.environ,
             idle=books.settings.desk.idle_minutes * 60,
             welcome=os.environ.get("PAYAPP_WELCOME") != "no" and not signs.welcomed(books.db, me),
         )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Static
 
 from store.domain.money import show
 from store.domain.selection import Totals
+from tui.keymap import Place, bindings
 from tui.screens.dialog import Dialog
 from tui.screens.fields import button
 
@@ -19,10 +19,7 @@ class AskScreen(Dialog[bool]):
     """Asks; ``lines`` tell what it is about, ``word`` is what ``y`` does."""
 
     FIRST = "#cancel"
-    BINDINGS = [
-        Binding("y", "agree", "Yes", show=False),
-        Binding("n,enter", "leave", "Cancel", show=False),
-    ]
+    BINDINGS = bindings(Place.ASK)
 
     def __init__(self, question: str, lines: Sequence[str], word: str) -> None:
         super().__init__()

@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.timer import Timer
 from textual.widgets import Button, Input, Static
@@ -22,6 +21,7 @@ from store.domain.text import one_line
 from store.planning import DESCRIPTION_MOST
 from store.review import Plan
 from store.selecting import Seen
+from tui.keymap import Place, bindings
 from tui.screens import dry_run
 from tui.screens.dialog import Dialog
 from tui.screens.dry_run import DryRunScreen
@@ -60,16 +60,7 @@ class ConfirmExport(Dialog[ExportChoice | None]):
 
     CSS_PATH = ["dialog.tcss", "confirm.tcss"]
     FIRST = "#cancel"
-    BINDINGS = [
-        Binding("y", "commit", "Export", show=False),
-        Binding("v", "visible", "Visible only", show=False),
-        Binding("d", "list", "List all", show=False),
-        Binding("enter", "leave", "Cancel", show=False),
-        Binding("down,j", "scroll_plan(1)", "Down", show=False),
-        Binding("up,k", "scroll_plan(-1)", "Up", show=False),
-        Binding("pagedown", "page_plan(1)", "Page down", show=False),
-        Binding("pageup", "page_plan(-1)", "Page up", show=False),
-    ]
+    BINDINGS = bindings(Place.CONFIRM)
 
     def __init__(
         self,

@@ -6,11 +6,12 @@ import time
 from typing import ClassVar, TypeVar
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.screen import ModalScreen
 from textual.types import CSSPathType
 from textual.widgets import Static
 
+from tui.keymap import Place, bindings
 from tui.widgets.guarding import Guarded
 
 T = TypeVar("T")
@@ -24,9 +25,7 @@ class Dialog(Guarded, ModalScreen[T]):
 
     CSS_PATH: ClassVar[CSSPathType | None] = "dialog.tcss"
     AUTO_FOCUS = ""
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,ctrl+g,f12", "leave", "Cancel", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Place.DIALOG)
     FIRST = ""
     # Seconds without keys; nothing for what decides nothing.
     GUARD = GUARD

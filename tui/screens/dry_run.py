@@ -6,7 +6,6 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
@@ -14,6 +13,7 @@ from store import review
 from store.domain.errors import PayappError
 from store.domain.text import safe
 from store.review import Plan
+from tui.keymap import Place, bindings
 from tui.screens.dialog import Dialog
 from tui.screens.plan_text import plan_text, totals_text
 
@@ -30,12 +30,7 @@ class DryRunScreen(Dialog[None]):
     CSS_PATH = ["dialog.tcss", "dry_run.tcss"]
     FIRST = VerticalScroll.__name__
     GUARD = 0.0
-    BINDINGS = [
-        Binding("q,enter,d", "leave", "Close", show=False),
-        Binding("p", "payload", "Payload", show=False),
-        Binding("j", "scroll(1)", "Down", show=False),
-        Binding("k", "scroll(-1)", "Up", show=False),
-    ]
+    BINDINGS = bindings(Place.DRY_RUN)
 
     def __init__(self, desk: Desk, plan: Plan, current: int | None = None, day: date | None = None) -> None:
         super().__init__()
@@ -70,13 +65,7 @@ class PayloadScreen(Dialog[None]):
     CSS_PATH = ["dialog.tcss", "dry_run.tcss"]
     FIRST = VerticalScroll.__name__
     GUARD = 0.0
-    BINDINGS = [
-        Binding("q,enter", "leave", "Close", show=False),
-        Binding("n", "turn(1)", "Next", show=False),
-        Binding("p", "turn(-1)", "Previous", show=False),
-        Binding("j", "scroll(1)", "Down", show=False),
-        Binding("k", "scroll(-1)", "Up", show=False),
-    ]
+    BINDINGS = bindings(Place.PAYLOAD)
 
     def __init__(self, desk: Desk, going: list[int], day: date | None) -> None:
         super().__init__()

@@ -8,7 +8,6 @@ from datetime import date
 
 from rich.style import Style
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Input, Static
 
@@ -18,6 +17,7 @@ from store.domain.errors import BadInput, PayappError
 from store.domain.invoice import Line, foot, summarize
 from store.domain.money import plain, show, to_minor
 from store.domain.text import one_line
+from tui.keymap import Place, bindings
 from tui.screens.dialog import Dialog
 from tui.screens.fields import button, field, parse_day
 from tui.text import cut
@@ -48,10 +48,7 @@ class EditScreen(Dialog[bool]):
 
     CSS_PATH = ["dialog.tcss", "edit.tcss"]
     FIRST = "#work"
-    BINDINGS = [
-        Binding("up", "line(-1)", "Line above", show=False),
-        Binding("down", "line(1)", "Line below", show=False),
-    ]
+    BINDINGS = bindings(Place.EDIT)
 
     def __init__(self, detail: Detail, save: Callable[[InvoiceEdit], Awaitable[None]]) -> None:
         super().__init__()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Vertical
 from textual.widgets import Static
 
 from store.domain.actor import Actor, Level
+from tui.keymap import Place, bindings
 from tui.screens.dialog import Dialog
 
 INVOICES, COMMITMENTS = "invoices", "commitments"
@@ -26,10 +26,7 @@ class MoreScreen(Dialog[str | None]):
     """Choose a tool by its digit."""
 
     GUARD = 0.0
-    BINDINGS = [
-        Binding("1", f"choose('{INVOICES}')", "ERP Integrations", show=False),
-        Binding("2", f"choose('{COMMITMENTS}')", "Commitments", show=False),
-    ]
+    BINDINGS = bindings(Place.MORE)
 
     def __init__(self, me: Actor) -> None:
         super().__init__()

@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from textual.binding import Binding
 from textual.message import Message
 
+from tui.keymap import Place, bindings
 from tui.widgets.bar import BOLD, REVERSE, Bar, Part
 
 
 class ChoiceLine(Bar, can_focus=True):
     """One of a few words."""
 
-    BINDINGS = [
-        Binding("left", "step(-1)", "The one before", show=False),
-        Binding("right,space", "step(1)", "The next one", show=False),
-    ]
+    BINDINGS = bindings(Place.CHOICE)
 
     @dataclass
     class Changed(Message):
