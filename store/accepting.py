@@ -165,16 +165,20 @@ def _queue(
     The invoice keeps a date and number that the approver gave, never one that a rule worked out: the rule works it
     out again at the next export.
     """
-    given = terms.accounting_date.isoformat() if terms.accounting_date else None
     target = TRANSITIONS[terms.action].target.value
-    columns = ("erp_status", "revision", "batch_id", "accounting_date", "description", "erp_number", "number_hash",
-               "error_code", "error_cause", "error_fix", "changed_since")  # fmt: skip
-    write(db, columns, [
-        (c, (
-            target, c.revision + 1, batches[c.currency], given or c.accounting_date or None, sent.description,
-            sent.erp_number, hash_part(sent.posted_number), "", "", "", False,
-        ))
-        for c, sent, _, _ in going
+    # Only what changes: every index of a column that is set is written anew.
+    given: dict[str, str | int] = {}
+    if terms.accounting_date is not None:
+        given["accounting_date"] = terms.accounting_date.isoformat()
+    if terms.description is not None:
+        given["description"] = terms.description
+    if terms.erp_number is not None and going:
+        # It is given to one invoice alone.
+        given |= {"erp_number": terms.erp_number, "number_hash": hash_part(going[0].sent.posted_number)}
+    columns = ("erp_status", "revision", "batch_id", "error_code", "error_cause", "error_fix", "changed_since")
+    write(db, (*columns, *given), [
+        (c, (target, c.revision + 1, batches[c.currency], "", "", "", False, *given.values()))
+        for c, _, _, _ in going
     ])  # fmt: skip
     company = terms.company
     lines = candidates.bill_lines(db, [g.sent for g in going], codes)

@@ -16,6 +16,8 @@ def write(db: Database, columns: Sequence[str], rows: Sequence[tuple[Candidate, 
     On PostgreSQL another decision may commit between this one's look and its write. Such an invoice has another
     version by then: Changed is raised, and the whole decision is undone.
     """
+    if not rows:
+        return
     now = db.now()
     assignments = ", ".join(f"{name} = ?" for name in columns)
     touched = db.executemany(

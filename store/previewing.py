@@ -234,10 +234,10 @@ class _Gathered:
         names, count = self._elsewhere
         if count:
             shown = ", ".join(safe(name) for name in names)
-            found.append(f"{count} will be posted in another month than their billing period: {shown}")
+            found.append(f"{count:,} will be posted in another month than their billing period: {shown}")
         count, pairs = self._overtaking.found(db)
         if count:
             told = ", ".join(f"{safe(later)} before {safe(first)}" for later, first in pairs)
-            more = f" and {count - len(pairs)} more" if count > len(pairs) else ""
-            found.append(f"{count} would go before an application that is not synced: {told}{more}")
+            more = f" and {count - len(pairs):,} more" if count > len(pairs) else ""
+            found.append(f"{count:,} would go before an application that is not synced: {told}{more}")
         return tuple(found)

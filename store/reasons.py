@@ -69,8 +69,7 @@ def rejecting(db: Database, actor: Actor, selection: Selection) -> Rejecting:
 def _prepared_by(db: Database, ids: Sequence[int]) -> list[tuple[int, notices.Rejection]]:
     """How many invoices each pair of creator and sender has, and the two as a notice wants them."""
     columns: tuple[Any, ...] = (
-        Invoice.creator_login, Invoice.creator_name, Invoice.creator_email, fn.COALESCE(User.name, ""),
-        fn.COALESCE(User.email, ""),
+        Invoice.creator_login, Invoice.creator_name, Invoice.creator_email, User.name, User.email,
     )  # fmt: skip
     counts: dict[tuple[str, ...], int] = {}
     for first in range(0, len(ids), _RUN):
@@ -81,7 +80,8 @@ def _prepared_by(db: Database, ids: Sequence[int]) -> list[tuple[int, notices.Re
             .group_by(*columns)
         )
         for *who, count in db.rows(query):
-            counts[tuple(who)] = counts.get(tuple(who), 0) + int(count)
+            people = tuple(text or "" for text in who)
+            counts[people] = counts.get(people, 0) + int(count)
     return [(count, _letter(*who)) for who, count in counts.items()]
 
 

@@ -79,6 +79,9 @@ def to_decimal(minor: int, currency: str) -> Decimal:
 
 def plain(minor: int, currency: str) -> str:
     """For files and JSON: "-1200.00", no separators."""
+    if minor >= 0 and decimals(currency) == 2:
+        # The usual amount, without the detours.
+        return f"{minor // 100}.{minor % 100:02}"
     return ("-" if minor < 0 else "") + _written(abs(minor), currency, "")
 
 

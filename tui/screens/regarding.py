@@ -28,11 +28,11 @@ class LookingScreen(GestureScreen[V], Generic[V]):
     async def look(self, count: int, fn: Callable[..., T], *args: Any, **kwargs: Any) -> T | None:
         """``fn(db, …)`` about so many invoices; None when it was left by Esc, or for another screen meanwhile."""
         task = asyncio.ensure_future(self.desk.db.look(fn, *args, **kwargs))
-        told = False
+        told, self._looking = False, True
         try:
             done, _ = await asyncio.wait({task}, timeout=PATIENCE)
             if not done:
-                told = self._looking = True
+                told = True
                 self.say(f"Looking at {count:,} invoices\u2026 Esc leaves.")
             found = await task
         except Interrupted:

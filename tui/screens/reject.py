@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, OptionList, Static, TextArea
 from textual.widgets.option_list import Option
@@ -16,6 +15,7 @@ from textual.widgets.option_list import Option
 from store.domain.text import one_line, safe
 from store.invoices import Row
 from store.reasons import Rejecting
+from tui.keymap import Place, bindings
 from tui.screens.ask import nets
 from tui.screens.dialog import Dialog
 from tui.screens.fields import button
@@ -127,7 +127,7 @@ class RejectScreen(Dialog[RejectChoice | None]):
 
     CSS_PATH = ["dialog.tcss", "reject.tcss"]
     FIRST = "#reason"
-    BINDINGS = [Binding("o", "override", "Own reason", show=False)]
+    BINDINGS = bindings(Place.REJECT)
 
     def __init__(
         self,
@@ -170,8 +170,7 @@ class RejectScreen(Dialog[RejectChoice | None]):
             yield Static(id="problem", classes="problem", markup=False)
             with Horizontal(classes="buttons"):
                 stops = "list, buttons" if self._count > 1 else "buttons"
-                down = "   Down: templates" if self._templates else ""
-                yield Static(f"Tab: {stops}   Up: earlier reasons{down}", id="how", markup=False)
+                yield Static(f"Tab: {stops}   Up: earlier reasons", id="how", markup=False)
                 yield button("Cancel", "cancel")
                 yield button("Reject", "reject")
 
@@ -193,7 +192,7 @@ class RejectScreen(Dialog[RejectChoice | None]):
     def _tell(self) -> None:
         target = self._box.target
         if target is None:
-            word = "Reason"
+            word = "Reason   (Down: templates)" if self._templates else "Reason"
         else:
             number = one_line(self._rows[target].number)
             word = f"Reason for {number} alone (Esc: back to the reason for all)"
