@@ -112,15 +112,16 @@ class Meter(Terminal):
 
     def start(self, condition: Condition, what: str) -> Start:
         """Wait for the first screen, from the moment of the fork."""
-        text = 0.0
-        while True:
+        text = shown = 0.0
+        while not shown:
             for when, data in self._reply(self._begun, what):
                 self.feed(data)
                 lines = self.lines()
                 if not text and any(lines):
                     text = (when - self._begun) * 1000
-                if condition(lines):
-                    return Start(text, (when - self._begun) * 1000, memory(self.pid)[0])
+                if not shown and condition(lines):
+                    shown = (when - self._begun) * 1000
+        return Start(text, shown, memory(self.pid)[0])
 
     def timed(self, key: str, condition: Condition, what: str) -> Reply:
         """Type a key by its name, or text in one write, and wait until the screen meets the condition.
