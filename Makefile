@@ -4,7 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check bench clean
+# What the tests drive besides payapp; a test that misses one of them is skipped and names it.
+TOOLS := openssh-server openssh-client tmux screen
+
+.PHONY: demo test check bench tools clean
 
 demo: $(VENV)/run.stamp ## make a made-up company and open the desk on it
 	@$(BIN)/payapp demo
@@ -18,6 +21,11 @@ check: $(VENV)/dev.stamp
 	$(BIN)/ruff check --quiet
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+tools: ## on Debian, as root: the programs that some tests drive; elsewhere say which
+	@dpkg --status $(TOOLS) >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && apt-get update --quiet=2 && \
+		DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --no-install-recommends $(TOOLS) >/dev/null; } || \
+		echo "Some tests need: $(TOOLS)"
 
 bench: $(VENV)/dev.stamp ## measure; see docs/benchmarks.md
 	$(BIN)/python tests/bench/run.py
