@@ -15,10 +15,10 @@ from store.domain.status import ProjectView, View
 from store.domain.text import one_line
 from store.invoices import Row
 from store.listing import Listing, Order, begin, place_of, window
-from store.matching import matching
 from store.models import Invoice
 from store.query import in_view
 from store.selecting import among, condition, seen, these, totals
+from store.view_totals import exceptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +154,9 @@ def pairs(
     db: Database, view: View | ProjectView, stroke: Stroke, most: int, ids: Iterable[int] | None = None
 ) -> list[tuple[int, int]] | None:
     """The (id, version) of what a stroke meets, of ``ids`` alone when they are given; None where more than ``most``."""
-    wanted = _met(db, view, stroke)
-    return _pairs(db, wanted if ids is None else wanted & these(db, ids), most)
+    if ids is None:
+        return pairs_of(db, _marking(view, stroke), most)
+    return _pairs(db, condition(db, _marking(view, stroke), of_few=True) & these(db, ids), most)
 
 
 def pairs_of(db: Database, selection: Selection, most: int) -> list[tuple[int, int]] | None:
@@ -170,53 +171,97 @@ def _pairs(db: Database, wanted: Expression, most: int) -> list[tuple[int, int]]
 
 def met(db: Database, view: View | ProjectView, stroke: Stroke, ids: Collection[int]) -> set[int]:
     """Which of these invoices a stroke meets."""
-    return among(db, Matching(view, (replace(stroke, gesture=Gesture.MARK),)), list(ids)) if ids else set()
+    return among(db, _marking(view, stroke), list(ids)) if ids else set()
 
 
 def count(
     db: Database, view: View | ProjectView, stroke: Stroke, selection: Selection | None = None
 ) -> tuple[int, int]:
     """How many a stroke meets, and how many of those the selection has."""
-    wanted = _met(db, view, stroke)
-    both = 0 if selection is None else _count(db, wanted & condition(db, selection))
-    return _count(db, wanted), both
+    every = _marking(view, stroke)
+    many = _size(db, every)
+    return many, 0 if selection is None else _both(db, selection, every, many)
 
 
-def _met(db: Database, view: View | ProjectView, stroke: Stroke) -> Expression:
-    return condition(db, Matching(view, (replace(stroke, gesture=Gesture.MARK),)))
+def _marking(view: View | ProjectView, stroke: Stroke) -> Matching:
+    return Matching(view, (replace(stroke, gesture=Gesture.MARK),))
 
 
-def _count(db: Database, wanted: Expression) -> int:
+def _size(db: Database, selection: Matching) -> int:
+    return sum(total.count for total in totals(db, selection))
+
+
+def _both(db: Database, selection: Selection, every: Matching, many: int) -> int:
+    """How many of the ``many`` that a stroke meets the selection has too."""
+    if isinstance(selection, Marked):
+        return len(among(db, every, list(selection.versions)))
+    others = exceptions(db, selection)
+    if others is not None:
+        # All of the view but these.
+        return many - len(among(db, every, others))
+    wanted = condition(db, selection) & condition(db, every)
     return int(db.rows(Invoice.select(fn.COUNT(Invoice.id)).where(wanted))[0][0])
 
 
-def tally(db: Database, view: View | ProjectView, selection: Selection, query: str, me: Actor) -> Tally:
-    """Control totals of what is marked, and how many of it the filter shows. Raises BadFilter."""
+def tally(
+    db: Database,
+    view: View | ProjectView,
+    selection: Selection,
+    query: str,
+    me: Actor,
+    listed: int | None = None,
+) -> Tally:
+    """Control totals of what is marked, and how many of it the filter shows. Raises BadFilter.
+
+    ``listed``: how many match the filter, where that is known.
+    """
     sums = tuple(totals(db, selection))
     many = len(selection.versions) if isinstance(selection, Marked) else sum(t.count for t in sums)
-    visible = _count(db, _visible(db, view, selection, query, me)) if query.strip() else many
+    visible = many if _hides_none(selection, query) else _shown(db, view, selection, query, me, listed)
     return Tally(sums, many, visible)
 
 
-def _visible(
-    db: Database, view: View | ProjectView, selection: Selection, query: str, me: Actor
-) -> Expression:
-    wanted = in_view(view) & condition(db, selection)
-    matches = matching(db, query, me)
-    return wanted if matches is None else wanted & matches
+def _hides_none(selection: Selection, query: str) -> bool:
+    """Whether it is known without reading that the filter shows all of the selection."""
+    if not query.strip():
+        return True
+    if isinstance(selection, Marked) or selection.added:
+        return False
+    return all(stroke.query == query for stroke in selection.strokes)
+
+
+def _shown(
+    db: Database, view: View | ProjectView, selection: Selection, query: str, me: Actor, listed: int | None
+) -> int:
+    """How many of a selection a filter matches too."""
+    every = Matching(view, (Stroke(Gesture.MARK, query, me=me),))
+    if isinstance(selection, Matching) and exceptions(db, selection) is None:
+        return _size(db, replace(selection, within=query))
+    if listed is None and isinstance(selection, Matching):
+        listed = _size(db, every)
+    return _both(db, selection, every, listed or 0)
 
 
 def shown_part(
-    db: Database, view: View | ProjectView, selection: Selection, query: str, me: Actor
+    db: Database,
+    view: View | ProjectView,
+    selection: Selection,
+    query: str,
+    me: Actor,
+    listed: int | None = None,
 ) -> tuple[Selection | None, int]:
-    """The part of a selection that the filter shows, None when that is all or none of it; how many it hides."""
-    if not query.strip():
+    """The part of a selection that the filter shows, None when that is all or none of it; how many it hides.
+
+    ``listed`` as for tally().
+    """
+    if _hides_none(selection, query):
         return None, 0
-    part, shown = matching_part(db, view, selection, query, me)
     if isinstance(selection, Marked):
+        part, shown = matching_part(db, view, selection, query, me)
         hidden = len(selection.versions) - shown
     else:
-        hidden = _count(db, condition(db, selection)) - shown
+        part, shown = replace(selection, within=query), _shown(db, view, selection, query, me, listed)
+        hidden = _size(db, selection) - shown
     return (part if hidden and shown else None), hidden
 
 
@@ -224,10 +269,11 @@ def matching_part(
     db: Database, view: View | ProjectView, selection: Selection, query: str, me: Actor
 ) -> tuple[Selection, int]:
     """What of a selection a filter matches too, and how many. Raises BadFilter."""
-    wanted = _visible(db, view, selection, query, me)
     if isinstance(selection, Matching):
-        return replace(selection, within=query), _count(db, wanted)
-    ids = [row[0] for row in db.rows(Invoice.select(Invoice.id).where(wanted))]
+        part = replace(selection, within=query)
+        return part, _size(db, part)
+    every = Matching(view, (Stroke(Gesture.MARK, query, me=me),))
+    ids = sorted(among(db, every, list(selection.versions)))
     return Marked({number: selection.versions[number] for number in ids}), len(ids)
 
 

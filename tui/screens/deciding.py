@@ -68,7 +68,7 @@ class DecidingScreen(ReadingScreen[V], Generic[V]):
 
     _deciding = False
 
-    def in_turn(self, call: Callable[[], None], ready: Callable[[], bool] | None = None) -> None:
+    def in_turn(self, call: Callable[[], object], ready: Callable[[], bool] | None = None) -> None:
         """Do it when the list is the one that was asked for (and it is ``ready``); a filter that has the keys is left."""
         if isinstance(self.focused, Input):
             self.set_focus(self.table)
@@ -119,7 +119,8 @@ class DecidingScreen(ReadingScreen[V], Generic[V]):
         if not count or not at.query.strip():
             return replace(at, count=count)
         thread = db.read if isinstance(value, Marked) else self.insist
-        visible, hidden = await thread(looking.shown_part, at.view, value, at.query, me)
+        listed = at.listing.count if at.listing.complete and not at.only else None
+        visible, hidden = await thread(looking.shown_part, at.view, value, at.query, me, listed)
         return replace(at, count=count, hidden=hidden, visible=visible)
 
     async def row_at(self, at: Press[V]) -> Row:

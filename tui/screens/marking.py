@@ -133,8 +133,14 @@ class MarkingScreen(DecidingScreen[V], Generic[V]):
         value = at.marks.value
         if at.marks.empty:
             return False
-        if isinstance(value, Matching) and value.strokes[-1:] == (stroke,) and not value.removed:
-            return True
+        if isinstance(value, Matching) and not value.removed:
+            last = value.strokes[-1]
+            if (
+                last.gesture is Gesture.MARK
+                and last.query in {"", stroke.query}
+                and last.clean <= stroke.clean
+            ):
+                return True
         met, both = await self.insist(looking.count, at.view, stroke, value)
         return 0 < met == both
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
 from store import looking, notices
@@ -24,6 +25,7 @@ T = TypeVar("T")
 
 # How many of those that others decided on are named.
 NAMED = 5
+SORTING = "Sorting…"
 
 
 class ReadingScreen(ListingScreen[V], Generic[V]):
@@ -111,6 +113,8 @@ class ReadingScreen(ListingScreen[V], Generic[V]):
             return
         self.unread = ""
         self.query_one(FilterLine).point_at(None)
+        if self._sorts(before, glance):
+            return
         if again and not glance.found:
             self._tell_vanished()
         self._drop(lost)
@@ -119,6 +123,20 @@ class ReadingScreen(ListingScreen[V], Generic[V]):
         await self.read_beside()
         self._mail = await db.read(notices.waiting)
         self.show_lines()
+
+    def _sorts(self, before: Listing, glance: Glance) -> bool:
+        """Whether not even the first rows of another order are known yet: then the one before stays until they are."""
+        begun, was = glance.begun, before.order
+        now = glance.listing.order
+        if begun is None or begun is not glance.listing or begun.count or not before.count:
+            return False
+        if replace(was, sort=now.sort, descending=now.descending) != now:
+            return False
+        self._begun = begun
+        self.counting.want("list", overtaking="marks")
+        self.say(SORTING)
+        self.show_lines()
+        return True
 
     def _stand(self) -> Stand:
         """Where the cursor stands, or stood when this view was left."""
@@ -132,13 +150,13 @@ class ReadingScreen(ListingScreen[V], Generic[V]):
         while (now := self._stand()) != stand:
             stand = now
             seen = await self.desk.db.read(looking.see, glance.listing, stand, value)
-            glance = Glance(seen.listing, seen.cursor, seen.found, seen.anchor, seen.page, glance.begun)
+            glance = replace(seen, begun=glance.begun)
         self.marks.doubt()
         self.marks.learn(value, [row.id for row in glance.page.rows], glance.page.marked)
         return glance
 
     def _show(self, glance: Glance) -> None:
-        table, asked = self.table, (self.view, self.query_text)
+        table, asked, was_asked = self.table, (self.view, self.query_text), self._shown
         offset = 0 if self._cursors.pop(self.view, None) is not None else table.cursor - table.top
         table.sort, table.descending = self.sort, self.descending
         same_marks, table.marks = table.marks is self.marks, self.marks
@@ -158,12 +176,15 @@ class ReadingScreen(ListingScreen[V], Generic[V]):
         self._shown = asked
         table.show(glance, offset)
         self.release()
-        self._behind(glance)
+        self._behind(glance, others=asked == was_asked)
         self.show_lines()
         self.follow_cursor()
 
-    def _behind(self, glance: Glance) -> None:
-        """What is read behind the list, without delaying it: the rest of it, what is marked, the views' counts."""
+    def _behind(self, glance: Glance, *, others: bool) -> None:
+        """What is read behind the list, without delaying it: the rest of it, what is marked, the views' counts.
+
+        ``others``: nobody here asked for it; it waits until it can be afforded.
+        """
         self._begun = glance.begun
         if glance.begun is not None:
             if glance.listing is glance.begun:
@@ -172,7 +193,8 @@ class ReadingScreen(ListingScreen[V], Generic[V]):
                 self._soon("list")
         self._soon("views")
         if not self.marks.empty:
-            self._later("totals", max(pace.REST, self.counting.patience("marks")), self._want_marks)
+            patience = self.counting.patience("marks") if others else 0.0
+            self._later("totals", max(pace.REST, patience), self._want_marks)
 
     def _soon(self, name: str) -> None:
         if patience := self.counting.patience(name):
@@ -194,6 +216,7 @@ class ReadingScreen(ListingScreen[V], Generic[V]):
         except PayappError:
             # What waits for the rest of it waits in vain.
             self.table.turns.forget()
+            self.release()
             raise
         stand, value = self._stand(), self.marks.value
         glance = await self.desk.db.read(looking.see, done, stand, value)
@@ -203,6 +226,8 @@ class ReadingScreen(ListingScreen[V], Generic[V]):
             self._show(glance)
             # Others changed something while it was read: it is read again when it may be.
             self._begun = None if newer is begun else newer
+            if self._message == SORTING:
+                self.say("")
 
     def _list_nothing(self, error: PayappError) -> None:
         """What was asked for cannot be had: what was listed before must not be taken for it."""
@@ -250,9 +275,12 @@ class ReadingScreen(ListingScreen[V], Generic[V]):
         value = marks.value
         found = Tally()
         if not marks.empty:
+            listing = self.table.listing
+            known = listing.complete and not self.only_marked and listing.order == self.order()
             found = await self.desk.db.count(
-                looking.tally, view, value, "" if self.unread else query, self.desk.me
-            )
+                looking.tally, view, value, "" if self.unread else query, self.desk.me,
+                listing.count if known else None,
+            )  # fmt: skip
         if (marks, query) != (self.marks, self.query_text) or value is not marks.value:
             self._want_marks()
             return

@@ -14,7 +14,7 @@ class Turns:
 
     def __init__(self) -> None:
         self._held: set[str] = set()
-        self._queued: list[tuple[Callable[[], None], Callable[[], bool]]] = []
+        self._queued: list[tuple[Callable[[], object], Callable[[], bool]]] = []
 
     @property
     def waiting(self) -> int:
@@ -41,12 +41,12 @@ class Turns:
         self._queued.clear()
         return count
 
-    def do(self, call: Callable[[], None], ready: Callable[[], bool] = _at_once) -> None:
+    def do(self, call: Callable[[], object], ready: Callable[[], bool] = _at_once) -> None:
         """Do it, or let it wait: for its turn, and until it is ``ready``. ``go`` looks again."""
         self._queued.append((call, ready))
         if len(self._queued) == 1:
             self.go()
 
-    def then(self, call: Callable[[], None], ready: Callable[[], bool]) -> None:
+    def then(self, call: Callable[[], object], ready: Callable[[], bool]) -> None:
         """The rest of what a key does, before any other key: called by what ``do`` was given."""
         self._queued.insert(0, (call, ready))
