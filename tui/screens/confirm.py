@@ -190,8 +190,10 @@ class ConfirmExport(Dialog[ExportChoice | None]):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Another date or description: what would go is asked anew."""
         event.stop()
-        self._text("#problem", "")
-        if event.input.id != "count" and self._boxes() != self._values_shown:
+        if event.input.id == "count":
+            self._text("#problem", "")
+        elif self._boxes() != self._values_shown:
+            self._text("#problem", "")
             self._replan()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
