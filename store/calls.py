@@ -6,23 +6,26 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from store.domain.errors import Interrupted
+
+# Seconds between two strikes.
+AGAIN = 0.02
 
 
 @dataclass(slots=True, eq=False)
 class _Call:
     connection: Any
     given_up: bool = False
+    ended: threading.Event = field(default_factory=threading.Event)
 
 
 class Calls:
     """At most one call a thread; a call that is given up raises Interrupted at its next statement at the latest."""
 
-    def __init__(self, *, postgres: bool) -> None:
-        self._postgres = postgres
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._under_way: dict[str, _Call] = {}
         self._mine = threading.local()
@@ -40,6 +43,7 @@ class Calls:
             # Whoever interrupts holds the lock meanwhile: the next call is never struck instead of this one.
             with self._lock:
                 del self._under_way[thread]
+                call.ended.set()
             self._mine.call = None
 
     def check(self) -> None:
@@ -55,16 +59,22 @@ class Calls:
             if call is None or call.given_up or _writes(call.connection):
                 return
             call.given_up = True
-            if isinstance(call.connection, sqlite3.Connection):
-                call.connection.interrupt()
-                return
         # PostgreSQL is told over a connection of its own, which may take a while.
-        threading.Thread(target=self._cancel, args=(thread, call), daemon=True).start()
+        threading.Thread(target=self._strike, args=(call,), daemon=True).start()
 
-    def _cancel(self, thread: str, call: _Call) -> None:
-        with self._lock:
-            if self._under_way.get(thread) is call:
-                call.connection.cancel()
+    def _strike(self, call: _Call) -> None:
+        """Until the call ends: what strikes between two statements, or just before one begins, is lost."""
+        while not call.ended.is_set():
+            with self._lock:
+                if call.ended.is_set():
+                    return
+                if isinstance(call.connection, sqlite3.Connection):
+                    call.connection.interrupt()
+                else:
+                    # Where it cannot be told the call ends by itself, and its result is not used.
+                    with contextlib.suppress(Exception):
+                        call.connection.cancel()
+            call.ended.wait(AGAIN)
 
 
 def _writes(connection: Any) -> bool:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import unicodedata
 from functools import reduce
 from operator import and_
-from typing import Any
 
-from peewee import SQL, Expression, NodeList
+from peewee import SQL, Expression
 
 from store.db import FOLD, Database
 from store.domain.actor import Actor
@@ -20,14 +19,14 @@ from store.domain.text import fold
 from store.matching import matching
 from store.models import Invoice
 
-# PostgreSQL folds a letter as its locale does; as store.matching has it.
+# As store.matching.contains and has compare; LIKE on SQLite knows ASCII's capitals alone, all that most names have.
 _POSTGRES = "NORMALIZE({0}, NFKC) ILIKE %s"
-# LIKE on SQLite knows ASCII's capitals alone, which is all that most names have.
+_POSTGRES_PLAIN = "{0} ILIKE %s"
 _SQLITE = (
     f"CASE WHEN length({{0}}) = length(CAST({{0}} AS BLOB)) THEN {{0}} LIKE ? ESCAPE '\\'"
     f" ELSE {FOLD}({{0}}) LIKE ? ESCAPE '\\' END"
 )
-_ODD = "length(number) <> length(CAST(number AS BLOB))"
+_SQLITE_PLAIN = "{0} LIKE ? ESCAPE '\\'"
 _COLUMNS = {
     "": ("vendor", "job", "commitment"),
     "vendor": ("vendor",),
@@ -69,8 +68,8 @@ def _named(db: Database, term: Term) -> Expression:
     parts: list[str] = []
     params: list[str] = []
 
-    def has(column: str) -> str:
-        sql, values = _has(db, column, term.text)
+    def has(column: str, *, plain: bool = False) -> str:
+        sql, values = _has(db, column, term.text, plain=plain)
         params.extend(values)
         return sql
 
@@ -83,16 +82,20 @@ def _named(db: Database, term: Term) -> Expression:
                     f"project_id IN (SELECT id FROM projects WHERE {has('number')} OR {has('name')})"
                 )
             case _:
-                parts.append(has("number"))
+                parts.append(has("number", plain=True))
     return Expression(
         Invoice.place, "IN", SQL(f"(SELECT place FROM commitments WHERE {' OR '.join(parts)})", params)
     )
 
 
-def _has(db: Database, column: str, text: str) -> tuple[str, list[str]]:
+def _has(db: Database, column: str, text: str, *, plain: bool) -> tuple[str, list[str]]:
+    """The condition that the column has the text; ``plain``: numbers, where ASCII is compared as it is stored."""
+    plain = plain and text.isascii()
     if db.postgres:
-        return _POSTGRES.format(column), [_contained(unicodedata.normalize("NFKC", text))]
-    return _SQLITE.format(column), [_contained(fold(text))] * 2
+        sql = _POSTGRES_PLAIN if plain else _POSTGRES
+        return sql.format(column), [_contained(unicodedata.normalize("NFKC", text))]
+    sql = _SQLITE_PLAIN if plain else _SQLITE
+    return sql.format(column), [_contained(fold(text))] * sql.count("?")
 
 
 def _contained(text: str) -> str:
@@ -103,19 +106,6 @@ def _contained(text: str) -> str:
 
 def _numbered(db: Database, text: str) -> Expression:
     """The invoices whose number contains the text."""
-    if db.postgres:
-        pattern = _contained(unicodedata.normalize("NFKC", text))
-        return _clause(SQL("NORMALIZE("), Invoice.number, SQL(", NFKC) ILIKE %s", [pattern]))
-    like = _contained(fold(text))
-    odd = f"(SELECT id FROM invoices INDEXED BY invoices_odd_number WHERE {_ODD}"
-    plain = _clause(Invoice.number, SQL("LIKE ? ESCAPE '\\'", [like]))
-    if not db.execute(f"SELECT EXISTS {odd})").fetchone()[0]:
-        return plain
-    plain &= Expression(Invoice.id, "NOT IN", SQL(f"{odd})"))
-    folded = SQL(f"{odd} AND {FOLD}(number) LIKE ? ESCAPE '\\')", [like])
-    return plain | Expression(Invoice.id, "IN", folded)
-
-
-def _clause(*nodes: Any) -> Expression:
-    """The SQL of the nodes as it stands: Peewee has a meaning of its own for LIKE."""
-    return Expression(NodeList(nodes), "=", SQL("TRUE"))
+    sql, params = _has(db, '"t1"."number"', text, plain=True)
+    found: Expression = Expression(SQL(f"({sql})", params), "=", SQL("TRUE"))
+    return found

@@ -21,8 +21,6 @@ CREATE INDEX invoices_returned ON invoices (place, application, number $BYTES$ID
 CREATE INDEX invoices_sent ON invoices (place, application, number $BYTES$ID) WHERE erp_status <> 'not_sent';
 CREATE INDEX invoices_placed ON invoices (place, application, number $BYTES$ID);
 CREATE INDEX invoices_ready_number ON invoices (number $BYTES$ID) WHERE erp_status = 'ready_to_export';
--- Numbers that LIKE does not read as store.domain.text.fold does.
-CREATE INDEX invoices_odd_number ON invoices (number) WHERE $ODD;
 -- Who has a flag: few, of many.
 CREATE INDEX invoices_flagged ON invoices (erp_status)
     WHERE overbilled OR changed_since OR duplicate OR held;

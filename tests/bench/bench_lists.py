@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -32,6 +33,11 @@ from store.models import Commitment, Invoice, Vendor
 from store.query import in_view, joined
 
 
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def timed(what: str, target: str, times: int, call: Callable[[int], Any]) -> Any:
     """Print the figure of a call, which is told how often it was called before; returns what came of it last."""
     spent = []
@@ -40,7 +46,7 @@ def timed(what: str, target: str, times: int, call: Callable[[int], Any]) -> Any
         result = call(n)
         spent.append((time.perf_counter() - begun) * 1000)
     p95 = sorted(spent)[min(times - 1, int(times * 0.95))]
-    print(f"{what:58} {median(spent):9.1f} {p95:9.1f}  {target}", flush=True)
+    say(f"{what:58} {median(spent):9.1f} {p95:9.1f}  {target}")
     return result
 
 
@@ -66,7 +72,7 @@ def filled(db: Database, rows: int) -> Database:
 def lists(db: Database, me: Actor, times: int) -> None:
     """Windows and places in the orders that indexes have."""
     order = Order(View.READY, me=me)
-    timed("begin, a whole view by vendor", "20", times, lambda _: forgetting(db).begin(order))
+    timed("begin, a whole view by vendor", "20", times, lambda _: listing.begin(forgotten(db), order, 60))
     shown = listing.begin(db, order, 60)
     count = shown.count
     spots = [count * n // 17 for n in range(1, 17)]
@@ -81,15 +87,30 @@ def lists(db: Database, me: Actor, times: int) -> None:
     for sort in (SortBy.NUMBER, SortBy.VENDOR):
         timed(
             f"re-sort by {sort}: begin, place_of, 60 rows", "20", times,
-            lambda n, sort=sort: resorted(db, Order(View.READY, sort=sort, me=me), ids[n % len(ids)]),
+            partial(nth, partial(resorted, db, Order(View.READY, sort=sort, me=me)), ids),
         )  # fmt: skip
-    timed("between, 1,000 rows", "", times, lambda n: listing.between(db, shown, ids[0], jumped(db, shown, n), 5000))
+    timed(
+        "between, 1,000 rows",
+        "",
+        times,
+        lambda n: listing.between(db, shown, ids[0], jumped(db, shown, n), 5000),
+    )
     for sort in (SortBy.NET, SortBy.PERIOD, SortBy.JOB):
         unsorted = Order(View.READY, sort=sort, me=me)
-        begun = timed(f"sort by {sort}: begin", "", 3, lambda _, o=unsorted: listing.begin(db, o, 60))
-        whole = timed(f"sort by {sort}: complete", "", 2, lambda _, b=begun: listing.complete(db, b))
-        print(f"    first rows {begun.count}, whole {whole.count}")
+        begun = timed(
+            f"sort by {sort}: begin", "", 3, partial(once, partial(listing.begin, db, unsorted, 60))
+        )
+        whole = timed(f"sort by {sort}: complete", "", 2, partial(once, partial(listing.complete, db, begun)))
+        say(f"    first rows {begun.count}, whole {whole.count}")
     timed("counts of the views", "30", times, lambda _: invoices.counts(forgotten(db)))
+
+
+def nth(call: Callable[[int], Any], values: Sequence[int], n: int) -> Any:
+    return call(values[n % len(values)])
+
+
+def once(call: Callable[[], Any], _: int) -> Any:
+    return call()
 
 
 def jumped(db: Database, shown: listing.Listing, n: int) -> int:
@@ -100,14 +121,6 @@ def forgotten(db: Database) -> Database:
     """As if something was committed since."""
     db._memory.clear()
     return db
-
-
-class forgetting:  # noqa: N801 - reads as a word at its use
-    def __init__(self, db: Database) -> None:
-        self.db = forgotten(db)
-
-    def begin(self, order: Order) -> listing.Listing:
-        return listing.begin(self.db, order, 60)
 
 
 def jump(db: Database, order: Order, count: int, spot: int) -> Any:
@@ -123,11 +136,25 @@ def resorted(db: Database, order: Order, number: int) -> None:
 
 def filters(db: Database, me: Actor, times: int) -> None:
     """Free text, frequent, rare and absent; then terms that no index answers alone."""
-    for query in ("apex", "roofing landscape", "zzz", "112-04", "SC-101", "-bell", "vendor:apex 112", "net>100k", "apex net>100k"):
+    for query in (
+        "apex",
+        "roofing landscape",
+        "zzz",
+        "112-04",
+        "SC-101",
+        "-bell",
+        "vendor:apex 112",
+        "net>100k",
+        "apex net>100k",
+    ):
         order = Order(View.READY, query, me=me)
-        begun = timed(f"filter {query!r}: first rows", "50", times, lambda _, o=order: listing.begin(db, o, 60))
-        whole = timed(f"filter {query!r}: complete", "", 3, lambda _, b=begun: listing.complete(db, b))
-        print(f"    first rows {begun.count}{'' if begun.complete else '+'}, whole {whole.count}")
+        begun = timed(
+            f"filter {query!r}: first rows", "50", times, partial(once, partial(listing.begin, db, order, 60))
+        )
+        whole = timed(
+            f"filter {query!r}: complete", "", 3, partial(once, partial(listing.complete, db, begun))
+        )
+        say(f"    first rows {begun.count}{'' if begun.complete else '+'}, whole {whole.count}")
 
 
 def selections(db: Database, me: Actor, times: int) -> None:
@@ -136,15 +163,28 @@ def selections(db: Database, me: Actor, times: int) -> None:
     clean = Matching(View.READY, (Stroke(Gesture.MARK, clean=True, me=me),))
     shown = listing.begin(db, Order(View.READY, me=me), 60)
     page = [row.id for row in listing.window(db, shown, shown.count // 2, 60)]
-    timed("totals, whole view, first time", "120", times, lambda _: selecting.totals(forgotten(db), everything))
-    timed("totals, whole view, nothing committed since", "25", times, lambda _: selecting.totals(db, everything))
-    timed("totals, whole view but those flagged, first time", "120", 5, lambda _: selecting.totals(forgotten(db), clean))
+    timed(
+        "totals, whole view, first time", "120", times, lambda _: selecting.totals(forgotten(db), everything)
+    )
+    timed(
+        "totals, whole view, nothing committed since", "25", times, lambda _: selecting.totals(db, everything)
+    )
+    timed(
+        "totals, whole view but those flagged, first time",
+        "120",
+        5,
+        lambda _: selecting.totals(forgotten(db), clean),
+    )
     few = Matching(View.READY, (Stroke(Gesture.MARK),), removed=frozenset(page))
     timed("totals, whole view but 60", "25", times, lambda _: selecting.totals(db, few))
     timed("totals, marked by 'apex'", "120", 3, lambda _: selecting.totals(db, every(View.READY, "apex")))
     timed("totals, 60 marked", "25", times, lambda _: selecting.totals(db, Marked(dict.fromkeys(page, 1))))
-    for what, selection in (("whole view", everything), ("clean", clean), ("'apex'", every(View.READY, "apex"))):
-        timed(f"among 60, {what}", "2", times, lambda _, s=selection: selecting.among(db, s, page))
+    for what, selection in (
+        ("whole view", everything),
+        ("clean", clean),
+        ("'apex'", every(View.READY, "apex")),
+    ):
+        timed(f"among 60, {what}", "2", times, partial(once, partial(selecting.among, db, selection, page)))
     timed("select_ids with digest, whole view", "", 1, lambda _: selecting.select_ids(db, everything))
     timed("places, nothing to do", "", 3, lambda _: places.refresh(db))
 
@@ -159,7 +199,7 @@ def main(argv: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="payapp-lists-") as folder:
         db = database.open(given.url) if given.url else seeded(folder, given.rows)
         me = directory.actor(db, "jlopez")
-        print(f"{'ms':58} {'median':>9} {'p95':>9}  target")
+        say(f"{'ms':58} {'median':>9} {'p95':>9}  target")
         lists(db, me, given.times)
         filters(db, me, given.times)
         selections(db, me, given.times)
