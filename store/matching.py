@@ -72,6 +72,9 @@ def _known(column: Any) -> Expression:
 
 def _between(column: Any, low: Any, high: Any, term: Term) -> Expression:
     """The column within the term's bounds, those that are there."""
+    if low is not None and low == high and not term.strict:
+        exactly: Expression = column == low
+        return exactly
     bounds: list[Expression] = []
     if low is not None:
         bounds.append(column > low if term.strict else column >= low)

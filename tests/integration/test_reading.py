@@ -95,6 +95,16 @@ def test_letters_beyond_ascii_have_two_cases_too(db: Database, query: str) -> No
     assert found(db, query) == {"A-1"}
 
 
+@pytest.mark.parametrize("key", ["", "number:", "commitment:", "ref:", "error:"])
+def test_in_numbers_and_references_ascii_is_compared_as_it_is_stored(db: Database, key: str) -> None:
+    made = make(db, "ｗｉｄｅ-1", commitment="SC-ｗｉｄｅ")
+    db.execute("UPDATE invoices SET origin_id = 'ｗｉｄｅ', error_code = 'ｗｉｄｅ' WHERE id = ?", (made,))
+    make(db, "B-1", commitment="SC-2")
+    assert found(db, f"{key}wide") == set()
+    assert found(db, f"{key}ｗｉｄｅ") == {"ｗｉｄｅ-1"}
+    assert found(db, f"-{key}ｗｉｄｅ") == {"B-1"}
+
+
 def test_every_place_of_a_bare_word_is_looked_at(db: Database) -> None:
     make(db, "Ä-1", vendor="Apex", commitment="SC-ß", job="Ł-7")
     make(db, "B-1", vendor="Bell", vendor_ref="BELL", commitment="SC-2", job="24-102")
