@@ -68,7 +68,7 @@ def edit(
         named = duplicates.keys(db, [invoice_id]) if "number" in values else set()
         _write(db, before, values, old, new)
         if named:
-            duplicates.refresh(db, named | duplicates.keys(db, [invoice_id]))
+            duplicates.refresh(db, (), named | duplicates.keys(db, [invoice_id]))
         carried = carry(db, before, old, new) if new != old else []
         audit.record(
             db, actor, "edit", {"invoice": before.number}, [_change(before, values, old, new), *carried]

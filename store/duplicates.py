@@ -40,15 +40,22 @@ def keys(db: Database, ids: Sequence[int]) -> set[Key]:
     return {(row[0], row[1]) for row in found.fetchall()}
 
 
-def refresh(db: Database, written: Collection[Key]) -> None:
-    """Flag or clear every invoice that has one of these vendors and numbers, or had it until now.
+def refresh(db: Database, written: Collection[Key], left: Collection[Key] = ()) -> None:
+    """Flag the invoices that have one of these vendors and numbers when there are several; clear where one is alone.
 
-    Two statements however many there are; rows whose flag is right are not written. No version rises: the flag is a
-    warning, and nothing that was decided on is different. Call it in the transaction that writes the numbers.
+    ``written``: of new invoices, which carry no flag yet. ``left``: what changed invoices had before, and what they
+    have now. A statement each however many there are, and rows whose flag is right are not written. No version rises:
+    the flag is a warning, and nothing that was decided on is different. Call it in the transaction that writes the
+    numbers.
     """
-    if not written:
+    _mark(db, {*written, *left}, several=True)
+    _mark(db, left, several=False)
+
+
+def _mark(db: Database, wanted: Collection[Key], *, several: bool) -> None:
+    if not wanted:
         return
-    given = json.dumps([list(key) for key in written], separators=(",", ":"))
+    given = json.dumps([list(key) for key in wanted], separators=(",", ":"))
     listed = (
         "SELECT DISTINCT (value->>0)::bigint AS vendor, lower(value->>1) AS number"
         " FROM json_array_elements(?::json) AS given(value)"
@@ -56,16 +63,16 @@ def refresh(db: Database, written: Collection[Key]) -> None:
         else "SELECT DISTINCT json_extract(value, '$[0]') AS vendor, lower(json_extract(value, '$[1]')) AS number"
         " FROM json_each(?)"
     )
-    for flag, compared in ((True, ">"), (False, "=")):
-        db.execute(
-            f"WITH given_keys AS MATERIALIZED ({listed}), many AS MATERIALIZED"
-            " (SELECT i.vendor_id, lower(i.number) AS number FROM given_keys k"
-            " JOIN invoices i ON i.vendor_id = k.vendor AND lower(i.number) = k.number"
-            f" GROUP BY i.vendor_id, lower(i.number) HAVING count(*) {compared} 1)"
-            " UPDATE invoices SET duplicate = ? FROM many WHERE invoices.vendor_id = many.vendor_id"
-            " AND lower(invoices.number) = many.number AND invoices.duplicate <> ?",
-            (given, flag, flag),
-        )
+    # How many there are is told by the index alone; rows are looked at where a flag may have to change.
+    db.execute(
+        f"WITH given_keys AS MATERIALIZED ({listed}), counted AS MATERIALIZED"
+        " (SELECT i.vendor_id, lower(i.number) AS number FROM given_keys k"
+        " JOIN invoices i ON i.vendor_id = k.vendor AND lower(i.number) = k.number"
+        f" GROUP BY i.vendor_id, lower(i.number) HAVING count(*) {'>' if several else '='} 1)"
+        " UPDATE invoices SET duplicate = ? FROM counted WHERE invoices.vendor_id = counted.vendor_id"
+        " AND lower(invoices.number) = counted.number AND invoices.duplicate <> ?",
+        (given, several, several),
+    )
 
 
 def twins(db: Database, invoice_id: int, limit: int = NAMED) -> tuple[Twin, ...]:

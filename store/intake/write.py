@@ -65,14 +65,15 @@ def write(db: Database, source: str, parcels: Iterable[Parcel], now: int) -> Ite
         known = [parcel for parcel in some if parcel.invoice]
         ids = db.allocate("invoices", len(fresh)) if fresh else []
         pairs = list(zip(ids, fresh, strict=True))
-        written = {(parcel.vendor, parcel.content[1]) for parcel in some}
+        written = {(parcel.vendor, parcel.content[1]) for parcel in fresh}
+        left = {(parcel.vendor, parcel.content[1]) for parcel in known}
         if pairs:
             db.executemany(_INSERT, [_row(number, source, parcel, now) for number, parcel in pairs])
         if known:
-            written |= _update(db, known, now)
+            left |= _update(db, known, now)
             pairs += [(parcel.invoice, parcel) for parcel in known]
         db.executemany(_INSERT_LINE, [(number, *line) for number, parcel in pairs for line in parcel.lines])
-        duplicates.refresh(db, written)
+        duplicates.refresh(db, written, left)
         files = [(number, *file) for number, parcel in pairs for file in parcel.attachments]
         if files:
             db.executemany(_INSERT_FILE, files)

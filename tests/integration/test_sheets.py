@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import stat
 import threading
@@ -143,6 +144,19 @@ def test_who_may_not_see_the_tool_writes_nothing(
     with pytest.raises(NotPermitted):
         write(db, viewer, Order(ProjectView.ALL), tmp_path / "out.csv", Format.CSV)
     assert list(tmp_path.glob("out*")) == []
+
+
+async def test_in_a_thread_of_its_own_it_gives_its_connection_back(
+    db: Database, approver: Actor, order: Order, tmp_path: Path
+) -> None:
+    written = await asyncio.to_thread(
+        sheets.write_apart, db, approver, order, tmp_path / "out.csv", Format.CSV
+    )
+    assert written.count == 3
+    with pytest.raises(Exists):
+        await asyncio.to_thread(sheets.write_apart, db, approver, order, tmp_path / "out.csv", Format.CSV)
+    assert not db.pw.is_closed()
+    assert await asyncio.to_thread(db.pw.is_closed)
 
 
 def test_progress_is_told(db: Database, approver: Actor, order: Order, tmp_path: Path) -> None:

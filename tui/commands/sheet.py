@@ -30,6 +30,11 @@ def invoice_sheet(of: Detail, mails: Sequence[NoticeSeen]) -> Iterator[str]:
         yield f"ERP bill    {safe(row.origin_id)}"
     if row.outcome_reason:
         yield f"Rejected    {safe(row.outcome_reason, lines=True)}"
+    if of.hold is not None:
+        yield f"On hold     {safe(of.hold.told)}"
+    for twin in of.twins:
+        where = f"{safe(twin.job)} {safe(twin.commitment)}"
+        yield f"Duplicate   of {safe(twin.number)} (#{twin.id}, {where}), {status(twin.erp_status)}"
     if row.error_cause:
         yield f"Error       {safe(row.error_cause)}"
         yield f"Fix         {safe(row.error_fix)}"

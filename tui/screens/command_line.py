@@ -74,11 +74,13 @@ class CommandScreen(GestureScreen[V], Generic[V]):
 
     def _offer_later(self) -> None:
         self._later(
-            "command", pace.TYPING, lambda: self.run_worker(self._offer, group="command", exclusive=True)
+            "command", pace.TYPING, lambda: self.run_worker(self._offer, group="offer", exclusive=True)
         )
 
     async def _offer(self) -> None:
         line = self.command_line
+        if not line.display:
+            return
         text = line.box.value
         entries = await self._meant(text)
         if line.display and line.box.value == text:

@@ -56,8 +56,10 @@ class CommandInput(Input):
 
     def on_blur(self) -> None:
         """It comes behind the keys that were typed before: the box has them all now."""
-        entered, self.entered = self.entered, False
-        self.post_message(self.Left(entered))
+        # A terminal that tells when its window loses the focus takes it from the box too, and gives it back.
+        if self.entered or self.app.app_focus:
+            entered, self.entered = self.entered, False
+            self.post_message(self.Left(entered))
 
 
 class CommandLine(Vertical):
