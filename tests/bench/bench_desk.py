@@ -103,6 +103,7 @@ class Session:
         self.board.note(what, "ms", reply.shown, source=self.source)
         if size:
             self.board.note(what, "B", reply.size, source=self.source)
+        self.board.note(what, "ms CPU", reply.cpu, source=self.source)
 
     def press(self, key: str, condition: Callable[[Lines, Lines], object], what: str) -> Reply:
         """A key, and what it must have done to the screen: the condition on it before and after."""
@@ -177,7 +178,7 @@ def jumps(desk: Session) -> None:
 
 
 def marks(desk: Session) -> None:
-    """One by one, each with its totals once the hand rests; then all, then none."""
+    """One by one; then each until the control totals count it."""
 
     def marked(before: Lines, lines: Lines) -> bool:
         at = cursor(before)
@@ -195,14 +196,14 @@ def marks(desk: Session) -> None:
         def counted(_: Lines, lines: Lines, wanted: int = count + 1) -> bool:
             return totals(lines) == wanted
 
-        desk.note("mark one, to its totals (150 ms of rest in it)", desk.press("Space", counted, "totals"))
+        desk.note("mark one, to its totals", desk.press("Space", counted, "totals"))
         desk.meter.rest()
 
 
 def selections(desk: Session) -> None:
     """All clean ones, all of them, and none again."""
-    for key, what in (("a", "mark all clean, to the totals (150 ms of rest in it)"),
-                      ("A", "mark all, to the totals (150 ms of rest in it)")):  # fmt: skip
+    for key, what in (("a", "mark all clean, to the totals"),
+                      ("A", "mark all, to the totals")):  # fmt: skip
         for _ in range(3):
             desk.note(what, desk.press(key, lambda _, lines: totals(lines) > 500, what), size=False)
             desk.meter.rest()

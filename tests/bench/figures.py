@@ -38,6 +38,11 @@ TARGETS: dict[tuple[str, str], Target] = {
     ("page", "B"): Target(5200),
     ("jump to the end", "ms"): Target(30),
     ("jump to the top", "ms"): Target(30),
+    ("re-sort by Vendor", "ms"): Target(20),
+    ("re-sort by Invoice", "ms"): Target(20),
+    ("mark one, to its totals", "ms"): Target(120),
+    ("mark all clean, to the totals", "ms"): Target(120),
+    ("mark all, to the totals", "ms"): Target(120),
     ("idle", "B"): Target(0),
     ("idle", "ms CPU/s"): Target(2),
     ("filter of 3 letters or more, first rows", "ms"): Target(50),
@@ -52,9 +57,7 @@ TARGETS: dict[tuple[str, str], Target] = {
 
 
 def target_of(what: str, unit: str) -> Target | None:
-    """The limit of a figure; the sorts share one, and so do the selection's totals."""
-    if unit == "ms" and what.startswith("re-sort by "):
-        return Target(20)
+    """The limit of a figure, if there is one."""
     return TARGETS.get((what, unit))
 
 

@@ -166,6 +166,7 @@ def measure(board: Board, peer: Peer) -> None:
                 reply = meter.timed(key, _other_than(meter), f"{peer.name}: {what}")
                 board.note(what, "ms", reply.shown, source=peer.name)
                 board.note(what, "B", reply.size, source=peer.name)
+                board.note(what, "ms CPU", reply.cpu, source=peer.name)
                 meter.rest(0.05)
                 if what in peer.undo:
                     meter.press_untimed(peer.undo[what])

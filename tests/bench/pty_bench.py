@@ -250,6 +250,9 @@ def bare_interpreter() -> float:
 
 
 def plain_environment() -> None:
-    """Take out of this process's environment what would bend the measuring: sizes, colours, another terminal's traces."""
-    for name in ("LINES", "COLUMNS", "TMUX", "NO_COLOR", "STY", "COLORTERM"):
+    """Take out of the environment what would bend the measuring: sizes, colours, and uncompiled modules at each start."""
+    for name in (
+        "LINES", "COLUMNS", "TMUX", "NO_COLOR", "STY", "COLORTERM", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED",
+        "PYTHONPROFILEIMPORTTIME",
+    ):  # fmt: skip
         os.environ.pop(name, None)
