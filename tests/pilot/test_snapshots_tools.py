@@ -1,0 +1,65 @@
+"""How the small dialogs look, at 80x24 and 120x40."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pytest
+from hand import Counter, Hand
+from textual.pilot import Pilot
+
+from store.asking import Asked
+from store.domain.status import View
+from store.listing import Order
+from tui.app import DeskApp
+from tui.bootstrap import Desk
+from tui.screens.ask_by_mail import AskByMailScreen
+from tui.screens.dialog import Dialog
+from tui.screens.hold import HoldScreen
+from tui.screens.welcome import WelcomeScreen
+from tui.screens.writing import Source, WriteScreen
+
+SIZES = [(80, 24), (120, 40)]
+ORDER = Order(View.READY)
+HOSTILE = "Eve [/] \x1b[2J\u202e 建設"
+DIALOGS: dict[str, Callable[[], Dialog[Any]]] = {
+    "hold": lambda: HoldScreen(0, 2, ["2 in USD   Net 5,481.00", "1 of them are hidden by the filter"]),
+    "hold-mixed": lambda: HoldScreen(3, 9, ["12 in USD   Net 41,220.55"]),
+    "release": lambda: HoldScreen(1, 0, ["101-007  Apex Drywall LLC", "waiver missing, placed by jlopez"]),
+    "query": lambda: AskByMailScreen(
+        "3 invoices",
+        [Asked("Maria Garcia", "mgarcia@acme.example", 2), Asked(HOSTILE, "", 1)],
+        answerable=True,
+    ),
+    "write": lambda: WriteScreen(
+        [Source("marked 2", ORDER), Source("listed 41", ORDER), Source("all of Ready to Export", ORDER)],
+        "ready",
+        date(2026, 11, 22),
+    ),
+    "welcome": lambda: WelcomeScreen("ACME BUILDERS", project=False),
+    "welcome-project": lambda: WelcomeScreen("ACME BUILDERS", project=True),
+}
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("what", DIALOGS)
+def test_look(
+    what: str,
+    size: tuple[int, int],
+    snap_compare: Callable[..., bool],
+    desk_of: Callable[[str], tuple[Desk, Counter]],
+) -> None:
+    desk, counter = desk_of("jlopez")
+    app = DeskApp(desk)
+
+    async def arrange(pilot: Pilot[Any]) -> None:
+        hand = Hand(app, pilot, counter)
+        await hand.idle()
+        screen = DIALOGS[what]()
+        app.push_screen(screen)
+        await hand.dialog(type(screen))
+        await hand.idle()
+
+    assert snap_compare(app, terminal_size=size, run_before=arrange)
