@@ -220,4 +220,3 @@ def _summed(db: Database, selection: Matching) -> list[Totals]:
 def totals_of(db: Database, ids: Sequence[int]) -> list[Totals]:
     """Control totals of these invoices, one per currency in the order of the codes."""
     return summed(db, these(db, ids))
-
