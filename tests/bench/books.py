@@ -16,13 +16,14 @@ APPROVER = "jlopez"
 def made(rows: int) -> Path:
     """A folder with a demo of so many invoices, all of them Ready to Export. Do not write to it: take a copy."""
     folder, stamp = CACHE / f"demo-{rows}", CACHE / f"demo-{rows}.made-by"
-    if not stamp.exists() or stamp.read_text() != makers():
+    by = makers()
+    if not stamp.exists() or stamp.read_text() != by:
         shutil.rmtree(folder, ignore_errors=True)
         CACHE.mkdir(parents=True, exist_ok=True)
         sys.stderr.write(f"making a demo of {rows:,} invoices, once ...\n")
         subprocess.run(payapp("demo", "--dir", str(folder), "--rows", str(rows), "--no-open"), check=True,
                        stdout=subprocess.DEVNULL, cwd=ROOT)  # fmt: skip
-        stamp.write_text(makers())
+        stamp.write_text(by)
     return folder
 
 
