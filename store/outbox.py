@@ -49,10 +49,11 @@ def enqueue(db: Database, rows: Sequence[tuple[int, int, int, str, str, str, str
         f" run_at, alone, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, '{JobState.HELD}', ?, ?, ?)",
         [(*row, False, now) for row in rows],
     )
+    grown(db, len(rows))
 
 
 def grown(db: Database, count: int) -> None:
-    """Call it after enqueueing so many jobs, in the same transaction."""
+    """So many jobs were enqueued in the transaction under way, at once or in parts."""
     if db.postgres and count >= ANALYZE_FROM:
         # Until its statistics say how long the queue is, PostgreSQL sorts all of it for every claim; its own look
         # comes only every minute. SKIP LOCKED: another's ANALYZE does as well.

@@ -32,6 +32,7 @@ COMMANDS = {
     "recall": "decisions:recall",
     "worker": "worker:worker",
     "keys": "keys:keys",
+    "company": "company:company",
 }
 INTERRUPTED = 130
 # The variable in which a shell asks for completions.

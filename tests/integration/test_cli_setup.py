@@ -216,6 +216,16 @@ def test_the_list_of_users_tells_their_limits(office: Path, told: Told) -> None:
     assert {u["login"]: u["limit"] for u in users}["jlopez"] == "50000.00"
 
 
+def test_the_company_says_above_what_the_count_is_typed(office: Path, told: Told) -> None:
+    assert "more than 500 invoices." in told("company")[1]
+    code, out, _ = told("company", "--confirm-count", "200", "--confirm-net", "250000")
+    assert (code, "more than 200 invoices, or of more than 250,000.00 net." in out) == (0, True)
+    assert "more than 200 invoices, or" in told("company")[1]
+    assert "more than 200 invoices." in told("company", "--no-confirm-net")[1]
+    assert told("company", "--confirm-net", "1", "--no-confirm-net")[0] == 2
+    assert told("company", "--confirm-net", "-1")[0] == 2
+
+
 def test_users_are_changed_by_a_directory_admin_only(place: Path, told: Told) -> None:
     for words in (["new"], ["new", "--name", "New"], ["mgarcia", "--limit", "1"]):
         code, _, err = told("--as", "jlopez", "users", "add", *words)
