@@ -36,7 +36,7 @@ def counts(db: Database, selection: Selection) -> tuple[int, int]:
 def place(db: Database, actor: Actor, selection: Selection, reason: str) -> Decision:
     """Put Ready and Failed invoices on hold: Export leaves them where they are until the hold is released.
 
-    For approvers. Others' holds stay as they are, and are named among those that stay. Raises BadInput without a
+    For approvers. A hold outlives a rejection: the invoice that is sent again is still on hold. Others' holds stay as they are, and are named among those that stay. Raises BadInput without a
     reason, and as every decision does (store.review).
     """
     reason = _checked(reason)

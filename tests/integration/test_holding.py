@@ -126,3 +126,16 @@ def test_what_others_changed_is_skipped_and_nothing_selected_is_refused(
     with pytest.raises(Changed):
         holding.place(db, approver, every(View.READY, digest="another"), "waiting")
     assert flags(db, number) == ""
+
+
+def test_a_hold_outlives_a_rejection_until_somebody_releases_it(
+    db: Database, approver: Actor, sender: Actor
+) -> None:
+    number = make(db)
+    holding.place(db, approver, mark(db, number), "lien waiver missing")
+    review.reject(db, approver, mark(db, number), "Send the waiver")
+    review.send(db, sender, mark(db, number))
+    with pytest.raises(Blocked, match="lien waiver missing"):
+        review.accept(db, approver, mark(db, number), PROFILE)
+    holding.release(db, approver, mark(db, number))
+    assert review.accept(db, approver, mark(db, number), PROFILE).done == (number,)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from hand import Hand, Start
+from textual import events
 
 from store.domain.status import ProjectView, View
 from tui.screens.commitments import CommitmentsScreen
 from tui.screens.help import HelpScreen
 from tui.screens.invoices import InvoicesScreen
-from tui.widgets.command_line import CommandLine
+from tui.widgets.command_line import CommandInput, CommandLine
 from tui.widgets.detail import DetailPane
 
 
@@ -98,3 +99,15 @@ async def test_ctrl_p_opens_it_and_a_hostile_vendor_stays_text(start: Start) -> 
         await hand.press("ctrl+p", *"smith")
         assert line(hand).display and "Smith [/] & Co" in offered(hand)
         assert "\x1b" not in offered(hand) and "\u202e" not in offered(hand)
+
+
+async def test_a_window_that_loses_the_focus_keeps_the_line(start: Start) -> None:
+    async with start() as hand:
+        await hand.press("colon", "S")
+        hand.app.post_message(events.AppBlur())
+        await hand.until(lambda: hand.app.focused is None)
+        assert line(hand).display
+        hand.app.post_message(events.AppFocus())
+        await hand.until(lambda: hand.focused(CommandInput))
+        await hand.press(*"-00", "enter")
+        assert hand.current() == "S-00"

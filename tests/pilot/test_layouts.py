@@ -14,7 +14,7 @@ from tui.widgets.invoice_table import InvoiceTable
 
 
 def region(hand: Hand, selector: str | type) -> Size:
-    return hand.app.screen.query_one(selector).size  # type: ignore[no-any-return, type-var] # by class or by name
+    return hand.app.screen.query_one(selector).size
 
 
 async def test_at_80x24_the_detail_takes_the_lists_place(start: Start) -> None:

@@ -78,11 +78,9 @@ class CommandScreen(GestureScreen[V], Generic[V]):
         )
 
     async def _offer(self) -> None:
-        line = self.command_line
-        if not line.display:
-            return
-        text = line.box.value
+        text = self.command_line.box.value
         entries = await self._meant(text)
+        line = self.command_line
         if line.display and line.box.value == text:
             line.offer(text, entries)
 
