@@ -188,7 +188,13 @@ class Database:
 
     async def look(self, fn: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """``fn(db, …)`` in the thread that looks at what a decision would do. interrupt() ends it."""
-        return await self._in("look", lambda: fn(self, *args, **kwargs))
+
+        def call() -> T:
+            # What is given up while its rows are fetched ends as Interrupted too.
+            with self.translated():
+                return fn(self, *args, **kwargs)
+
+        return await self._in("look", call)
 
     async def write(self, fn: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """``fn(db, …)`` in the one thread that writes."""
