@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
@@ -96,8 +97,25 @@ def look(db: Database, order: Order, before: Listing | None, stand: Stand, selec
     listing = begin(db, order, 3 * stand.height)
     if listing.complete:
         return see(db, listing, stand, selection)
-    shown = before if before is not None and before.complete else listing
+    shown = _pruned(db, before, stand) if before is not None and before.complete else listing
     return replace(see(db, shown, stand, selection), begun=listing)
+
+
+def _pruned(db: Database, listing: Listing, stand: Stand) -> Listing:
+    """A listing as it was, without those around the cursor that it has not any more."""
+    ids, order = listing.ids, listing.order
+    if ids is None:
+        return listing
+    first = max(0, stand.place - stand.offset - stand.height)
+    near = ids[first : first + 3 * stand.height]
+    here = among(db, _marking(order.view, Stroke(Gesture.MARK, order.query, me=order.me)), near)
+    if order.only is not None:
+        here &= among(db, order.only, near)
+    if len(here) == len(near):
+        return listing
+    left = array("q", [number for number in near if number in here])
+    kept = ids[:first] + left + ids[first + len(near) :]
+    return replace(listing, ids=kept, count=len(kept), landmarks={})
 
 
 def see(db: Database, listing: Listing, stand: Stand, selection: Selection) -> Glance:

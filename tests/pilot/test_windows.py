@@ -221,3 +221,20 @@ async def test_others_changes_show_while_the_rest_is_read_and_keep_the_whole_lis
         slow.gate.set()
         await hand.idle()
         assert (table.count, hand.current()) == (10, "R-08")
+
+
+async def test_what_others_take_away_is_gone_before_the_list_is_read_again(
+    start: Start, books: Database, slow: Slow
+) -> None:
+    slow.gate.set()
+    async with start() as hand:
+        table = hand.invoices.table
+        await filtered(hand, slow, "r-0")
+        slow.gate.set()
+        await hand.until(lambda: table.count == 10)
+        await hand.idle()
+        slow.gate.clear()
+        await hand.pilot.press("j")
+        take(books, "R-03")
+        await hand.says("R-03 is not listed any more")
+        assert (table.count, hand.current()) == (9, "R-06")

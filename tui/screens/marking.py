@@ -141,6 +141,10 @@ class MarkingScreen(DecidingScreen[V], Generic[V]):
                 and last.clean <= stroke.clean
             ):
                 return True
+        if isinstance(value, Marked):
+            few = await self.insist(looking.pairs, at.view, stroke, len(value.versions))
+            if few is None:
+                return False
         met, both = await self.insist(looking.count, at.view, stroke, value)
         return 0 < met == both
 
