@@ -24,7 +24,7 @@ from tui.screens.confirm import ConfirmExport, ExportChoice
 from tui.screens.deciding import Press
 from tui.screens.dry_run import LISTED, DryRunScreen
 from tui.screens.export_values import ExportValues, ExportValuesScreen
-from tui.screens.regarding import LookingScreen
+from tui.screens.regarding import LookingScreen, unhindered
 from tui.screens.reject import RejectChoice, RejectScreen
 from tui.screens.tools import ApproverScreen
 from tui.widgets.export_panel import ExportPanel, seconds_held
@@ -166,15 +166,16 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
         )
 
     async def _accept(self, at: Press[View], choice: ExportChoice, *, retry: bool) -> None:
-        decision = await self.desk.db.write(
-            review.retry if retry else review.accept,
-            self.desk.me,
-            choice.selection,
-            self.desk.profile,
-            accounting_date=choice.accounting_date,
-            description=choice.description,
-            expect=choice.expect,
-        )
+        with unhindered():
+            decision = await self.desk.db.write(
+                review.retry if retry else review.accept,
+                self.desk.me,
+                choice.selection,
+                self.desk.profile,
+                accounting_date=choice.accounting_date,
+                description=choice.description,
+                expect=choice.expect,
+            )
         self._panel_wanted = True
         self._presses.append(decision.batches)
         numbers = ", ".join(str(number) for number in decision.batches)
@@ -212,9 +213,10 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
                 return
 
     async def _reject_for(self, at: Press[View], selection: Selection, choice: RejectChoice) -> None:
-        decision = await self.desk.db.write(
-            review.reject, self.desk.me, selection, choice.reason, reasons=choice.reasons
-        )
+        with unhindered():
+            decision = await self.desk.db.write(
+                review.reject, self.desk.me, selection, choice.reason, reasons=choice.reasons
+            )
         self.decided(decision, f"{len(decision.done):,} rejected; they are in Commitments again.", at)
         # The worker sends the mails as well.
         await self.ensure_worker()

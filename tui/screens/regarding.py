@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+import gc
+from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
 
 from store import invoices, selecting
@@ -20,6 +22,19 @@ T = TypeVar("T")
 PATIENCE = 0.3
 
 
+@contextlib.contextmanager
+def unhindered() -> Iterator[None]:
+    """While very many rows are made in another thread: the collector leaves alone what was there before.
+
+    Else each of its full rounds stops every thread for as long as it goes through the whole desk: 100 to 200 ms.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
 class LookingScreen(GestureScreen[V], Generic[V]):
     """A list of which decisions are looked at first."""
 
@@ -27,14 +42,15 @@ class LookingScreen(GestureScreen[V], Generic[V]):
 
     async def look(self, count: int, fn: Callable[..., T], *args: Any, **kwargs: Any) -> T | None:
         """``fn(db, …)`` about so many invoices; None when it was left by Esc, or for another screen meanwhile."""
-        task = asyncio.ensure_future(self.desk.db.look(fn, *args, **kwargs))
         told, self._looking = False, True
+        task = asyncio.ensure_future(self.desk.db.look(fn, *args, **kwargs))
         try:
-            done, _ = await asyncio.wait({task}, timeout=PATIENCE)
-            if not done:
-                told = True
-                self.say(f"Looking at {count:,} invoices\u2026 Esc leaves.")
-            found = await task
+            with unhindered():
+                done, _ = await asyncio.wait({task}, timeout=PATIENCE)
+                if not done:
+                    told = True
+                    self.say(f"Looking at {count:,} invoices\u2026 Esc leaves.")
+                found = await task
         except Interrupted:
             self.say("Left; nothing was changed.")
             return None
