@@ -117,6 +117,7 @@ class Session:
         if measured:
             self.board.note("first text on screen", "ms", start.text, source=self.source)
             self.board.note("first rows on screen", "ms", start.shown, source=self.source)
+            self.board.note("first rows on screen", "ms CPU", start.cpu, source=self.source)
             self.board.note("memory at the first rows", "MB", start.memory, source=self.source)
         self.meter.rest()
 
@@ -259,12 +260,10 @@ def filters(desk: Session) -> None:
         desk.meter.press_untimed("/")
 
         def matching(_: Lines, lines: Lines, word: str = word) -> bool:
-            line = next((x for x in lines if x.startswith(" Filter: ")), "")
-            found = bodies(lines)
-            if word not in line or cursor(lines) < 0 or not found:
+            if cursor(lines) < 0 or unfiltered(lines) or not any("Filter: " + word in line for line in lines):
                 return False
-            # A commitment's number is no column: of it the number of matches must tell.
-            return word.startswith("sc-") or all(word in body.lower() for body in found)
+            # What has a digit may match a commitment's number, which is no column.
+            return not word.isalpha() or all(word in body.lower() for body in bodies(lines))
 
         what = "filter of 3 letters or more, first rows"
         desk.note(what, desk.press(word, matching, f"filter {word}"))

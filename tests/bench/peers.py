@@ -151,6 +151,7 @@ def measure(board: Board, peer: Peer) -> None:
         )
         board.note("first text on screen", "ms", start.text, source=peer.name)
         board.note("first rows on screen", "ms", start.shown, source=peer.name)
+        board.note("first rows on screen", "ms CPU", start.cpu, source=peer.name)
         if peer.loaded:
             meter.until(lambda screen: peer.loaded in screen.replace(",", ""), f"{peer.name} to read it all")
         meter.rest(1.0)

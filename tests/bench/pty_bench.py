@@ -44,10 +44,11 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The start: ms until the first text and until what was waited for; resident memory then, in MB."""
+    """The start: ms until the first text and until what was waited for; ms of CPU and resident memory, in MB, then."""
 
     text: float
     shown: float
+    cpu: float
     memory: float
 
 
@@ -121,7 +122,7 @@ class Meter(Terminal):
                     text = (when - self._begun) * 1000
                 if not shown and condition(lines):
                     shown = (when - self._begun) * 1000
-        return Start(text, shown, memory(self.pid)[0])
+        return Start(text, shown, cpu_ms(self.pid), memory(self.pid)[0])
 
     def timed(self, key: str, condition: Condition, what: str) -> Reply:
         """Type a key by its name, or text in one write, and wait until the screen meets the condition.
