@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from textual import events
@@ -26,6 +27,7 @@ from tui.screens.listing import ListingScreen
 from tui.screens.more import COMMITMENTS, INVOICES
 from tui.screens.too_small import TooSmallScreen, too_small
 from tui.screens.welcome import WelcomeScreen
+from tui.silence import nothing_done, seen
 from tui.text import pasted_line, pasted_lines
 from tui.widgets.command_line import CommandInput
 from tui.widgets.detail import DetailPane
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 
 # How often other processes' commits are looked for; asking costs microseconds and writes nothing.
 LOOK = 0.25
+# A key that shows nothing yet is looked at again after so many seconds.
+SILENCE = 0.1
 # How often an approver's desk looks whether queued work has a worker, in seconds.
 TEND = 3.0
 
@@ -66,6 +70,8 @@ class DeskApp(App[None]):
         self._idle = idle
         self._welcome = welcome
         self._touched = 0.0
+        self._last_key: events.Key | None = None
+        self._answered: events.Key | None = None
         self._next_yawn: asyncio.TimerHandle | None = None
         self._feed = desk.db.changes()
         self._next_look: asyncio.TimerHandle | None = None
@@ -155,7 +161,30 @@ class DeskApp(App[None]):
             else:
                 self._refuse_paste()
                 return
-        await super().on_event(event)
+        screen = self.screen if self.screen_stack else None
+        key = event if isinstance(event, events.Key) and not event.is_forwarded else None
+        if key is not None and isinstance(screen, ListingScreen) and screen.is_mounted:
+            before, live = seen(screen, self.focused), self._live(screen)
+            await super().on_event(event)
+            self._last_key = key
+            self.call_after_refresh(self._tell_if_silent, key, live, screen, before)
+        else:
+            await super().on_event(event)
+
+    def _tell_if_silent(
+        self, key: events.Key, live: set[Place], screen: ListingScreen[Any], before: tuple[object, ...]
+    ) -> None:
+        """A key that a list took and that shows nothing, now or when what it started is done, is answered."""
+        if key is not self._last_key or self.screen_stack[-1:] != [screen] or isinstance(self.focused, Input):
+            return
+        if seen(screen, self.focused) != before:
+            return
+        if screen.table.turns.waiting or any(worker.is_running for worker in self.workers):
+            self.set_timer(SILENCE, partial(self._tell_if_silent, key, live, screen, before))
+            return
+        self._answered = key
+        if text := nothing_done(key.key, live, screen):
+            screen.say(text)
 
     def _refuse_paste(self) -> None:
         if isinstance(self.screen, Guarded):

@@ -218,7 +218,7 @@ class GestureScreen(MarkingScreen[V], Generic[V]):
 
     def action_refresh(self) -> None:
         """Read everything anew."""
-        self.say("")
+        self.say("Everything is read anew.")
         self.request()
 
     def action_redraw(self) -> None:
