@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import locale
 import os
 import sys
@@ -28,6 +29,8 @@ def require_terminal() -> None:
 def open_desk(config: str | None, login: str | None, *, ascii_only: bool, mouse: bool) -> None:
     """Open the desk on the books of that settings file, until its user quits. Raises SettingsError for a wrong keymap."""
     require_terminal()
+    # What is imported stays: the collector would go through it a hundred times meanwhile, and then stop the desk for it.
+    gc.disable()
     from tui import bootstrap
 
     with bootstrap.opened(config) as books:
@@ -37,6 +40,8 @@ def open_desk(config: str | None, login: str | None, *, ascii_only: bool, mouse:
         from store import signs
         from tui.app import run_desk
 
+        gc.freeze()
+        gc.enable()
         run_desk(
             desk,
             ascii_only=ascii_only or not speaks_utf8(),

@@ -33,6 +33,8 @@ class Guarded(Node):
 
     def run_worker(self, work: Any, *args: Any, **kwargs: Any) -> Worker[Any]:
         """As Textual's, guarded. Give the function rather than its coroutine, which may never be awaited."""
+        # Left to itself Textual describes the work by its repr, and that of a long listing takes a tenth of a second.
+        kwargs.setdefault("description", self.__class__.__name__)
         return super().run_worker(partial(self._guard, work), *args, **kwargs)
 
     async def _guard(self, work: Work) -> Any:
