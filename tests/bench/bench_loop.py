@@ -54,6 +54,7 @@ def drive(desk: Meter) -> list[Phase]:
             while desk.read(0.005):
                 pass
         desk.rest(rest)
+        desk.until(lambda _: full(desk.lines()), f"the list after: {name}")
         phases.append((name, begun, time.monotonic()))
 
     phase("scroll", *"j" * 60)
@@ -80,8 +81,6 @@ def drive(desk: Meter) -> list[Phase]:
     phases.append(("mark and preview", begun, time.monotonic()))
     phase("leave the preview", "Escape", pause=0.3, rest=1.0)
     phase("all again", "u", "\\", pause=0.3, rest=1.0)
-    if not full(desk.lines()):
-        raise UnmeasuredError(f"the list did not come back\n{desk.text()}")
     return phases
 
 

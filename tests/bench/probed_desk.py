@@ -8,6 +8,7 @@ Without SETTINGS and USER ("-") the loop has nothing but the heartbeat: what the
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 import time
@@ -39,6 +40,8 @@ async def _alone(heart: Heart) -> None:
 
 
 async def _desk(settings: str, user: str, heart: Heart) -> None:
+    # As the command does it: what is imported is not the collector's.
+    gc.disable()
     from tui import bootstrap
 
     bootstrap.spare_the_driver(settings)
@@ -46,6 +49,8 @@ async def _desk(settings: str, user: str, heart: Heart) -> None:
         from tui.app import DeskApp
 
         app = DeskApp(bootstrap.desk(opened, opened.actor(user, "desk")))
+        gc.freeze()
+        gc.enable()
         heart.beat()
         await app.run_async()
 
