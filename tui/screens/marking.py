@@ -201,11 +201,12 @@ class MarkingScreen(DecidingScreen[V], Generic[V]):
     def _unmark_all(self) -> None:
         versions, tally = self.marks.versions, self._tally
         if self.marks.empty:
-            self.say("Nothing was marked.")
+            said = "Nothing was marked."
         else:
             count = len(versions) or (tally.count if tally else 0)
-            self.marks.clear()
-            self.say(f"{f'{count:,}' if count else 'All'} unmarked; z brings them back.")
+            said = f"{f'{count:,}' if count else 'All'} unmarked; z brings them back."
+        self.marks.clear()
+        self.say(said)
         self.marks_changed()
 
     def action_undo_marking(self) -> None:

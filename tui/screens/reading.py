@@ -314,9 +314,9 @@ class ReadingScreen(ListingScreen[V], Generic[V]):
             self._followed -= followed
 
     async def _lost(self) -> Mapping[int, str]:
-        """Which marked invoices have left the view, and their numbers."""
-        versions = self.marks.versions
-        return await self.desk.db.read(looking.left, self.view, versions.keys()) if versions else {}
+        """Which marked invoices, or those that z would mark, have left the view, and their numbers."""
+        ids = self.marks.ids
+        return await self.desk.db.read(looking.left, self.view, ids) if ids else {}
 
     def _drop(self, lost: Mapping[int, str]) -> None:
         others = [
