@@ -38,8 +38,8 @@ def beats(file: Path) -> array[float]:
 
 
 def gaps(moments: Sequence[float], since: float, until: float) -> list[float]:
-    """The ms between neighbouring beats in that span of time."""
-    return [(b - a) * 1000 for a, b in pairwise(moments) if a >= since and b <= until]
+    """The ms between neighbouring beats, of the gaps that begin in that span of time."""
+    return [(b - a) * 1000 for a, b in pairwise(moments) if since <= a < until]
 
 
 def drive(desk: Meter) -> list[Phase]:
