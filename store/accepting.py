@@ -175,7 +175,15 @@ def _queue(
     if terms.erp_number is not None and going:
         # It is given to one invoice alone.
         given |= {"erp_number": terms.erp_number, "number_hash": hash_part(going[0].sent.posted_number)}
-    columns = ("erp_status", "revision", "batch_id", "error_code", "error_cause", "error_fix", "changed_since")
+    columns = (
+        "erp_status",
+        "revision",
+        "batch_id",
+        "error_code",
+        "error_cause",
+        "error_fix",
+        "changed_since",
+    )
     write(db, (*columns, *given), [
         (c, (target, c.revision + 1, batches[c.currency], "", "", "", False, *given.values()))
         for c, _, _, _ in going

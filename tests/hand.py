@@ -51,7 +51,7 @@ PROFILE = Profile(
 
 
 _CHARACTERS = {"space": " ", "slash": "/", "backslash": "\\", "enter": "\r", "asterisk": "*", "escape": "\x1b",
-    "greater_than_sign": ">", "plus": "+", "minus": "-",
+    "greater_than_sign": ">", "plus": "+", "minus": "-", "colon": ":", "equals_sign": "=",
 }  # fmt: skip
 
 

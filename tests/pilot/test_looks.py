@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 from hand import Counter, Hand, Start, add_invoice
@@ -96,11 +97,11 @@ async def test_other_matches_are_told_and_what_was_typed_stays(start: Start, boo
         await opened(hand, ConfirmExport, "A", "x")
         assert "10 in USD" in hand.text("#totals")
         hand.app.screen.query_one("#text", Input).value = "October"
-        await hand.until(lambda: hand.app.screen._plan is None)
-        await hand.until(lambda: hand.app.screen._plan is not None)
+        first = cast("ConfirmExport", hand.app.screen)
+        await hand.until(lambda: first._plan is None)
+        await hand.until(lambda: first._plan is not None)
         elsewhere(books, "UPDATE invoices SET version = version + 1 WHERE number = 'R-07'")
         elsewhere(books, "UPDATE invoices SET erp_status = 'synced' WHERE number = 'R-08'")
-        first = hand.app.screen
         await hand.pilot.press("y")
         await hand.until(lambda: isinstance(hand.app.screen, ConfirmExport) and hand.app.screen is not first)
         await hand.dialog(ConfirmExport)

@@ -38,7 +38,7 @@ def company(
             count = now.confirm_count if confirm_count is None else confirm_count
             now = directory.set_confirmation(books.db, me, count, None if no_confirm_net else net)
     click.echo(f"{safe(now.name)}, {now.currency}, exports to {safe(now.erp)}.")
-    net_too = "" if now.confirm_net is None else f", or of more than {show(now.confirm_net, now.currency)} net"
-    click.echo(
-        f"The count is typed before an export of more than {now.confirm_count:,} invoices{net_too}."
+    net_too = (
+        "" if now.confirm_net is None else f", or of more than {show(now.confirm_net, now.currency)} net"
     )
+    click.echo(f"The count is typed before an export of more than {now.confirm_count:,} invoices{net_too}.")

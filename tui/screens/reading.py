@@ -291,6 +291,10 @@ class ReadingScreen(ListingScreen[V], Generic[V]):
     async def _recounted(self, marks: Marks, value: Matching, found: Tally) -> None:
         """Strokes meet more or fewer than when they were counted last: say it once. What a decision left becomes ids."""
         was, marks.counted = marks.counted, found.count
+        if self.only_marked and not found.count:
+            # Strokes may meet nothing: then there is nothing to show alone, as with no marks.
+            self.only_marked = False
+            self.request()
         if marks.decided and found.count <= marking.LIMIT:
             left = await self.insist(looking.pairs_of, value, marking.LIMIT)
             if left is not None and marks.value is value:
