@@ -143,7 +143,7 @@ class Files:
 
 
 def measure(board: Board, peer: Peer) -> None:
-    """One start of a peer and its keys, each of which must change the screen."""
+    """One start of a peer and its keys, timed to the first change of the screen; a filter to its matches."""
     meter = Meter(peer.command, limit=300)
     try:
         start = meter.start(
@@ -164,7 +164,8 @@ def measure(board: Board, peer: Peer) -> None:
             for _ in range(3 if what.startswith(("jump", "filter")) else TIMES):
                 if what == "jump to the top":
                     meter.press_untimed(peer.keys["jump to the end"])
-                reply = meter.timed(key, _other_than(meter), f"{peer.name}: {what}")
+                shown = _filtered if what.startswith("filter") else _other_than(meter)
+                reply = meter.timed(key, shown, f"{peer.name}: {what}")
                 board.note(what, "ms", reply.shown, source=peer.name)
                 board.note(what, "B", reply.size, source=peer.name)
                 board.note(what, "ms CPU", reply.cpu, source=peer.name)
@@ -186,3 +187,9 @@ def _other_than(meter: Meter) -> Condition:
     """The screen looks other than it does now."""
     before = meter.picture()
     return lambda _: meter.picture() != before
+
+
+def _filtered(lines: Sequence[str]) -> bool:
+    """Matches of the word are listed and nothing else is: its echo alone is no filter."""
+    rows = [line.lower() for line in lines if " 24-1" in line]
+    return bool(rows) and all("bel" in row for row in rows)
