@@ -38,7 +38,7 @@ def seen(screen: ListingScreen[Any], focused: Widget | None) -> tuple[object, ..
     rows, pane = screen.table, screen.pane
     return (
         screen.app.screen, focused, screen.view, screen.query_text, screen.query_one(FilterLine).box.value,
-        screen.only_marked, screen.sort, screen.descending, screen.classes, screen.marks.value,
+        screen.only_marked, screen.sort, screen.descending, screen.classes, screen.marks.value, screen.told,
         rows.cursor, rows.top, rows.current, rows.active, pane.scroll_offset, pane.has_focus and pane.text,
         *(bar.text for bar in screen.query(Bar) if bar is not pane),
     )  # fmt: skip

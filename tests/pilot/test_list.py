@@ -353,3 +353,12 @@ async def test_keys_typed_behind_a_filter_wait_for_it(start: Start) -> None:
         await hand.press("backslash")
         await hand.until(lambda: hand.listed() == ["F-00", "F-01"])
         assert hand.marked() == set()
+
+
+async def test_the_same_answer_twice_stays_the_answer(start: Start) -> None:
+    async with start() as hand:
+        for _ in range(3):
+            await hand.press("x")
+            await hand.says("Nothing is marked. Space marks")
+            await hand.until(lambda: hand.app._answered is None or hand.app._last_key is hand.app._answered)
+        assert "changes nothing" not in hand.text("#foot")

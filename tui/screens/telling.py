@@ -12,6 +12,8 @@ class TellingScreen(Guarded, Screen[None]):
 
     _message = ""
     _result = ""
+    # How often something was said: the same sentence twice is an answer twice.
+    told = 0
 
     def show_foot(self) -> None:
         """Draw the status line."""
@@ -21,6 +23,7 @@ class TellingScreen(Guarded, Screen[None]):
         """One sentence on the status line, until the next one or the next move."""
         if not text.startswith(self._result):
             self._result = ""
+        self.told += bool(text)
         if text != self._message:
             self._message = text
             self.show_foot()
