@@ -162,9 +162,13 @@ def marked_line(count: int | None, hidden: int, totals: Sequence[Totals], width:
     )
     if len(totals) > 1:
         return Marks(one)
-    gross, retainage, net, hashed = amounts[0]
-    first = _held(head, [f" Gross {gross}", f" Retainage {retainage}"], width)
-    return Marks(one, (plain(first, BOLD), plain(_held("", [f" Net {net}", f" Hash {hashed}"], width), BOLD)))
+    words = [
+        f"{word} {own}" for word, own in zip(("Gross", "Retainage", "Net", "Hash"), amounts[0], strict=True)
+    ]
+    # With hidden ones and large sums the second line takes more of it.
+    kept = 2 if len("   ".join([head, *words[:2]])) <= width else 1
+    lines = ("   ".join([head, *words[:kept]]), "   ".join(["", *words[kept:]]))
+    return Marks(one, tuple(plain(line, BOLD) for line in lines if len(line) <= width))
 
 
 def _held(head: str, groups: Sequence[str], width: int) -> str:
