@@ -162,12 +162,12 @@ def marked_line(count: int | None, hidden: int, totals: Sequence[Totals], width:
     )
     if len(totals) > 1:
         return Marks(one)
-    words = [
+    told = [
         f"{word} {own}" for word, own in zip(("Gross", "Retainage", "Net", "Hash"), amounts[0], strict=True)
     ]
     # With hidden ones and large sums the second line takes more of it.
-    kept = 2 if len("   ".join([head, *words[:2]])) <= width else 1
-    lines = ("   ".join([head, *words[:kept]]), "   ".join(["", *words[kept:]]))
+    kept = 2 if len("   ".join([head, *told[:2]])) <= width else 1
+    lines = ("   ".join([head, *told[:kept]]), "   ".join(["", *told[kept:]]))
     return Marks(one, tuple(plain(line, BOLD) for line in lines if len(line) <= width))
 
 
