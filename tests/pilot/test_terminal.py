@@ -317,6 +317,13 @@ def test_stopped_for_good_and_continued_it_draws_again(opened: Terminal) -> None
     opened.shows("MARKED 1")
 
 
+def test_what_the_terminal_lost_is_written_again(opened: Terminal) -> None:
+    opened.screen.reset()
+    opened.feed(b"\x0c")
+    for words in ("SUBCONTRACTOR INVOICES", "Filter By", "Nothing marked", "q quit"):
+        opened.shows(words)
+
+
 def test_without_a_shell_there_is_nothing_to_stop_for(opened: Terminal) -> None:
     opened.feed(b"\x1a")
     opened.shows("There is no shell to go to: q quits.")
