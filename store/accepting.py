@@ -15,7 +15,7 @@ from store.domain.money import hash_part, plain, show, to_decimal
 from store.domain.profile import Profile
 from store.domain.selection import Selection, Totals
 from store.domain.status import TRANSITIONS, Action
-from store.moving import write
+from store.moving import room, write
 from store.planning import Going, Terms, walk
 from store.sums import Sums
 
@@ -37,7 +37,7 @@ def accept(
 
     What a rule blocks stays Ready. Raises TotalsDiffer when ``expect`` is not what would go; then nothing goes.
     """
-    with db.transaction():
+    with room(db), db.transaction():
         company = directory.company(db)
         terms = Terms(Action.ACCEPT, company, profile, accounting_date, description)
         return _export(db, actor, selection, terms, expect)
@@ -58,7 +58,7 @@ def retry(
 
     ``erp_number`` repairs the number of one invoice; "" takes it back to its own.
     """
-    with db.transaction():
+    with room(db), db.transaction():
         company = directory.company(db)
         terms = Terms(Action.RETRY, company, profile, accounting_date, description, erp_number)
         return _export(db, actor, selection, terms, expect)
