@@ -42,6 +42,11 @@ def matching(db: Database, text: str, me: Actor | None = None) -> Expression | N
     return reduce(and_, conditions) if conditions else None
 
 
+def of_terms(db: Database, terms: Sequence[Term], me: Actor | None = None) -> Expression:
+    """As ``matching``, of terms that were read already; at least one."""
+    return reduce(and_, [_condition(db, term, me) for term in terms])
+
+
 def _condition(db: Database, term: Term, me: Actor | None) -> Expression:
     match term.key:
         case key if key in MONEY_KEYS:

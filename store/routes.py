@@ -19,6 +19,8 @@ from store.sizes import INDEXES
 
 # The index that has state, currency and amounts.
 AMOUNTS = "invoices_status"
+# All invoices by period, then in the order of their vendors.
+PERIODS = "invoices_period"
 # The views whose invoices are all in one state: there the order by status is the vendors'.
 _ONE_STATE = frozenset(
     {View.READY, View.FAILED, View.SYNCED, ProjectView.RETURNED, ProjectView.NOT_SENT},
@@ -31,12 +33,13 @@ class Route:
     """How to go through a view in an order.
 
     ``keys`` are the columns to sort by, the id last. ``index`` has them sorted; where it is None, ``cover`` is an
-    index that at least holds what is sorted by.
+    index that at least holds what is sorted by, and ``walk`` one that has them sorted for all invoices.
     """
 
     keys: tuple[Any, ...]
     index: str | None = None
     cover: str | None = None
+    walk: str | None = None
     joins: bool = False
 
 
@@ -60,8 +63,9 @@ def route(db: Database, view: View | ProjectView, sort: SortBy) -> Route:
         return Route((_AMOUNTS[sort], Invoice.id), cover=cover)
     if sort is SortBy.JOB:
         return Route((_by_code_point(db, Project.number), *vendors), joins=True)
-    first = Invoice.period_end if sort is SortBy.PERIOD else Invoice.erp_status
-    return Route((_by_code_point(db, first), *vendors))
+    if sort is SortBy.PERIOD:
+        return Route((_by_code_point(db, Invoice.period_end), *vendors), walk=PERIODS)
+    return Route((_by_code_point(db, Invoice.erp_status), *vendors))
 
 
 def _by_code_point(db: Database, column: Any) -> Any:

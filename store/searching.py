@@ -7,6 +7,7 @@ once and become places; the numbers are read from the index, without a row of th
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from functools import reduce
 from operator import and_
 
@@ -26,7 +27,9 @@ _SQLITE = (
     f"CASE WHEN length({{0}}) = length(CAST({{0}} AS BLOB)) THEN {{0}} LIKE ? ESCAPE '\\'"
     f" ELSE {FOLD}({{0}}) LIKE ? ESCAPE '\\' END"
 )
-_SQLITE_PLAIN = "{0} LIKE ? ESCAPE '\\'"
+# That a column has a text, which contained() makes its parameter.
+LIKE = "LIKE ? ESCAPE '\\'"
+_SQLITE_PLAIN = f"{{0}} {LIKE}"
 _COLUMNS = {
     "": ("vendor", "job", "commitment"),
     "vendor": ("vendor",),
@@ -47,12 +50,16 @@ def by_place(db: Database, text: str) -> Expression | None:
     Raises BadFilter.
     """
     terms = parse(text)
-    if not terms or not all(_coverable(term) for term in terms):
-        return None
+    return placed(db, terms) if terms and all(is_placed(term) for term in terms) else None
+
+
+def placed(db: Database, terms: Sequence[Term]) -> Expression:
+    """The condition of terms that are all placed; at least one."""
     return reduce(and_, [_condition(db, term) for term in terms])
 
 
-def _coverable(term: Term) -> bool:
+def is_placed(term: Term) -> bool:
+    """Whether place and number alone tell who meets the term."""
     return term == Term(term.key, text=term.text, negated=term.negated) and term.key in _COLUMNS
 
 
@@ -93,12 +100,13 @@ def _has(db: Database, column: str, text: str, *, plain: bool) -> tuple[str, lis
     plain = plain and text.isascii()
     if db.postgres:
         sql = _POSTGRES_PLAIN if plain else _POSTGRES
-        return sql.format(column), [_contained(unicodedata.normalize("NFKC", text))]
+        return sql.format(column), [contained(unicodedata.normalize("NFKC", text))]
     sql = _SQLITE_PLAIN if plain else _SQLITE
-    return sql.format(column), [_contained(fold(text))] * sql.count("?")
+    return sql.format(column), [contained(fold(text))] * sql.count("?")
 
 
-def _contained(text: str) -> str:
+def contained(text: str) -> str:
+    """The pattern of LIKE for what has the text."""
     for character in "\\%_":
         text = text.replace(character, f"\\{character}")
     return f"%{text}%"

@@ -12,6 +12,7 @@ from peewee import SQL, Expression
 
 from store import statements
 from store.db import Database
+from store.domain.actor import Actor
 from store.domain.errors import Changed
 from store.domain.selection import Gesture, Marked, Matching, Selection, Stroke, Totals
 from store.domain.status import ProjectView
@@ -63,6 +64,30 @@ def condition(db: Database, selection: Selection, *, of_few: bool = False) -> Ex
         marked = marked & visible
     crowd = of_few or is_most(db, selection.view)
     return in_view(selection.view, unaided(db) if crowd else Invoice.erp_status) & marked
+
+
+def as_query(selection: Matching, me: Actor | None) -> str | None:
+    """The filter that meets in the view what strokes mark of it, for this reader; None where no filter does."""
+    if len(selection.strokes) != 1 or selection.removed or selection.added:
+        return None
+    stroke = selection.strokes[0]
+    if stroke.gesture is Gesture.UNMARK or stroke.clean or stroke.me != me:
+        return None
+    return f"{stroke.query} {selection.within}"
+
+
+def through_index(db: Database, selection: Matching) -> Expression | None:
+    """What strokes mark of their view, as a condition on place, number and id alone; None where it asks for more."""
+    others = exceptions(db, selection)
+    if others is not None:
+        rest: Expression = ~these(db, others)
+        return rest
+    texts = [selection.within, *(stroke.query for stroke in selection.strokes)]
+    if any(stroke.clean for stroke in selection.strokes):
+        return None
+    if any(text.strip() and by_place(db, text) is None for text in texts):
+        return None
+    return condition(db, replace(selection, view=ProjectView.ALL))
 
 
 def _met(db: Database, stroke: Stroke) -> Expression:
@@ -201,11 +226,40 @@ def totals(db: Database, selection: Selection) -> list[Totals]:
         return totals_of(db, _marked(db, selection)[0])
     others = exceptions(db, selection)
     if others is None:
+        part = _taken_away(selection)
+        if part is not None and selection.view is not ProjectView.RETURNED:
+            return without(of_view(db, selection.view), _summed(db, part))
         return _summed(db, selection)
     whole = of_view(db, selection.view)
     if not others:
         return whole
     return without(whole, summed(db, in_view(selection.view, unaided(db)) & these(db, others)))
+
+
+def _taken_away(selection: Matching) -> Matching | None:
+    """What one filter meets, where all of the view but that is selected; else None."""
+    if selection.within or selection.removed or selection.added or len(selection.strokes) != 2:
+        return None
+    first, second = selection.strokes
+    queries = first.query.strip(), second.query.strip()
+    if first.clean or second.clean:
+        return None
+    if (
+        queries[0]
+        and not queries[1]
+        and second.gesture is Gesture.INVERT
+        and first.gesture is not Gesture.UNMARK
+    ):
+        return replace(selection, strokes=(replace(first, gesture=Gesture.MARK),))
+    if (
+        queries[1]
+        and not queries[0]
+        and first.gesture is not Gesture.UNMARK
+        and second.gesture is not Gesture.MARK
+    ):
+        # All is marked by then: to unmark and to invert are the same.
+        return replace(selection, strokes=(replace(second, gesture=Gesture.MARK),))
+    return None
 
 
 def _summed(db: Database, selection: Matching) -> list[Totals]:

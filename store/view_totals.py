@@ -41,16 +41,19 @@ def of_view(db: Database, view: View | ProjectView) -> list[Totals]:
     return db.remembered(("totals", view), lambda: _of_view(db, view))
 
 
-def _of_view(db: Database, view: View | ProjectView) -> list[Totals]:
+def states(view: View | ProjectView) -> tuple[ErpStatus, ...]:
+    """The states that a view's invoices are in; all in them are its, but for those returned."""
     if isinstance(view, View):
-        states = VIEW_STATES[view]
-    elif view is ProjectView.NOT_SENT:
-        states = (ErpStatus.NOT_SENT,)
-    else:
-        states = VIEW_STATES[View.ALL] + ((ErpStatus.NOT_SENT,) if view is ProjectView.ALL else ())
+        return tuple(VIEW_STATES[view])
+    if view in {ProjectView.NOT_SENT, ProjectView.RETURNED}:
+        return (ErpStatus.NOT_SENT,)
+    return tuple(VIEW_STATES[View.ALL]) + ((ErpStatus.NOT_SENT,) if view is ProjectView.ALL else ())
+
+
+def _of_view(db: Database, view: View | ProjectView) -> list[Totals]:
     found: dict[str, Totals] = {}
-    for state in states:
-        for currency in _currencies(db, state):
+    for state in states(view):
+        for currency in currencies(db, state):
             where = (Invoice.erp_status == state.value) & (Invoice.currency == currency)
             select = Invoice.select(fn.COUNT(SQL("*")), *map(fn.SUM, _COLUMNS)).where(where)
             sql, params = statements.compiled(db, select)
@@ -59,7 +62,7 @@ def _of_view(db: Database, view: View | ProjectView) -> list[Totals]:
     return _there(found)
 
 
-def _currencies(db: Database, state: ErpStatus) -> list[str]:
+def currencies(db: Database, state: ErpStatus) -> list[str]:
     """The currencies of a state, from one to the next in the index."""
     found: list[str] = []
     led_by = "" if db.postgres else f" INDEXED BY {_INDEX}"
@@ -109,12 +112,21 @@ def exceptions(db: Database, selection: Matching) -> array[int] | None:
         return None
     found = set(selection.removed)
     if stroke.clean:
-        for ids in _flagged(db, stroke.me):
-            found.update(ids)
-            if len(found) > MOST:
-                return None
+        if (flagged := flagged_ids(db, stroke.me)) is None:
+            return None
+        found |= flagged
     found -= selection.added
     return array("q", sorted(found)) if len(found) <= MOST else None
+
+
+def flagged_ids(db: Database, me: Actor | None) -> set[int] | None:
+    """The ids of all invoices with a flag, as store.matching.flagged() means it; None where more than MOST."""
+    found: set[int] = set()
+    for ids in _flagged(db, me):
+        found.update(ids)
+        if len(found) > MOST:
+            return None
+    return found
 
 
 def _flagged(db: Database, me: Actor | None) -> Iterable[list[int]]:

@@ -34,6 +34,11 @@ QUERIES: dict[str, Any] = {
     "job:annex -commitment:1": lambda x: x.job == "24-102" and "1" not in x.commitment,
     "net>0": lambda x: x.gross - 5 > 0,
     "apex net>0": lambda x: x.has("apex") and x.gross - 5 > 0,
+    "-net>0 -apex": lambda x: x.gross - 5 <= 0 and not x.has("apex"),
+    "flag:O": lambda x: x.overbilled,
+    "flag:O apex net>0": lambda x: x.overbilled and x.has("apex") and x.gross - 5 > 0,
+    "number:a1": lambda x: "a1" in x.number.lower(),
+    "ref:zzz": lambda _: False,
 }
 VIEWS: tuple[View | ProjectView, ...] = (*View, *ProjectView)
 

@@ -21,6 +21,8 @@ CREATE INDEX invoices_returned ON invoices (place, application, number $BYTES$ID
 CREATE INDEX invoices_sent ON invoices (place, application, number $BYTES$ID) WHERE erp_status <> 'not_sent';
 CREATE INDEX invoices_placed ON invoices (place, application, number $BYTES$ID);
 CREATE INDEX invoices_ready_number ON invoices (number $BYTES$ID) WHERE erp_status = 'ready_to_export';
+-- Of all views: an index that no state is in is not written when states change.
+CREATE INDEX invoices_period ON invoices (period_end $BYTES, place, application, number $BYTES$ID);
 -- Who has a flag: few, of many.
 CREATE INDEX invoices_flagged ON invoices (erp_status)
     WHERE overbilled OR changed_since OR duplicate OR held;

@@ -1,0 +1,147 @@
+"""The first rows of a whole view in an order that no index has: found from what the indexes do have, on SQLite.
+
+By gross: state by state and currency by currency, each in order. By retainage and net: among the rows with the
+greatest gross there are enough to say which value the first rows have at least; few more have it too. By job: the
+jobs in order, each with its commitments' places. By period: an index with all invoices, of which most are the view's.
+"""
+
+from __future__ import annotations
+
+import time
+
+from store import statements
+from store.db import Database
+from store.domain.status import ErpStatus, ProjectView, View
+from store.invoices import SortBy
+from store.routes import AMOUNTS, view_index
+from store.view_totals import currencies, states
+
+# So many rows with the greatest gross are looked at for the greatest of another amount.
+PROBED = 2000
+# More parts than this are not worth their merging.
+PARTS = 40
+_COLUMNS = {SortBy.GROSS: "gross", SortBy.RETAINAGE: "retainage", SortBy.NET: "net"}
+
+
+def leading(
+    db: Database, view: View | ProjectView, sort: SortBy, count: int, seconds: float, *, descending: bool
+) -> list[int] | None:
+    """The first ids of the order, at most ``count``: none when the time is over, None where they cannot be had so."""
+    if db.postgres or view is ProjectView.RETURNED:
+        return None
+    direction = "DESC" if descending else "ASC"
+    match sort:
+        case SortBy.GROSS | SortBy.RETAINAGE | SortBy.NET:
+            return _by_amount(db, view, _COLUMNS[sort], count, seconds, direction)
+        case SortBy.JOB:
+            return _by_job(db, view, count, seconds, direction)
+        case SortBy.PERIOD:
+            return _by_period(db, view, count, seconds, direction)
+        case _:
+            return None
+
+
+# -- amounts ---------------------------------------------------------------------------------------------------
+
+
+def _by_amount(
+    db: Database, view: View | ProjectView, column: str, count: int, seconds: float, direction: str
+) -> list[int] | None:
+    parts = [(state, currency) for state in states(view) for currency in currencies(db, state)]
+    if len(parts) > PARTS:
+        return None
+    near = [row for part in parts for row in _greatest(db, part, column, count, direction)]
+    near.sort(reverse=direction == "DESC")
+    if column == "gross" or len(near) < count:
+        return [number for _, number in near[:count]]
+    return _beyond(db, view, column, near[count - 1][0], count, seconds, direction)
+
+
+def _greatest(
+    db: Database, part: tuple[ErpStatus, str], column: str, count: int, direction: str
+) -> list[tuple[int, int]]:
+    """The amounts and ids of the first rows by gross, of one state and currency."""
+    state, currency = part
+    most = count if column == "gross" else max(count, PROBED)
+    found = db.execute(
+        f"SELECT {column}, id FROM invoices INDEXED BY {AMOUNTS} WHERE erp_status = ? AND currency = ?"
+        f" ORDER BY gross {direction}, id {direction} LIMIT ?",
+        (state.value, currency, most),
+    )
+    return [(row[0], row[1]) for row in found.fetchall()]
+
+
+def _beyond(
+    db: Database,
+    view: View | ProjectView,
+    column: str,
+    value: int,
+    count: int,
+    seconds: float,
+    direction: str,
+) -> list[int]:
+    """The first of those that have the value or come before it: at least ``count`` do."""
+    names = ", ".join(f"'{state.value}'" for state in states(view))
+    found, sufficed = statements.first(
+        db,
+        f"SELECT id FROM invoices INDEXED BY {AMOUNTS} WHERE erp_status IN ({names})"
+        f" AND {column} {'>=' if direction == 'DESC' else '<='} ? ORDER BY {column} {direction}, id {direction}",
+        (value,),
+        count,
+        seconds,
+    )
+    return [row[0] for row in found] if sufficed else []
+
+
+# -- jobs and periods ------------------------------------------------------------------------------------------
+
+
+def _by_job(
+    db: Database, view: View | ProjectView, count: int, seconds: float, direction: str
+) -> list[int] | None:
+    if (index := view_index(view)) is None:
+        return None
+    found: list[int] = []
+    until = time.monotonic() + seconds
+    numbers = db.execute(f"SELECT DISTINCT number FROM projects ORDER BY number {direction}").fetchall()
+    for (number,) in numbers:
+        rows = db.execute(
+            f"SELECT id FROM invoices INDEXED BY {index} WHERE {_shown(view)} AND place IN (SELECT c.place"
+            " FROM commitments c JOIN projects p ON p.id = c.project_id WHERE p.number = ?)"
+            f" ORDER BY place {direction}, application {direction}, number {direction}, id {direction} LIMIT ?",
+            (number, count - len(found)),
+        ).fetchall()
+        found.extend(row[0] for row in rows)
+        if len(found) >= count:
+            break
+        if time.monotonic() > until:
+            return []
+    return found
+
+
+def _by_period(
+    db: Database, view: View | ProjectView, count: int, seconds: float, direction: str
+) -> list[int]:
+    keys = ("period_end", "place", "application", "number", "id")
+    found, sufficed = statements.first(
+        db,
+        # The sign: the order shall choose the index, not the view.
+        f"SELECT id FROM invoices WHERE {_shown(view, '+erp_status')}"
+        f" ORDER BY {', '.join(f'{key} {direction}' for key in keys)}",
+        (),
+        count,
+        seconds,
+    )
+    return [row[0] for row in found] if sufficed else []
+
+
+def _shown(view: View | ProjectView, column: str = "erp_status") -> str:
+    """The condition of the view, as text."""
+    if view is ProjectView.ALL:
+        return "TRUE"
+    if view in {View.ALL, ProjectView.SENT}:
+        return f"{column} <> '{ErpStatus.NOT_SENT.value}'"
+    of = states(view)
+    if len(of) == 1:
+        return f"{column} = '{of[0].value}'"
+    return f"{column} IN ({', '.join(f'{chr(39)}{state.value}{chr(39)}' for state in of)})"
