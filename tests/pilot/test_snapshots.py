@@ -1,44 +1,224 @@
-"""How the screens look, at 80x24 and 120x40."""
+"""How every screen and dialog looks, at 80x24 and 120x40, and the lists at 200x60. The clock stands still."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 import pytest
-from hand import Counter, Hand
+from hand import NOW, PROFILE, Counter, Hand, add_invoice
 from textual.pilot import Pilot
 
+from store import review, saved_views
+from store.db import Database
+from store.directory import actor
+from store.domain.selection import Marked
+from store.domain.status import View
+from store.invoices import SortBy
+from store.models import ExportAttempt, ExportJob, Project, Vendor
 from tui.app import DeskApp
 from tui.bootstrap import Desk
-from tui.screens.confirm import ConfirmExport
-from tui.screens.reject import RejectScreen
+from tui.screens.dialog import Dialog
+from tui.screens.too_small import TooSmallScreen
 
 SIZES = [(80, 24), (120, 40)]
+VAST = (200, 60)
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("what", ["list", "confirm", "reject"])
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Keys pressed one by one on a desk; ``books`` changes the books before, ``vast``: at 200x60 too."""
+
+    keys: tuple[str, ...] = ()
+    login: str = "jlopez"
+    books: Callable[[Database], object] | None = None
+    vast: bool = False
+
+
+def varied(db: Database) -> None:
+    """A large amount, a credit, a long number, a hold."""
+    project, vendor = Project.get_by_id(1), Vendor.get_by_id(1)
+    add_invoice(project, vendor, "BIG-1", "ready_to_export", 123_456_789_00)
+    add_invoice(project, vendor, "CM-1", "ready_to_export", -45_000)
+    add_invoice(project, Vendor.get_by_id(2), "A-NUMBER-THAT-IS-TOO-LONG", "ready_to_export")
+
+
+def much(db: Database) -> None:
+    """Several that cannot go, and a company that has counts typed."""
+    for n in range(4):
+        add_invoice(
+            Project.get_by_id(1), Vendor.get_by_id(2), f"A-NUMBER-THAT-IS-TOO-LONG-{n}", "ready_to_export"
+        )
+    db.execute("UPDATE company SET confirm_count = 3")
+
+
+def running(db: Database) -> None:
+    """A batch of eight under way: two acknowledged, one refused, one being sent, one uncertain, one parked."""
+    ids = range(1, 9)
+    review.accept(db, actor(db, "jlopez"), Marked(dict.fromkeys(ids, 1)), PROFILE)
+    states = {
+        1: ("done", "synced"), 2: ("done", "synced"), 3: ("failed", "failed_to_export"), 4: ("sending", "exporting"),
+        5: ("uncertain", "uncertain"), 6: ("parked", "parked"),
+    }  # fmt: skip
+    for number, (job, invoice) in states.items():
+        db.execute("UPDATE export_jobs SET state = ? WHERE invoice_id = ?", (job, number))
+        db.execute("UPDATE invoices SET erp_status = ? WHERE id = ?", (invoice, number))
+        if job == "done":
+            ExportAttempt.create(
+                job=ExportJob.get(ExportJob.invoice == number), attempt=1, worker="w", kind="end", outcome="ok",
+                at=NOW + 4_000 * number,
+            )  # fmt: skip
+    error = ("vendor.unknown", "Vendor V3 is not in the ERP", "Add the vendor to the ERP, then retry (x)")
+    db.execute("UPDATE export_jobs SET error_code = ?, error_text = ? WHERE invoice_id = 3", error[:2])
+    db.execute("UPDATE invoices SET error_code = ?, error_cause = ?, error_fix = ? WHERE id = 3", error)
+
+
+def anothers(db: Database) -> None:
+    """A batch that somebody else exported, held."""
+    db.execute("UPDATE company SET hold_ms = 600000")
+    review.accept(db, actor(db, "admin"), Marked({1: 1, 2: 1}), PROFILE)
+
+
+def views(db: Database) -> None:
+    """Two saved views, and one that cannot be read any more."""
+    me = actor(db, "jlopez")
+    for name, view, query in (
+        ("month end", View.READY, "bell net>1k"), ("what failed", View.FAILED, ""), ("old", View.ALL, "apex"),
+    ):  # fmt: skip
+        saved_views.save(db, me, name, view, query, SortBy.NET, descending=True)
+    db.execute("UPDATE saved_views SET query = 'colour:red' WHERE name = 'old'")
+
+
+def emptied(db: Database) -> None:
+    for table in ("invoice_lines", "invoices"):
+        db.execute(f"DELETE FROM {table}")
+
+
+FILTER_BELL = ("slash", *"bell", "enter")
+SCENES = {
+    "ready": Scene(("space", "space"), books=varied, vast=True),
+    "ready-range": Scene(("j", "v", "j", "j")),
+    "exporting": Scene(("2",), books=running, vast=True),
+    "failed": Scene(("3", "enter", "e"), vast=True),
+    "synced": Scene(("4",)),
+    "all": Scene(("5",), books=running, vast=True),
+    "empty": Scene(books=emptied),
+    "no-match": Scene(("slash", *"zebra", "enter")),
+    "filter": Scene(("slash", *"vendor:be", "tab")),
+    "filter-at-fault": Scene(("slash", *"bell net>x apex")),
+    "marks-hidden": Scene(("a", *FILTER_BELL), vast=True),
+    "query": Scene(("plus", *"bell net>1")),
+    "detail-lines": Scene(("enter",), books=varied),
+    "detail-history": Scene(("2", "enter", "h"), books=running),
+    "commitments-returned": Scene((), "mgarcia", vast=True),
+    "commitments-detail": Scene(("enter",), "mgarcia"),
+    "commitments-edit": Scene(("2", "e", "down", *["backspace"] * 10, *"150000.00"), "mgarcia"),
+    "commitments-send": Scene(("2", "A", "f"), "mgarcia"),
+    "confirm": Scene(("a", "x")),
+    "confirm-hidden": Scene(("A", *FILTER_BELL, "x", "y"), books=much),
+    "dry-run": Scene(("A", *FILTER_BELL, "d"), books=much),
+    "payload": Scene(("space", "space", "d", "p")),
+    "reject-one": Scene(("space", "r")),
+    "reject-many": Scene((*["space"] * 4, "r", *"Retainage is 5 percent", "shift+tab", "down", "o", *"Wrong period")),
+    "export-values": Scene(("D",)),
+    "export-values-many": Scene(("space", "space", "D")),
+    "hold": Scene(("space", "space", "H")),
+    "query-mail": Scene(("space", "space", "i")),
+    "write": Scene(("space", *FILTER_BELL, "w")),
+    "views": Scene(("o", "down", "enter"), books=views),
+    "views-save": Scene((*FILTER_BELL, "o", "s", *"bell only")),
+    "views-delete": Scene(("o", "x"), books=views),
+    "command-invoices": Scene(("colon", *"R-0", "down")),
+    "command-words": Scene(("colon", *"mark")),
+    "help": Scene(("question_mark",)),
+    "help-commitments": Scene(("question_mark",), "mgarcia"),
+    "more": Scene(("m",)),
+    "recall": Scene(("Z",), books=anothers),
+}  # fmt: skip
+
+
+class StandingClock(datetime):
+    """It is always NOW."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override] # a datetime will do
+        return datetime.fromtimestamp(NOW / 1000, tz or UTC)
+
+
+@pytest.fixture(autouse=True)
+def standing(monkeypatch: pytest.MonkeyPatch, books: Database) -> None:
+    """No picture depends on when or where it was taken; dialogs take keys at once."""
+    monkeypatch.setattr(Database, "now", lambda _: NOW + 60_000)
+    monkeypatch.setattr("tui.screens.tools.datetime", StandingClock)
+    monkeypatch.setattr("tui.text.datetime", StandingClock)
+    monkeypatch.setattr("tui.text.moment", told_in_utc)
+    for where in ("tui.widgets.detail", "tui.widgets.export_panel"):
+        monkeypatch.setattr(f"{where}.moment", told_in_utc)
+    monkeypatch.setattr("tui.widgets.command_line.day", lambda moment: told_in_utc(moment)[:10])
+    monkeypatch.setattr(Dialog, "GUARD", 0.0)
+
+
+def told_in_utc(milliseconds: int | None) -> str:
+    if milliseconds is None:
+        return ""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+async def lead(hand: Hand, keys: tuple[str, ...]) -> None:
+    """Press them one by one, each when the one before is done with."""
+    await hand.idle()
+    for key in keys:
+        await hand.press(key)
+        if isinstance(hand.app.screen, Dialog):
+            await hand.dialog(type(hand.app.screen))
+    await hand.idle()
+
+
+LOOKS = [
+    pytest.param(name, size, id=f"{name}-{size[0]}x{size[1]}")
+    for name, scene in SCENES.items()
+    for size in [*SIZES, *[VAST] * scene.vast]
+]
+
+
+@pytest.mark.parametrize(("name", "size"), LOOKS)
 def test_look(
-    what: str,
+    name: str,
     size: tuple[int, int],
     snap_compare: Callable[..., bool],
     desk_of: Callable[[str], tuple[Desk, Counter]],
+    books: Database,
 ) -> None:
+    scene = SCENES[name]
+    if scene.books is not None:
+        scene.books(books)
+    desk, counter = desk_of(scene.login)
+    app = DeskApp(desk)
+
+    async def arrange(pilot: Pilot[Any]) -> None:
+        await lead(Hand(app, pilot, counter), scene.keys)
+
+    assert snap_compare(app, terminal_size=size, run_before=arrange)
+
+
+def test_too_small(snap_compare: Callable[..., bool], desk_of: Callable[[str], tuple[Desk, Counter]]) -> None:
     desk, counter = desk_of("jlopez")
     app = DeskApp(desk)
 
     async def arrange(pilot: Pilot[Any]) -> None:
-        hand = Hand(app, pilot, counter)
-        await hand.idle()
-        await hand.press("space", "space")
-        if what == "confirm":
-            await hand.press("a", "x")
-            await hand.dialog(ConfirmExport)
-        elif what == "reject":
-            await hand.press("r")
-            await hand.dialog(RejectScreen)
-            await hand.press(*"Retainage is 5 percent")
-        await hand.idle()
+        await Hand(app, pilot, counter).until(lambda: isinstance(app.screen, TooSmallScreen))
 
-    assert snap_compare(app, terminal_size=size, run_before=arrange)
+    assert snap_compare(app, terminal_size=(60, 20), run_before=arrange)
+
+
+def test_first_run(snap_compare: Callable[..., bool], desk_of: Callable[[str], tuple[Desk, Counter]]) -> None:
+    """The card over the list as a newcomer sees both."""
+    desk, counter = desk_of("jlopez")
+    app = DeskApp(desk, welcome=True)
+
+    async def arrange(pilot: Pilot[Any]) -> None:
+        await lead(Hand(app, pilot, counter), ())
+
+    assert snap_compare(app, terminal_size=SIZES[0], run_before=arrange)

@@ -11,7 +11,10 @@ from textual.widgets import Static
 
 from tui.keymap import Place, bindings
 from tui.screens.dialog import Dialog
+from tui.text import wrapped
 
+# What a key does is wrapped under itself; the frame and the keys leave it so much.
+HELP_CELLS = 52
 Sections = Sequence[tuple[str, Sequence[tuple[str, str]]]]
 
 
@@ -41,6 +44,7 @@ class HelpScreen(Dialog[None]):
         for title, keys in self._sections:
             text.append(f"{title}\n", "bold")
             for names, meaning in keys:
-                text.append(f"  {names:<16} {meaning}\n")
+                for n, line in enumerate(wrapped(meaning, HELP_CELLS)):
+                    text.append(f"  {'' if n else names:<16} {line}\n")
             text.append("\n")
         return text

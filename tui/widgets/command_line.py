@@ -146,7 +146,7 @@ def entry_line(entry: Entry, width: int) -> str:
     """One command or invoice on a line of that width; an amount is never cut."""
     if isinstance(entry, Key):
         keys = " ".join(shown(key) for key in entry.keys)
-        return cut(f" {keys:<12} {entry.help}", width)
+        return f" {cut(keys, 12)} {cut(entry.help, width - 14)}"
     amount = f"{show(entry.net, entry.currency)} {entry.currency}"
     state = f"{short_status(entry.erp_status, entry.outcome):<9}{day(entry.since):<11}"
     batch = f"batch {entry.batch}" if entry.batch else ""

@@ -45,8 +45,8 @@ def _text(text: str, width: int, style: Style | None = None) -> list[Line]:
 
 
 def _pair(name: str, value: str, width: int, style: Style | None = None) -> Line:
-    gap = max(1, width - len(name) - len(value))
-    return (Part(name + " " * gap), Part(value, style))
+    # The name gives way: an amount is never cut.
+    return (Part(cut(name, max(2, width - len(value) - 1)) + " "), Part(value, style))
 
 
 def _returned(detail: Detail, width: int) -> list[Line]:
@@ -113,17 +113,15 @@ def _held(detail: Detail) -> list[str]:
 def _position(detail: Detail, width: int) -> list[Line]:
     s, currency = detail.summary, detail.row.currency
     balance = s.sum_to_date - s.completed
+    held = show(s.retainage_to_date, currency)
+    rate = _rate(s.retainage_to_date, s.completed, detail.retainage_bp)
     found = [
         plain("Contract position", BOLD),
         _pair("Revised contract sum", show(s.sum_to_date, currency), width),
         _pair("Billed before", show(s.completed - s.gross, currency), width),
         _pair("This bill", show(s.gross, currency), width, BOLD),
         _pair("Balance", show(balance, currency), width, WARN if balance < 0 else None),
-        _pair(
-            f"Retainage held{_rate(s.retainage_to_date, s.completed, detail.retainage_bp)}",
-            show(s.retainage_to_date, currency),
-            width,
-        ),
+        _pair(fitting(width - len(held) - 1, f"Retainage held{rate}", f"Ret. held{rate}"), held, width),
     ]
     if detail.final and balance:
         found += _text(f"FINAL, with a balance of {show(balance, currency)} left", width, WARN)
@@ -214,7 +212,7 @@ def _errors(detail: Detail, width: int) -> list[Line]:
         (),
         *_text(f"Fix: {row.error_fix}", width),
         (),
-        *_text("D: dates, description, ERP number   x: retry   r: reject", width, DIM),
+        *_text("D: dates, description, ERP number; x: retry; r: reject", width, DIM),
     ]
 
 
