@@ -1,7 +1,7 @@
 """Whole lists without a row of the table, on SQLite: an index walked in order, and who is met, told by other indexes.
 
-At a million a look into the table costs as much as ten rows of an index. So the ids that a filter on amounts meets, or
-that a view has, are read from the index that knows them, and picked from the walk. Of the filters on flags, ERP
+At a million a look into the table costs as much as ten rows of an index. So the ids that a filter on amounts or
+periods meets, or that a view has, are read from the index that knows them, and picked from the walk. Of the filters on flags, ERP
 references and numbers, an index names the few invoices that can meet them.
 """
 
@@ -44,8 +44,8 @@ class Members:
         self.count += len(ids)
 
     def picked(self, ids: Sequence[int]) -> list[int]:
-        """Which of these are among them, in their order; there is at least one."""
-        self._reach(max(ids))
+        """Which of these are among them, in their order."""
+        self._reach(max(ids, default=0))
         known = self._bytes
         return [number for number in ids if known[number]]
 
@@ -64,7 +64,8 @@ def walked(
 ) -> array[int] | None:
     """The ids of a list in its order; None where other ways are shorter, or the only ones."""
     money = [term for term in terms if term.key in MONEY]
-    names = [term for term in terms if term.key not in MONEY]
+    periods = [term for term in terms if term.key == "period"]
+    names = [term for term in terms if term not in money and term not in periods]
     index = way.index or way.walk
     known = view_index(view)
     if db.postgres or index is None or known is None or not all(is_placed(term) for term in names):
@@ -79,10 +80,14 @@ def walked(
     if found is not None and index not in {known, PERIODS}:
         # It has no places.
         return None
-    members = _amounts(db, view, of_terms(db, money)) if money else None
-    if members is None and index == PERIODS and view is not ProjectView.ALL:
-        members = _members(db, in_view(view), known)
-    if members is not None and not members.count:
+    parts: list[Members] = []
+    if money:
+        parts.append(_members(db, in_view(view) & of_terms(db, money), AMOUNTS))
+    elif index == PERIODS and view is not ProjectView.ALL:
+        parts.append(_members(db, in_view(view), known))
+    if periods:
+        parts.append(_members(db, of_terms(db, periods), PERIODS))
+    if not all(part.count for part in parts):
         return array("q")
     where = in_view(ProjectView.ALL if index == PERIODS else view)
     select = Invoice.select(Invoice.id).where(where if found is None else where & found)
@@ -90,12 +95,10 @@ def walked(
     ids = array("q")
     for rows in statements.run(db, led(db, sql, index), params):
         some = [row[0] for row in rows]
-        ids.extend(some if members is None else members.picked(some))
+        for part in parts:
+            some = part.picked(some)
+        ids.extend(some)
     return ids
-
-
-def _amounts(db: Database, view: View | ProjectView, found: Expression) -> Members:
-    return _members(db, in_view(view) & found, AMOUNTS)
 
 
 def _members(db: Database, wanted: Expression, index: str) -> Members:
