@@ -54,6 +54,9 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """What waits for the hand to rest does not wait long."""
     for name in ("REST", "TYPING", "BETWEEN_REFRESHES"):
         monkeypatch.setattr(f"tui.screens.listing.{name}", 0.02)
+    # The pilot looks whether the desk is idle every 20 ms, several times a key: a fifth of that shows the same.
+    monkeypatch.setattr("textual._wait.SLEEP_GRANULARITY", 0.004)
+    monkeypatch.setattr("textual._wait.SLEEP_IDLE", 0.0004)
 
 
 @pytest.fixture
