@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hand import NOW, PROFILE, Counter, Hand, add_invoice
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from store import review, saved_views
 from store.db import Database
@@ -20,8 +21,23 @@ from store.invoices import SortBy
 from store.models import ExportAttempt, ExportJob, Project, Vendor
 from tui.app import DeskApp
 from tui.bootstrap import Desk
+from tui.screens.ask import AskScreen
+from tui.screens.ask_by_mail import AskByMailScreen
+from tui.screens.commitments import CommitmentsScreen
+from tui.screens.confirm import ConfirmExport
 from tui.screens.dialog import Dialog
+from tui.screens.dry_run import DryRunScreen, PayloadScreen
+from tui.screens.edit import EditScreen
+from tui.screens.export_values import ExportValuesScreen
+from tui.screens.help import HelpScreen
+from tui.screens.hold import HoldScreen
+from tui.screens.invoices import InvoicesScreen
+from tui.screens.more import MoreScreen
+from tui.screens.reject import RejectScreen
 from tui.screens.too_small import TooSmallScreen
+from tui.screens.views import ViewsScreen
+from tui.screens.welcome import WelcomeScreen
+from tui.screens.writing import WriteScreen
 
 SIZES = [(80, 24), (120, 40)]
 VAST = (200, 60)
@@ -29,12 +45,16 @@ VAST = (200, 60)
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Keys pressed one by one on a desk; ``books`` changes the books before, ``vast``: at 200x60 too."""
+    """Keys pressed one by one on a desk; ``books`` changes the books before, ``vast``: at 200x60 too.
+
+    ``shows`` is the screen that is seen then.
+    """
 
     keys: tuple[str, ...] = ()
     login: str = "jlopez"
     books: Callable[[Database], object] | None = None
     vast: bool = False
+    shows: type[Screen[Any]] = InvoicesScreen
 
 
 def varied(db: Database) -> None:
@@ -112,30 +132,30 @@ SCENES = {
     "query": Scene(("plus", *"bell net>1")),
     "detail-lines": Scene(("enter",), books=varied),
     "detail-history": Scene(("2", "enter", "h"), books=running),
-    "commitments-returned": Scene((), "mgarcia", vast=True),
-    "commitments-detail": Scene(("enter",), "mgarcia"),
-    "commitments-edit": Scene(("2", "e", "down", *["backspace"] * 10, *"150000.00"), "mgarcia"),
-    "commitments-send": Scene(("2", "A", "f"), "mgarcia"),
-    "confirm": Scene(("a", "x")),
-    "confirm-hidden": Scene(("A", *FILTER_BELL, "x", "y"), books=much),
-    "dry-run": Scene(("A", *FILTER_BELL, "d"), books=much),
-    "payload": Scene(("space", "space", "d", "p")),
-    "reject-one": Scene(("space", "r")),
-    "reject-many": Scene((*["space"] * 4, "r", *"Retainage is 5 percent", "shift+tab", "down", "o", *"Wrong period")),
-    "export-values": Scene(("D",)),
-    "export-values-many": Scene(("space", "space", "D")),
-    "hold": Scene(("space", "space", "H")),
-    "query-mail": Scene(("space", "space", "i")),
-    "write": Scene(("space", *FILTER_BELL, "w")),
-    "views": Scene(("o", "down", "enter"), books=views),
-    "views-save": Scene((*FILTER_BELL, "o", "s", *"bell only")),
-    "views-delete": Scene(("o", "x"), books=views),
+    "commitments-returned": Scene((), "mgarcia", vast=True, shows=CommitmentsScreen),
+    "commitments-detail": Scene(("enter",), "mgarcia", shows=CommitmentsScreen),
+    "commitments-edit": Scene(("2", "e", "down", *["backspace"] * 10, *"150000.00"), "mgarcia", shows=EditScreen),
+    "commitments-send": Scene(("2", "A", "f"), "mgarcia", shows=AskScreen),
+    "confirm": Scene(("a", "x"), shows=ConfirmExport),
+    "confirm-hidden": Scene(("A", *FILTER_BELL, "x", "y"), books=much, shows=ConfirmExport),
+    "dry-run": Scene(("A", *FILTER_BELL, "d"), books=much, shows=DryRunScreen),
+    "payload": Scene(("space", "space", "d", "p"), shows=PayloadScreen),
+    "reject-one": Scene(("space", "r"), shows=RejectScreen),
+    "reject-many": Scene((*["space"] * 4, "r", *"Retainage is 5 percent", "shift+tab", "down", "o", *"Wrong period"), shows=RejectScreen),
+    "export-values": Scene(("D",), shows=ExportValuesScreen),
+    "export-values-many": Scene(("space", "space", "D"), shows=ExportValuesScreen),
+    "hold": Scene(("space", "space", "H"), shows=HoldScreen),
+    "query-mail": Scene(("space", "space", "i"), shows=AskByMailScreen),
+    "write": Scene(("space", *FILTER_BELL, "w"), shows=WriteScreen),
+    "views": Scene(("o", "down", "enter"), books=views, shows=ViewsScreen),
+    "views-save": Scene((*FILTER_BELL, "o", "s", *"bell only"), shows=ViewsScreen),
+    "views-delete": Scene(("o", "x"), books=views, shows=AskScreen),
     "command-invoices": Scene(("colon", *"R-0", "down")),
     "command-words": Scene(("colon", *"mark")),
-    "help": Scene(("question_mark",)),
-    "help-commitments": Scene(("question_mark",), "mgarcia"),
-    "more": Scene(("m",)),
-    "recall": Scene(("Z",), books=anothers),
+    "help": Scene(("question_mark",), shows=HelpScreen),
+    "help-commitments": Scene(("question_mark",), "mgarcia", shows=HelpScreen),
+    "more": Scene(("m",), shows=MoreScreen),
+    "recall": Scene(("Z",), books=anothers, shows=AskScreen),
 }  # fmt: skip
 
 
@@ -199,6 +219,7 @@ def test_look(
 
     async def arrange(pilot: Pilot[Any]) -> None:
         await lead(Hand(app, pilot, counter), scene.keys)
+        assert type(app.screen) is scene.shows
 
     assert snap_compare(app, terminal_size=size, run_before=arrange)
 
@@ -222,3 +243,15 @@ def test_first_run(snap_compare: Callable[..., bool], desk_of: Callable[[str], t
         await lead(Hand(app, pilot, counter), ())
 
     assert snap_compare(app, terminal_size=SIZES[0], run_before=arrange)
+
+
+def drawn(kind: type[Screen[Any]]) -> set[type[Screen[Any]]]:
+    """The desk's screens that no other builds upon."""
+    below = kind.__subclasses__()
+    return {kind} if not below else set().union(*map(drawn, below))
+
+
+def test_every_screen_has_its_picture() -> None:
+    ours = {kind for kind in drawn(Screen) if kind.__module__.startswith("tui.")}
+    shown = {scene.shows for scene in SCENES.values()} | {TooSmallScreen, WelcomeScreen}
+    assert ours - shown == set()
