@@ -58,6 +58,8 @@ class Terminal:
         self.stream = pyte.ByteStream(self.screen)
         self.patience = patience
         self.written = bytearray()
+        # Whether the screen was at rest and nothing has come or gone since.
+        self._rested = False
         self.pid, self.master = pty.fork()
         if self.pid == 0:
             # The child never comes back from here, whatever happens.
@@ -91,6 +93,7 @@ class Terminal:
             data = os.read(self.master, 65536)
         except OSError:
             return False
+        self._rested = False
         self.written += data
         self.stream.feed(data)
         return bool(data)
@@ -110,27 +113,32 @@ class Terminal:
 
     def settle(self, quiet: float = 0.4) -> None:
         """Read until nothing has come for so long: longer than a dialog drops typed-ahead keys."""
+        if self._rested and not self.read(0):
+            return
         end = time.monotonic() + self.patience
         while self.read(quiet):
             assert time.monotonic() < end, "the program does not come to rest"
+        self._rested = True
 
     def type(self, *keys: str) -> None:
         """Type keys by name, or text, each after the screen has come to rest."""
         for key in keys:
             self.settle()
-            os.write(self.master, KEYS.get(key, key).encode())
+            self.press(key)
         self.settle()
 
     def press(self, key: str) -> None:
         """Type one key at once, whatever the screen does."""
-        os.write(self.master, KEYS.get(key, key).encode())
+        self.feed(KEYS.get(key, key).encode())
 
     def feed(self, data: bytes) -> None:
         """Send bytes as they are."""
+        self._rested = False
         os.write(self.master, data)
 
     def resize(self, columns: int, rows: int) -> None:
         """Another size, as a window's owner gives it."""
+        self._rested = False
         self.screen.resize(rows, columns)
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
