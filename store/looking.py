@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 from peewee import Expression, fn
 
@@ -28,7 +28,8 @@ class Stand:
 
     ``invoice`` is the one under it, None when that is not known; ``place`` counts from 0, ``offset`` from the top of
     the ``height`` rows on the screen. ``anchor`` is the invoice where a range began. ``narrowed``: another filter was
-    asked for, and the cursor of an invoice that it hides goes to the top.
+    asked for, and the cursor of an invoice that it hides goes to the top. ``near`` are those that take the place of
+    one that left: the ones behind it in their order, then the ones before it, the nearest first.
     """
 
     invoice: int | None
@@ -37,6 +38,7 @@ class Stand:
     height: int
     anchor: int | None = None
     narrowed: bool = False
+    near: tuple[int, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +110,7 @@ def _pruned(db: Database, listing: Listing, stand: Stand) -> Listing:
         return listing
     first = max(0, stand.place - stand.offset - stand.height)
     near = ids[first : first + 3 * stand.height]
-    here = among(db, _marking(order.view, Stroke(Gesture.MARK, order.query, me=order.me)), near)
-    if order.only is not None:
-        here &= among(db, order.only, near)
+    here = _listed(db, order, near)
     if len(here) == len(near):
         return listing
     left = array("q", [number for number in near if number in here])
@@ -118,19 +118,31 @@ def _pruned(db: Database, listing: Listing, stand: Stand) -> Listing:
     return replace(listing, ids=kept, count=len(kept), landmarks={})
 
 
+def _listed(db: Database, order: Order, ids: Sequence[int]) -> set[int]:
+    """Which of these an order has now."""
+    here = among(db, _marking(order.view, Stroke(Gesture.MARK, order.query, me=order.me)), ids)
+    return here & among(db, order.only, ids) if order.only is not None else here
+
+
 def see(db: Database, listing: Listing, stand: Stand, selection: Selection) -> Glance:
     """A listing around its cursor, its rows as they are now."""
     place, anchor = (_place(db, listing, number) for number in (stand.invoice, stand.anchor))
-    if place is not None:
-        cursor = place
-    elif stand.narrowed or not listing.complete:
-        cursor = 0
-    else:
-        cursor = max(0, min(stand.place, listing.count - 1))
+    cursor = _neighbour(db, listing, stand) if place is None else place
     top = max(0, min(cursor - stand.offset, listing.count - stand.height))
     first = max(0, top - stand.height)
     rows = page(db, listing, first, top + 2 * stand.height - first, selection)
     return Glance(listing, cursor, place is not None, anchor, rows)
+
+
+def _neighbour(db: Database, listing: Listing, stand: Stand) -> int:
+    """Where the cursor goes when its invoice left; rows above it may have left as well."""
+    if stand.narrowed:
+        return 0
+    here = _listed(db, listing.order, stand.near) if stand.near else ()
+    for number in stand.near:
+        if number in here and (place := _place(db, listing, number)) is not None:
+            return place
+    return max(0, min(stand.place, listing.count - 1)) if listing.complete else 0
 
 
 def _place(db: Database, listing: Listing, number: int | None) -> int | None:

@@ -238,3 +238,81 @@ async def test_what_others_take_away_is_gone_before_the_list_is_read_again(
         take(books, "R-03")
         await hand.says("R-03 is not listed any more")
         assert (table.count, hand.current()) == (9, "R-06")
+
+
+# -- sorting what is not known as a whole ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("keys", [("s",), ("less_than_sign", "s")])
+async def test_after_a_sort_the_cursor_stays_on_its_invoice_although_other_rows_are_known_first(
+    start: Start, slow: Slow, long: Database, keys: tuple[str, ...]
+) -> None:
+    slow.gate.set()
+    async with start() as hand:
+        table = hand.invoices.table
+        await hand.until(lambda: table.listing.complete)
+        await hand.press("pagedown", "pagedown", "j")
+        number, listed = hand.current(), hand.listed()
+        slow.gate.clear()
+        for key in (*keys, "space"):
+            await hand.pilot.press(key)
+        await hand.says("Sorting…")
+        assert (hand.current(), hand.listed(), hand.marked()) == (number, listed, set())
+        slow.gate.set()
+        await hand.until(lambda: hand.marked() == {number})
+        assert table.listing.order.sort is hand.invoices.sort
+        assert "Sorting" not in hand.text("#foot")
+
+
+async def test_a_sort_behind_a_jump_keeps_the_invoice_that_was_jumped_to(
+    start: Start, slow: Slow, long: Database
+) -> None:
+    slow.gate.set()
+    async with start() as hand:
+        await hand.until(lambda: hand.invoices.table.listing.complete)
+        await hand.burst("G", "s", "space")
+        await hand.until(lambda: hand.marked() == {"R-08"})
+
+
+async def test_an_invoice_among_the_first_rows_is_shown_in_its_new_order_at_once(
+    start: Start, slow: Slow
+) -> None:
+    slow.gate.set()
+    async with start() as hand:
+        table = hand.invoices.table
+        await hand.until(lambda: table.listing.complete)
+        await hand.idle()
+        slow.gate.clear()
+        for key in ("less_than_sign", "s"):
+            await hand.pilot.press(key)
+        await hand.until(lambda: table.count == FIRST)
+        assert hand.current() == "R-00"
+
+
+# -- what takes the place of one that left ---------------------------------------------------------------------------
+
+
+async def test_after_a_decision_the_cursor_stands_on_the_first_one_behind_that_is_still_there(
+    start: Start,
+) -> None:
+    async with start() as hand:
+        await hand.press("g", "v", "j", "j", "j", "v", "x")
+        await hand.dialog(ConfirmExport)
+        await hand.pilot.press("y")
+        await hand.says("4 accepted for export")
+        await hand.until(lambda: len(hand.listed()) == 6)
+        assert hand.current() == "R-01"
+
+
+async def test_where_none_behind_is_left_the_cursor_stands_on_the_last_one_before(
+    start: Start, books: Database
+) -> None:
+    async with start() as hand:
+        await hand.press("G", "k")
+        others(
+            books,
+            "UPDATE invoices SET erp_status = 'not_sent', version = version + 1"
+            " WHERE number IN ('R-00', 'R-02', 'R-05', 'R-08')",
+        )
+        await hand.says("R-05 is not listed any more")
+        assert hand.current() == "R-07"

@@ -16,7 +16,7 @@ from store.looking import Glance, Page, Stand, Tally
 from store.selecting import among
 from tui.screens import listing as pace
 from tui.screens.counting import Counting
-from tui.screens.listing import LISTING, ListingScreen, V
+from tui.screens.listing import ListingScreen, V
 from tui.widgets import marks as marking
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.marks import Marks
@@ -102,6 +102,10 @@ class ReadingScreen(ListingScreen[V], Generic[V]):
 
     async def _read(self) -> None:
         order, before, db = self.order(), self.table.listing, self.desk.db
+        if before.count and before.order.view is order.view and self.table.current is None:
+            # The invoice that the cursor is to stay on; its row has not come yet.
+            page = await db.read(looking.page, before, self.table.cursor, 1, self.marks.value)
+            self.table.keep(before, page)
         again = order == before.order and self._shown == (self.view, self.query_text) and not self.unread
         stand, value = self._stand(), self.marks.value
         glance = await db.read(looking.look, order, before if again else None, stand, value)
@@ -125,12 +129,12 @@ class ReadingScreen(ListingScreen[V], Generic[V]):
         self.show_lines()
 
     def _sorts(self, before: Listing, glance: Glance) -> bool:
-        """Whether not even the first rows of another order are known yet: then the one before stays until they are."""
+        """Whether it is not known yet where the cursor's invoice stands in another order: the one before stays until then."""
         begun, was = glance.begun, before.order
         now = glance.listing.order
-        if begun is None or begun is not glance.listing or begun.count or not before.count:
+        if begun is None or begun is not glance.listing or not before.count or (begun.count and glance.found):
             return False
-        if replace(was, sort=now.sort, descending=now.descending) != now:
+        if was == now or replace(was, sort=now.sort, descending=now.descending) != now:
             return False
         self._begun = begun
         self.counting.want("list", overtaking="marks")
@@ -244,15 +248,6 @@ class ReadingScreen(ListingScreen[V], Generic[V]):
             self.count_marks()
             self.show_lines()
         self.release()
-
-    def hold(self) -> None:
-        """Another list was asked for: keys wait until it is there."""
-        self.table.turns.hold(LISTING)
-
-    def release(self) -> None:
-        """What is listed is what was asked for, or it cannot be had; a filter still being typed is waited for."""
-        if "typing" not in self._waiting:
-            self.table.turns.release(LISTING)
 
     # -- counts ------------------------------------------------------------------------------------------------
 

@@ -100,7 +100,12 @@ class InvoiceTable(LoadedRows, can_focus=True):
     def stand(self, *, narrowed: bool = False) -> Stand:
         """Where the cursor stands, on how many rows at most."""
         height = max(self.height, self.app.size.height // 2)
-        return Stand(self.current, self.cursor, self.cursor - self.top, height, self._anchor, narrowed)
+        near = (
+            *range(self.cursor + 1, self.cursor + 2 * height),
+            *range(self.cursor - 1, self.top - height, -1),
+        )
+        ids = tuple(row.id for place in near if (row := self._rows.at(place)) is not None)
+        return Stand(self.current, self.cursor, self.cursor - self.top, height, self._anchor, narrowed, ids)
 
     def show(self, glance: Glance, offset: int) -> None:
         """Show another listing, with the cursor ``offset`` rows below the top of the screen as far as that goes."""

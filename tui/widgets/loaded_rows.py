@@ -118,6 +118,12 @@ class LoadedRows(Guarded, Widget):
             self._loading = True
             self.run_worker(self._fetch, group="rows")
 
+    def keep(self, listing: Listing, page: Page) -> None:
+        """Rows of this listing that were read for another reason."""
+        if listing is self._listing:
+            self._rows.keep(page.first, page.rows, self._near())
+            self.taken(page.rows)
+
     def load_boxes(self) -> None:
         """What is marked is another value: ask which of the loaded rows it has."""
         self._load()
