@@ -9,7 +9,7 @@ from typing import Any
 
 import peewee
 
-from store import audit, candidates, detail, directory, duplicates
+from store import audit, candidates, detail, directory, duplicates, naming
 from store.candidates import Candidate
 from store.carrying import carry
 from store.db import Database
@@ -53,6 +53,7 @@ def edit(
     it is locked itself, Changed when ``version`` is not the newest, Misfooted, and BadInput for a number in use.
     """
     with db.transaction():
+        naming.alone(db)
         actor = directory.refresh(db, actor)
         actor.require_sender()
         before = _editable(db, invoice_id, version)

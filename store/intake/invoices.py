@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any, Protocol
 
-from store import audit, directory
+from store import audit, directory, naming
 from store.db import Database
 from store.domain.actor import Actor
 from store.domain.money import plain
@@ -22,8 +22,6 @@ from store.intake.write import stale, write
 _BATCH = 500
 # How many records may wait for an application that the file brings later: they wait in memory.
 _WAITING = 2000
-# "paya" plus one: what two imports on PostgreSQL wait for each other at.
-_LOCK = 0x70617962
 
 
 class Record(Protocol):
@@ -89,10 +87,9 @@ def import_invoices(
                 report.add(where, reason)
             report.settle()
             with db.transaction():
+                naming.alone(db)
                 actor = directory.refresh(db, actor)
                 actor.require_sender()
-                if db.postgres:
-                    db.execute("SELECT pg_advisory_xact_lock(?)", (_LOCK,))
                 if fingerprint(db, list(found.marks)) == found.marks:
                     return _write(db, actor, source, found)
             attempts -= 1

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from store import audit, directory, places
+from store import audit, directory, naming, places
 from store.audit import Change
 from store.db import Database
 from store.domain.actor import Actor, Level
@@ -127,6 +127,7 @@ def import_masters(
     rows = list(table.rows)
     tally = Tally(Report(table.file, partial))
     with db.transaction():
+        naming.alone(db)
         actor = directory.refresh(db, actor)
         _permit(actor, kind)
         readers[kind](db, actor, rows, tally, partial)

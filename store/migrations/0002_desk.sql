@@ -10,6 +10,7 @@ UPDATE commitments SET place = ranked.place FROM (
     SELECT c.id, ROW_NUMBER() OVER (ORDER BY v.name $BYTES, c.number $BYTES, c.id) * 4294967296 AS place
     FROM commitments c JOIN vendors v ON v.id = c.vendor_id
 ) AS ranked WHERE ranked.id = commitments.id;
+CREATE UNIQUE INDEX commitments_place ON commitments (place) WHERE place > 0;
 UPDATE invoices SET place = (SELECT c.place FROM commitments c WHERE c.id = invoices.commitment_id);
 
 -- The views in the order of their vendors, with what a search reads; store/routes.py knows them by name.
