@@ -69,12 +69,12 @@ def _export(
 ) -> Decision:
     actor = directory.refresh(db, actor)
     actor.require_approver()
-    ids, changed = selected(db, selection)
+    chosen = selected(db, selection)
     outcome, sums = Outcome(), Sums()
-    batches = _Batches(db, actor, terms, len(ids))
+    batches = _Batches(db, actor, terms, len(chosen.ids))
     codes = candidates.cost_codes(db)
     with audit.Trail() as trail:
-        for going, stays in walk(db, actor, ids, terms):
+        for going, stays in walk(db, actor, len(chosen.ids), chosen.chunks(), terms):
             outcome.add((g.candidate.id for g in going), stays)
             sums.add(going)
             numbers = {
@@ -84,7 +84,7 @@ def _export(
             trail.add(_change(g, terms, numbers[g.sent.currency]) for g in going)
         totals = sums.totals()
         decision = outcome.settled(
-            changed, "exported", batches=tuple(batches.of(t.currency) for t in totals), totals=totals
+            chosen.changed, "exported", batches=tuple(batches.of(t.currency) for t in totals), totals=totals
         )
         _expected(totals, expect)
         for t in totals:

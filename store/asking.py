@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from store import audit, candidates, directory, notices
+from store import audit, directory, notices
 from store.candidates import Candidate
 from store.db import Database
 from store.decision import Decision, selected, settle
@@ -70,16 +70,16 @@ def ask(db: Database, actor: Actor, selection: Selection, text: str) -> Decision
 def _chosen(
     db: Database, selection: Selection
 ) -> tuple[Sequence[Candidate], Sequence[Stay], tuple[str, ...]]:
-    ids, changed = selected(db, selection)
-    if len(ids) > QUERIES_MOST:
+    chosen = selected(db, selection)
+    if len(chosen.ids) > QUERIES_MOST:
         raise BadInput(
             f"A query is one mail an invoice, for {QUERIES_MOST} at most",
-            why=f"{len(ids):,} are selected",
+            why=f"{len(chosen.ids):,} are selected",
             fix="Mark fewer",
         )
     going: list[Candidate] = []
     stays: list[Stay] = []
-    for chunk in candidates.load(db, ids):
+    for chunk in chosen.chunks():
         for c in chunk:
             if c.erp_status is ErpStatus.NOT_SENT:
                 error = Disallowed(
@@ -88,7 +88,7 @@ def _chosen(
                 stays.append(stay(c, "state", error))
             else:
                 going.append(c)
-    return going, stays, changed
+    return going, stays, tuple(chosen.changed)
 
 
 def _checked(text: str) -> str:

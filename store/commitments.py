@@ -13,13 +13,14 @@ from store import audit, candidates, detail, directory, duplicates, naming
 from store.candidates import Candidate
 from store.carrying import carry
 from store.db import Database
-from store.decision import Decision, selected, settle
+from store.decision import Decision, Outcome, selected
 from store.domain.actor import Actor
 from store.domain.errors import BadInput, Changed, Disallowed, Misfooted, NothingMatched
 from store.domain.invoice import Line, foot, summarize
 from store.domain.money import hash_part, plain
 from store.domain.selection import Selection
-from store.domain.status import SENDABLE, TITLES, ErpStatus, Outcome, Status
+from store.domain.status import SENDABLE, TITLES, ErpStatus, Status
+from store.domain.status import Outcome as Outcomes
 from store.domain.text import safe, storable
 from store.moving import write_all
 from store.planning import Stay, stay
@@ -148,7 +149,7 @@ def _values(
         values["status"] = Status.UNDER_REVIEW.value
     if billing_date is not None and billing_date.isoformat() != before.billing_date:
         values["billing_date"] = billing_date.isoformat()
-    if values and before.outcome == Outcome.REJECTED:
+    if values and before.outcome == Outcomes.REJECTED:
         values["changed_since"] = True
     return values
 
@@ -205,25 +206,26 @@ def _write(
 
 def set_status(db: Database, actor: Actor, selection: Selection, status: Status) -> Decision:
     """Set the project-side status of invoices that are not sent; what is locked stays and is named."""
-    with db.transaction():
+    outcome = Outcome()
+    with db.transaction(), audit.Trail() as trail:
         actor = directory.refresh(db, actor)
         actor.require_sender()
-        ids, changed = selected(db, selection)
-        going: list[Candidate] = []
-        stays: list[Stay] = []
-        for chunk in candidates.load(db, ids):
-            for c in chunk:
-                if c.erp_status is ErpStatus.NOT_SENT:
-                    going.append(c)
-                else:
-                    locked = Disallowed(
-                        f"{c.name} is locked", why="it is in ERP Integrations", fix="Retrieve it first"
-                    )
-                    stays.append(stay(c, "state", locked))
-        settle([c.id for c in going], stays, changed, "changed")
-        write_all(db, going, status=status.value)
-        changes = [
-            audit.Change("invoice", c.id, {"status": c.status.value}, {"status": status.value}) for c in going
-        ]
-        audit.record(db, actor, "status", {"status": status.value, "count": len(going)}, changes)
-    return Decision(tuple(c.id for c in going), tuple(stays), changed)
+        chosen = selected(db, selection)
+        for chunk in chosen.chunks():
+            going = [c for c in chunk if c.erp_status is ErpStatus.NOT_SENT]
+            outcome.add(
+                [c.id for c in going], [_locked(c) for c in chunk if c.erp_status is not ErpStatus.NOT_SENT]
+            )
+            write_all(db, going, status=status.value)
+            trail.add(
+                audit.Change("invoice", c.id, {"status": c.status.value}, {"status": status.value})
+                for c in going
+            )
+        decision = outcome.settled(chosen.changed, "changed")
+        audit.record(db, actor, "status", {"status": status.value, "count": len(decision.done)}, trail)
+    return decision
+
+
+def _locked(c: Candidate) -> Stay:
+    error = Disallowed(f"{c.name} is locked", why="it is in ERP Integrations", fix="Retrieve it first")
+    return stay(c, "state", error)

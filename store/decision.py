@@ -10,13 +10,13 @@ from typing import Any
 from store import candidates
 from store.candidates import Candidate
 from store.db import Database
-from store.domain.errors import Disallowed, NothingMatched
+from store.domain.errors import Changed, Disallowed, NothingMatched
 from store.domain.selection import Marked, Selection, Totals
 from store.domain.status import Action, check
 from store.domain.text import one_line
 from store.packed import among, packed
 from store.planning import Stay, stay
-from store.selecting import Seen, select_ids
+from store.selecting import Picked, Seen, select_ids
 
 # So many of those that stay are told with their sentences; the rest is counted.
 STAYS_TOLD = 10_000
@@ -52,22 +52,54 @@ class Expectation:
     net: Decimal | None = None
 
 
-def selected(
-    db: Database, selection: Selection, found: Seen | None = None
-) -> tuple[Sequence[int], tuple[str, ...]]:
-    """The ids of a selection and the names of the marked ones that others changed since they were seen.
+class Chosen:
+    """What a decision is about: invoices in the versions that their selection was checked against.
+
+    ``changed`` are the numbers of the marked ones that others changed since they were seen; it is whole when all the
+    chunks were read.
+    """
+
+    def __init__(self, db: Database, picked: Picked, *, marked: bool) -> None:
+        self._db, self._picked, self._marked = db, picked, marked
+        self.ids = picked.ids
+        self.changed = list(_numbers(db, picked.changed))
+
+    def chunks(self) -> Iterator[list[Candidate]]:
+        """The invoices, some at a time, none in another version than its selection was checked against.
+
+        On PostgreSQL others may commit between that check and the reading of a chunk: a marked one is left out and
+        named then, and a selection by filters is refused. Raises Changed.
+        """
+        for number, chunk in enumerate(candidates.load(self._db, self.ids)):
+            first = number * candidates.CHUNK
+            last = first + candidates.CHUNK
+            known = dict(zip(self.ids[first:last], self._picked.versions[first:last], strict=True))
+            same = [c for c in chunk if c.version == known[c.id]]
+            if len(same) != len(known):
+                if not self._marked:
+                    raise Changed(
+                        "Others decided on some of these invoices at the same moment",
+                        why="nothing was changed by you",
+                        fix="Look at the list again (F5) and decide again",
+                    )
+                kept = {c.id for c in same}
+                self.changed += _numbers(self._db, [number for number in known if number not in kept])
+            yield same
+
+
+def selected(db: Database, selection: Selection, found: Seen | None = None) -> Chosen:
+    """What a decision on a selection is about. Raises NothingMatched, and as store.selecting.select_ids does.
 
     ``found``: what store.selecting.seen has told of it in this transaction already.
     """
-    ids, changed = select_ids(db, selection, found)
-    names = tuple(_numbers(db, changed))
+    picked = select_ids(db, selection, found)
     if isinstance(selection, Marked) and not selection.versions:
         raise NothingMatched("Nothing is marked", fix="Space marks one invoice, a marks all that match")
-    if not ids and not names:
+    if not picked.ids and not picked.changed:
         raise NothingMatched(
             "Nothing matches", fix="Widen the filter (\\ clears it) or choose another view (1-5)"
         )
-    return ids, names
+    return Chosen(db, picked, marked=isinstance(selection, Marked))
 
 
 def _numbers(db: Database, ids: Sequence[int]) -> Iterator[str]:
@@ -92,14 +124,14 @@ class Outcome:
         self.stays.extend(stays[:room])
         self.unnamed += max(0, len(stays) - room)
 
-    def settled(self, changed: tuple[str, ...], what: str, **more: Any) -> Decision:
+    def settled(self, changed: Sequence[str], what: str, **more: Any) -> Decision:
         """The decision. Raises as settle() does when nothing was done."""
         settle(self.done, self.stays, changed, what, self.unnamed)
-        return Decision(tuple(self.done), tuple(self.stays), changed, unnamed=self.unnamed, **more)
+        return Decision(tuple(self.done), tuple(self.stays), tuple(changed), unnamed=self.unnamed, **more)
 
 
 def settle(
-    done: Sequence[int], stays: Sequence[Stay], changed: tuple[str, ...], what: str, unnamed: int = 0
+    done: Sequence[int], stays: Sequence[Stay], changed: Sequence[str], what: str, unnamed: int = 0
 ) -> None:
     """Raise when a decision has nothing that it could do: then nothing is written either."""
     if done:
@@ -114,9 +146,9 @@ def settle(
     )
 
 
-def allowed(db: Database, ids: Sequence[int], action: Action) -> Iterator[tuple[list[Candidate], list[Stay]]]:
+def allowed(chosen: Chosen, action: Action) -> Iterator[tuple[list[Candidate], list[Stay]]]:
     """The invoices that the table of transitions lets go, and the others with their sentence; chunk by chunk."""
-    for chunk in candidates.load(db, ids):
+    for chunk in chosen.chunks():
         going: list[Candidate] = []
         stays: list[Stay] = []
         for c in chunk:

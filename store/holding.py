@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 
 from peewee import fn
 
-from store import audit, candidates, directory, holds
+from store import audit, directory, holds
 from store.candidates import Candidate
 from store.db import Database
-from store.decision import Decision, selected, settle
+from store.decision import Decision, Outcome, selected
 from store.domain.actor import Actor
 from store.domain.errors import BadInput, Disallowed
 from store.domain.selection import Selection
@@ -40,67 +40,70 @@ def place(db: Database, actor: Actor, selection: Selection, reason: str) -> Deci
     reason, and as every decision does (store.review).
     """
     reason = _checked(reason)
-    with db.transaction():
+    outcome = Outcome()
+    with db.transaction(), audit.Trail() as trail:
         actor = directory.refresh(db, actor)
         actor.require_approver()
-        ids, changed = selected(db, selection)
-        going: list[Candidate] = []
-        stays: list[Stay] = []
-        for chunk, held in _chunks(db, ids):
-            for c in chunk:
-                error = _not_placed(c, held.get(c.id))
-                going.append(c) if error is None else stays.append(stay(c, "state", error))
-        settle([c.id for c in going], stays, changed, "placed on hold")
+        chosen = selected(db, selection)
         now = db.now()
-        write_all(db, going, held=True)
-        db.executemany(
-            "INSERT INTO holds (invoice_id, reason, placed_by, placed_at) VALUES (?, ?, ?, ?)",
-            [(c.id, reason, actor.id, now) for c in going],
-        )
-        audit.record(
-            db, actor, "hold", {"reason": reason, "count": len(going)},
-            [audit.Change("invoice", c.id, {"held": False}, {"held": True, "reason": reason}) for c in going],
-        )  # fmt: skip
-    return Decision(tuple(c.id for c in going), tuple(stays), changed)
+        for chunk in chosen.chunks():
+            going, stays = _placeable(chunk, holds.of(db, [c.id for c in chunk]))
+            outcome.add([c.id for c in going], stays)
+            write_all(db, going, held=True)
+            db.executemany(
+                "INSERT INTO holds (invoice_id, reason, placed_by, placed_at) VALUES (?, ?, ?, ?)",
+                [(c.id, reason, actor.id, now) for c in going],
+            )
+            trail.add(
+                audit.Change("invoice", c.id, {"held": False}, {"held": True, "reason": reason})
+                for c in going
+            )
+        decision = outcome.settled(chosen.changed, "placed on hold")
+        audit.record(db, actor, "hold", {"reason": reason, "count": len(decision.done)}, trail)
+    return decision
 
 
 def release(db: Database, actor: Actor, selection: Selection) -> Decision:
     """End the holds on these invoices, whoever placed them. For approvers; those without a hold stay."""
-    with db.transaction():
+    outcome = Outcome()
+    with db.transaction(), audit.Trail() as trail:
         actor = directory.refresh(db, actor)
         actor.require_approver()
-        ids, changed = selected(db, selection)
-        going: list[Candidate] = []
-        stays: list[Stay] = []
-        ended: dict[int, Hold] = {}
-        for chunk, held in _chunks(db, ids):
-            for c in chunk:
-                if c.id in held:
-                    going.append(c)
-                    ended[c.id] = held[c.id]
-                else:
-                    error = Disallowed(f"{c.name} is not on hold", fix="H places one on it")
-                    stays.append(stay(c, "state", error))
-        settle([c.id for c in going], stays, changed, "released")
+        chosen = selected(db, selection)
         now = db.now()
-        write_all(db, going, held=False)
-        db.executemany(
-            "UPDATE holds SET released_by = ?, released_at = ? WHERE invoice_id = ? AND released_at IS NULL",
-            [(actor.id, now, c.id) for c in going],
-        )
-        audit.record(
-            db, actor, "release", {"count": len(going)},
-            [
-                audit.Change("invoice", c.id, {"held": True, "reason": ended[c.id].reason}, {"held": False})
+        for chunk in chosen.chunks():
+            held = holds.of(db, [c.id for c in chunk])
+            going = [c for c in chunk if c.id in held]
+            outcome.add([c.id for c in going], [_free(c) for c in chunk if c.id not in held])
+            write_all(db, going, held=False)
+            db.executemany(
+                "UPDATE holds SET released_by = ?, released_at = ? WHERE invoice_id = ? AND released_at IS NULL",
+                [(actor.id, now, c.id) for c in going],
+            )
+            trail.add(
+                audit.Change("invoice", c.id, {"held": True, "reason": held[c.id].reason}, {"held": False})
                 for c in going
-            ],
-        )  # fmt: skip
-    return Decision(tuple(c.id for c in going), tuple(stays), changed)
+            )
+        decision = outcome.settled(chosen.changed, "released")
+        audit.record(db, actor, "release", {"count": len(decision.done)}, trail)
+    return decision
 
 
-def _chunks(db: Database, ids: Sequence[int]) -> Iterator[tuple[list[Candidate], dict[int, Hold]]]:
-    for chunk in candidates.load(db, ids):
-        yield chunk, holds.of(db, [c.id for c in chunk])
+def _free(c: Candidate) -> Stay:
+    return stay(c, "state", Disallowed(f"{c.name} is not on hold", fix="H places one on it"))
+
+
+def _placeable(chunk: Sequence[Candidate], held: Mapping[int, Hold]) -> tuple[list[Candidate], list[Stay]]:
+    """Those that a hold can be placed on, and the others with their sentence."""
+    going: list[Candidate] = []
+    stays: list[Stay] = []
+    for c in chunk:
+        error = _not_placed(c, held.get(c.id))
+        if error is None:
+            going.append(c)
+        else:
+            stays.append(stay(c, "state", error))
+    return going, stays
 
 
 def _not_placed(c: Candidate, held: Hold | None) -> Disallowed | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
@@ -94,12 +94,12 @@ def stay(candidate: Candidate, code: str, error: PayappError, kind: str = "") ->
 
 
 def walk(
-    db: Database, actor: Actor, ids: Sequence[int], terms: Terms
+    db: Database, actor: Actor, count: int, chunks: Iterable[list[Candidate]], terms: Terms
 ) -> Iterator[tuple[list[Going], list[Stay]]]:
-    """Every invoice of the selection, going or staying, a chunk at a time in the order of the ids. Writes nothing."""
-    check_values(len(ids), terms.description, terms.erp_number)
+    """Every one of these ``count`` invoices, going or staying, a chunk at a time in their order. Writes nothing."""
+    check_values(count, terms.description, terms.erp_number)
     judge = Judge(db, actor, terms)
-    for chunk in candidates.load(db, ids):
+    for chunk in chunks:
         yield judge.chunk(chunk)
 
 

@@ -103,10 +103,12 @@ def plan_export(
     actor.require_approver()
     company = directory.company(db)
     found = seen(db, selection) if isinstance(selection, Matching) else None
-    ids, changed = selected(db, selection, found)
+    chosen = selected(db, selection, found)
+    ids, changed = chosen.ids, tuple(chosen.changed)
     terms = Terms(_action(db, ids), company, profile, accounting_date, description, erp_number)
     gathered = _Gathered(listed)
-    for going, stays in walk(db, actor, ids, terms):
+    # What others change meanwhile is told as it is by now; the decision compares it with what was ``seen``.
+    for going, stays in walk(db, actor, len(ids), candidates.load(db, ids), terms):
         gathered.add(going, stays)
     hidden = () if visible is None else _beyond(ids, ids_of(db, visible))
 

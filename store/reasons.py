@@ -46,7 +46,7 @@ class Rejecting:
 def rejecting(db: Database, actor: Actor, selection: Selection) -> Rejecting:
     """What to show before a rejection. Raises NothingMatched for an empty selection."""
     found = seen(db, selection) if isinstance(selection, Matching) else None
-    ids, _ = selected(db, selection, found)
+    ids = selected(db, selection, found).ids
     if isinstance(selection, Matching) and found is not None:
         selection = replace(selection, digest=found.digest)
     mailed: set[str] = set()

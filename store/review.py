@@ -61,8 +61,8 @@ def reject(
         actor = directory.refresh(db, actor)
         actor.require_approver()
         company = directory.company(db)
-        ids, changed = selected(db, selection)
-        for movable, stays in allowed(db, ids, Action.REJECT):
+        chosen = selected(db, selection)
+        for movable, stays in allowed(chosen, Action.REJECT):
             going, begun = _recalled(db, movable)
             outcome.add([c.id for c in going], stays + begun)
             told = {c.id: own.get(c.id, reason).strip() for c in going}
@@ -84,7 +84,7 @@ def reject(
                 for c in going
             )
             notes.add(going)
-        decision = outcome.settled(changed, "rejected", notes=notes.told(db))
+        decision = outcome.settled(chosen.changed, "rejected", notes=notes.told(db))
         audit.record(db, actor, "reject", {"reason": reason.strip(), "count": len(decision.done)}, trail)
     return decision
 
@@ -158,14 +158,14 @@ def recall(db: Database, actor: Actor, selection: Selection) -> Decision:
     with db.transaction(), audit.Trail() as trail:
         actor = directory.refresh(db, actor)
         actor.require_approver()
-        ids, changed = selected(db, selection)
-        for movable, stays in allowed(db, ids, Action.RECALL):
+        chosen = selected(db, selection)
+        for movable, stays in allowed(chosen, Action.RECALL):
             begun = {c.id for c in movable} - outbox.cancel(db, [c.id for c in movable])
             going, sent = _split_begun(movable, begun, Action.RECALL)
             outcome.add([c.id for c in going], stays + sent)
             write_all(db, going, erp_status=TRANSITIONS[Action.RECALL].target.value, batch_id=None)
             trail.add(_moves(Action.RECALL, going))
-        decision = outcome.settled(changed, "recalled")
+        decision = outcome.settled(chosen.changed, "recalled")
         audit.record(db, actor, Action.RECALL.value, {"count": len(decision.done)}, trail)
     return decision
 
@@ -209,9 +209,9 @@ def set_export_values(
     with db.transaction(), audit.Trail() as trail:
         actor = directory.refresh(db, actor)
         actor.require_approver()
-        ids, changed = selected(db, selection)
-        check_values(len(ids), description, erp_number)
-        for chunk in candidates.load(db, ids):
+        chosen = selected(db, selection)
+        check_values(len(chosen.ids), description, erp_number)
+        for chunk in chosen.chunks():
             going = [c for c in chunk if c.erp_status in {ErpStatus.READY, ErpStatus.FAILED}]
             outcome.add([c.id for c in going], [_unchangeable(c) for c in chunk if c not in going])
             _set_values(db, going, given)
@@ -219,7 +219,7 @@ def set_export_values(
                 audit.Change("invoice", c.id, {name: getattr(c, name) for name in given}, given)
                 for c in going
             )
-        decision = outcome.settled(changed, "changed")
+        decision = outcome.settled(chosen.changed, "changed")
         audit.record(db, actor, "export values", given, trail)
     return decision
 
@@ -257,16 +257,16 @@ def send(db: Database, actor: Actor, selection: Selection) -> Decision:
     with db.transaction(), audit.Trail() as trail:
         actor = directory.refresh(db, actor)
         actor.require_sender()
-        ids, changed = selected(db, selection)
+        chosen = selected(db, selection)
         target = TRANSITIONS[Action.SEND].target.value
-        for movable, stays in allowed(db, ids, Action.SEND):
+        for movable, stays in allowed(chosen, Action.SEND):
             going = [c for c in movable if c.status in SENDABLE]
             outcome.add(
                 [c.id for c in going], stays + [_unapproved(c) for c in movable if c.status not in SENDABLE]
             )
             write_all(db, going, erp_status=target, outcome=None, sender_id=actor.id, sent_at=db.now())
             trail.add(_moves(Action.SEND, going))
-        decision = outcome.settled(changed, "sent")
+        decision = outcome.settled(chosen.changed, "sent")
         audit.record(db, actor, Action.SEND.value, {"count": len(decision.done)}, trail)
     return decision
 
@@ -282,12 +282,12 @@ def retrieve(db: Database, actor: Actor, selection: Selection) -> Decision:
     with db.transaction(), audit.Trail() as trail:
         actor = directory.refresh(db, actor)
         actor.require_sender()
-        ids, changed = selected(db, selection)
-        for going, stays in allowed(db, ids, Action.RETRIEVE):
+        chosen = selected(db, selection)
+        for going, stays in allowed(chosen, Action.RETRIEVE):
             outcome.add([c.id for c in going], stays)
             _return(db, going, Action.RETRIEVE, {c.id: "" for c in going})
             trail.add(_moves(Action.RETRIEVE, going))
-        decision = outcome.settled(changed, "retrieved")
+        decision = outcome.settled(chosen.changed, "retrieved")
         audit.record(db, actor, Action.RETRIEVE.value, {"count": len(decision.done)}, trail)
     return decision
 

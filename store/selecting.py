@@ -7,6 +7,7 @@ import json
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from peewee import SQL, Expression
 
@@ -174,10 +175,16 @@ def ids_of(db: Database, selection: Selection) -> Sequence[int]:
     return seen(db, selection).ids
 
 
-def select_ids(
-    db: Database, selection: Selection, found: Seen | None = None
-) -> tuple[Sequence[int], Sequence[int]]:
-    """The ids a selection stands for, and those of the marked ones that others changed since they were seen.
+class Picked(NamedTuple):
+    """The ids a selection stands for with the versions it was checked against; marked ones that others changed."""
+
+    ids: Sequence[int]
+    versions: Sequence[int]
+    changed: Sequence[int]
+
+
+def select_ids(db: Database, selection: Selection, found: Seen | None = None) -> Picked:
+    """What a selection stands for, and those of the marked ones that others changed since they were seen.
 
     Call it in the deciding transaction. ``found``: what seen() has told of it in there already. Raises Changed when a
     filter's digest is not the one that was shown; difference() tells how.
@@ -191,7 +198,7 @@ def select_ids(
             why="others changed invoices meanwhile",
             fix="Look at the list again (F5) and decide again",
         )
-    return found.ids, []
+    return Picked(found.ids, found.versions, array("q"))
 
 
 def matched(db: Database, selection: Matching) -> list[tuple[int, int]]:
@@ -206,7 +213,7 @@ def digest(rows: Sequence[tuple[int, int]]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _marked(db: Database, selection: Marked) -> tuple[Sequence[int], Sequence[int]]:
+def _marked(db: Database, selection: Marked) -> Picked:
     ids = array("q", sorted(selection.versions))
     same, changed = array("q"), array("q")
     for first in range(0, len(ids), RUN):
@@ -214,7 +221,7 @@ def _marked(db: Database, selection: Marked) -> tuple[Sequence[int], Sequence[in
         now = dict(db.rows(Invoice.select(Invoice.id, Invoice.version).where(these(db, run))))
         for number in run:
             (same if now.get(number) == selection.versions[number] else changed).append(number)
-    return same, changed
+    return Picked(same, array("q", (selection.versions[number] for number in same)), changed)
 
 
 def totals(db: Database, selection: Selection) -> list[Totals]:
@@ -223,7 +230,7 @@ def totals(db: Database, selection: Selection) -> list[Totals]:
     Of marked invoices those that others changed since are left out, as a decision would.
     """
     if isinstance(selection, Marked):
-        return totals_of(db, _marked(db, selection)[0])
+        return totals_of(db, _marked(db, selection).ids)
     others = exceptions(db, selection)
     if others is None:
         part = _taken_away(selection)

@@ -12,7 +12,17 @@ import pytest
 from invoice_factory import line, make, state, version
 
 from erp import profiles
-from store import audit, candidates, directory, notices, reasons, review, selecting
+from store import (
+    audit,
+    candidates,
+    commitments,
+    directory,
+    holding,
+    notices,
+    reasons,
+    review,
+    selecting,
+)
 from store.db import Database
 from store.directory import UserValues
 from store.domain.actor import Actor, Level
@@ -21,7 +31,7 @@ from store.domain.errors import BadInput, Changed, Interrupted, NotPermitted, To
 from store.domain.money import hash_part
 from store.domain.profile import Kind, Rule
 from store.domain.selection import Marked, every
-from store.domain.status import View
+from store.domain.status import ProjectView, Status, View
 
 PROFILE = profiles.load("sandbox")
 # Three chunks, the last of them not full.
@@ -105,10 +115,26 @@ def test_every_decision_crosses_chunks(db: Database, admin: Actor, sender: Actor
     assert len(review.retrieve(db, sender, everyone).done) == MANY
     marked = Marked(dict(db.execute("SELECT id, version FROM invoices").fetchall()))
     assert len(review.send(db, sender, marked).done) == MANY
+    assert len(holding.place(db, approver, everyone, "No lien waiver").done) == MANY
+    assert one(db, "SELECT count(*) FROM holds WHERE released_at IS NULL") == (MANY,)
+    assert len(holding.release(db, approver, everyone).done) == MANY
+    assert one(db, "SELECT count(*) FROM holds WHERE released_at IS NULL") == (0,)
     assert len(review.reject(db, admin, everyone, "No lien waiver").done) == MANY
+    assert len(commitments.set_status(db, sender, every(ProjectView.NOT_SENT), Status.DRAFT).done) == MANY
     counts = db.execute("SELECT action, row_count FROM audit_events WHERE action <> 'user' ORDER BY id")
     assert {(row[0], row[1]) for row in counts.fetchall()} == {
-        (action, MANY) for action in ("export values", "accept", "recall", "retrieve", "send", "reject")
+        (action, MANY)
+        for action in (
+            "export values",
+            "accept",
+            "recall",
+            "retrieve",
+            "send",
+            "hold",
+            "release",
+            "reject",
+            "status",
+        )
     }
     assert one(db, "SELECT count(*) FROM invoices WHERE description <> ''") == (0,)
 
