@@ -35,7 +35,7 @@ from store.sizes import size
 SMALL = 20_000
 # So long the first rows of a larger one may take, in seconds: where they come in order, and where all must be sorted.
 WALKING = 0.045
-SORTING = 0.15
+SORTING = 0.25
 # So many places are remembered with their keys.
 LANDMARKS = 64
 
