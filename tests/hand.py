@@ -51,7 +51,7 @@ PROFILE = Profile(
 
 
 _CHARACTERS = {"space": " ", "slash": "/", "backslash": "\\", "enter": "\r", "asterisk": "*", "escape": "\x1b",
-    "greater_than_sign": ">", "plus": "+", "minus": "-", "colon": ":", "equals_sign": "=",
+    "greater_than_sign": ">", "plus": "+", "minus": "-", "colon": ":", "equals_sign": "=", "tab": "\t",
 }  # fmt: skip
 
 
@@ -107,7 +107,7 @@ class Hand:
     async def burst(self, *keys: str) -> None:
         """All the keys at once, as a fast hand or a paste brings them: none waits for what the one before does."""
         for key in keys:
-            self.app.post_message(events.Key(key, _CHARACTERS.get(key, key)))
+            self.app.post_message(events.Key(key, _CHARACTERS.get(key, key if len(key) == 1 else None)))
         await self.pilot.pause()
         await self.idle()
 

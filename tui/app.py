@@ -22,6 +22,7 @@ from tui.driver import DeskDriver
 from tui.keymap import Place, pressed, why_off
 from tui.screens.commitments import CommitmentsScreen
 from tui.screens.deciding import no_worker
+from tui.screens.dialog import Dialog
 from tui.screens.invoices import InvoicesScreen
 from tui.screens.listing import ListingScreen
 from tui.screens.more import COMMITMENTS, INVOICES
@@ -75,6 +76,7 @@ class DeskApp(App[None]):
         self._next_yawn: asyncio.TimerHandle | None = None
         self._feed = desk.db.changes()
         self._next_look: asyncio.TimerHandle | None = None
+        self._away = False
 
     def on_mount(self) -> None:
         """Put the tools up, open the first one that the user may see, and look for changes."""
@@ -116,11 +118,16 @@ class DeskApp(App[None]):
             with self.desk.db.translated():
                 changed = self._feed.changed()
         except PayappError as error:
+            # Said again at every look: it stays, whatever keys are pressed meanwhile.
+            self._away = True
             self._tell(str(error))
             return
         except Exception as error:  # noqa: BLE001 - looking goes on, whatever it was
             self._tell(fault(error))
             return
+        if self._away:
+            self._away, changed = False, True
+            self._tell("The database is there again.")
         if changed:
             for screen in self.screen_stack:
                 if isinstance(screen, ListingScreen):
@@ -150,9 +157,18 @@ class DeskApp(App[None]):
     # -- keys --------------------------------------------------------------------------------------------------
 
     async def on_event(self, event: events.Event) -> None:
-        """Notice that somebody is there; take pasted text for text, whatever keys it would make."""
+        """Notice that somebody is there; in a dialog keys act one by one."""
         if isinstance(event, events.InputEvent | events.Paste):
             self._touched = asyncio.get_running_loop().time()
+        screen = self.screen if self.screen_stack else None
+        typed = isinstance(event, events.Key | events.Paste) and not event.is_forwarded
+        if typed and isinstance(screen, Dialog):
+            await screen.in_turn(event, self._hand_out)
+        else:
+            await self._hand_out(event)
+
+    async def _hand_out(self, event: events.Event) -> None:
+        """Take pasted text for text, whatever keys it would make."""
         if isinstance(event, events.Paste) and not event.is_forwarded:
             if isinstance(self.focused, Input):
                 event = events.Paste(pasted_line(event.text))

@@ -13,7 +13,9 @@ from store.directory import actor
 from store.domain.selection import Marked
 from store.models import Project, Vendor
 from tui.screens.confirm import ConfirmExport
+from tui.screens.edit import EditScreen
 from tui.screens.export_values import ExportValuesScreen
+from tui.screens.hold import HoldScreen
 from tui.screens.reject import ReasonBox, RejectScreen
 
 TOO_LONG = "A-NUMBER-THAT-IS-TOO-LONG"
@@ -86,6 +88,60 @@ async def test_the_plan_tells_what_stays_then_the_largest_then_credits_and_flagg
         ]
         assert places == sorted(places)
     assert books.execute("SELECT count(*) FROM export_jobs").fetchone()[0] == 0
+
+
+async def test_the_first_tab_is_the_accounting_date_however_long_the_plan(
+    start: Start, books: Database
+) -> None:
+    add_invoice(Project.get_by_id(1), Vendor.get_by_id(1), TOO_LONG, "ready_to_export")
+    async with start() as hand:
+        await opened(hand, ConfirmExport, "A", "x")
+        assert hand.app.screen.query_one(".scroll", VerticalScroll).max_scroll_y > 0
+        await hand.burst("tab", *"2026-10-1y", "tab", *"yes", "tab")
+        assert isinstance(hand.app.screen, ConfirmExport)
+        assert hand.app.screen.query_one("#day", Input).value == "2026-10-1y"
+        assert hand.app.screen.query_one("#text", Input).value == "yes"
+        assert hand.focused(Button)
+    assert books.execute("SELECT count(*) FROM export_jobs").fetchone()[0] == 0
+
+
+# -- keys of one burst -----------------------------------------------------------------------------------------
+
+
+async def test_keys_typed_fast_land_where_tab_has_led(start: Start) -> None:
+    async with start("mgarcia") as hand:
+        await opened(hand, EditScreen, "e")
+        boxes = {name: hand.app.screen.query_one(f"#{name}", Input) for name in ("work", "stored", "held")}
+        was = {name: box.value for name, box in boxes.items()}
+        await hand.burst("tab", "7")
+        assert [boxes[name].value for name in boxes] == [was["work"], was["stored"] + "7", was["held"]]
+        await hand.burst("shift+tab", "1", "2", "tab", "tab", "5", "6")
+        assert [boxes[name].value for name in boxes] == [
+            was["work"] + "12",
+            was["stored"] + "7",
+            was["held"] + "56",
+        ]
+
+
+async def test_enter_in_a_burst_goes_on_with_what_was_typed_before_it(start: Start) -> None:
+    async with start("mgarcia") as hand:
+        await opened(hand, EditScreen, "e")
+        work, released = (hand.app.screen.query_one(f"#{name}", Input) for name in ("work", "released"))
+        await hand.burst("tab", "tab", "tab", "backspace", "5", "enter", "backspace", "3")
+        assert (work.value, released.value) == ("2000.03", "0.00")
+        await hand.burst("up")
+        assert (work.value, released.value) == ("1000.00", "0.05")
+
+
+@pytest.mark.parametrize(
+    ("key", "kind", "told"), [("H", HoldScreen, "on hold"), ("r", RejectScreen, "1 rejected")]
+)
+async def test_a_reason_and_its_button_in_one_burst(start: Start, key: str, kind: type, told: str) -> None:
+    async with start() as hand:
+        await opened(hand, kind, "space", key)
+        await hand.burst(*"Wrong", "tab", "tab", "enter", "x", "x")
+        await hand.says(told)
+        assert hand.app.screen is hand.invoices
 
 
 # -- reject ----------------------------------------------------------------------------------------------------

@@ -1,12 +1,15 @@
-"""What every dialog has: keys typed ahead are dropped, the first focus harms nothing, Esc leaves."""
+"""What every dialog has: keys typed ahead are dropped, keys act one by one, the first focus harms nothing, Esc leaves."""
 
 from __future__ import annotations
 
 import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator
 from typing import ClassVar, TypeVar
 
 from textual import events
 from textual.binding import BindingType
+from textual.dom import DOMNode
 from textual.screen import ModalScreen
 from textual.types import CSSPathType
 from textual.widgets import Static
@@ -18,6 +21,9 @@ T = TypeVar("T")
 
 # Pasted or typed-ahead text must not decide anything.
 GUARD = 0.25
+# A key climbs from the focus to the desk, and so does the message that a box or a button makes of it.
+CLIMBS = 2
+HandOut = Callable[[events.Event], Awaitable[None]]
 
 
 class Dialog(Guarded, ModalScreen[T]):
@@ -33,6 +39,8 @@ class Dialog(Guarded, ModalScreen[T]):
     def __init__(self) -> None:
         super().__init__()
         self._opened = time.monotonic()
+        self._keys: deque[events.Event] = deque()
+        self._under_way = False
 
     def on_mount(self) -> None:
         """Nothing has the focus until keys count."""
@@ -54,6 +62,38 @@ class Dialog(Guarded, ModalScreen[T]):
             event.stop()
             return
         await super().on_event(event)
+
+    # -- keys one by one -----------------------------------------------------------------------------------------
+
+    async def in_turn(self, event: events.Event, hand_out: HandOut) -> None:
+        """Hand a key or pasted text out when all that the one before does is done: a Tab has moved the focus by then.
+
+        What is still waiting when the dialog closes, or when another one covers it, was meant for it and is dropped.
+        """
+        if not self.armed:
+            await hand_out(event)
+            return
+        self._keys.append(event)
+        if not self._under_way:
+            await self._hand_on(hand_out)
+
+    async def _hand_on(self, hand_out: HandOut) -> None:
+        if self.app.screen is not self:
+            self._keys.clear()
+        self._under_way = bool(self._keys)
+        if self._keys:
+            way: list[DOMNode] = (self.focused or self).ancestors_with_self * CLIMBS
+            await hand_out(self._keys.popleft())
+            self._follow(iter(way), hand_out)
+
+    def _follow(self, way: Iterator[DOMNode], hand_out: HandOut) -> None:
+        """Queue behind the key wherever it passes, and hand the next one out at the end."""
+        for node in way:
+            if node.call_later(self._follow, way, hand_out):
+                return
+        self.app.call_later(self._hand_on, hand_out)
+
+    # -- the rest ------------------------------------------------------------------------------------------------
 
     def action_leave(self) -> None:
         """Close without doing anything."""

@@ -82,7 +82,8 @@ class EditScreen(Dialog[bool]):
                 yield button("Save", "save")
 
     def _box(self, name: str) -> Input:
-        box = Input(id=name, compact=True)
+        # With the figure selected a single key typed on the way through would replace it.
+        box = Input(id=name, compact=True, select_on_focus=False)
         box.cursor_blink = False
         return box
 
@@ -188,7 +189,7 @@ class EditScreen(Dialog[bool]):
         """Save, or leave."""
         event.stop()
         if event.button.id == "save":
-            self.run_worker(self._try(), group="save", exclusive=True)
+            self.run_worker(self._try, group="save", exclusive=True)
         else:
             self.dismiss(False)
 
