@@ -26,6 +26,7 @@ from store.domain.errors import BadInput, PayappError, StoreError
 from store.domain.text import fold
 from store.driver_errors import explained
 from store.feeds import CHANNEL, ChangeFeed, PostgresFeed, SqliteFeed
+from store.whereabouts import Whereabouts
 
 __all__ = ["APPLICATION_ID", "FOLD", "LOCK_WAIT", "ChangeFeed", "Database", "create", "open"]
 
@@ -79,6 +80,8 @@ class Database:
             for name in ("write", "read", "count", "look")
         }
         self._calls = Calls()
+        # Raises StoreError while an SQLite file is not at its place.
+        self.still_there: Callable[[], None] = lambda: None
         self._memory: dict[Hashable, Any] = {}
 
     # -- statements --------------------------------------------------------------------------------------------
@@ -150,13 +153,15 @@ class Database:
     def transaction(self) -> Iterator[None]:
         """A write transaction: all of it or nothing. On SQLite it holds the write lock from its first moment.
 
-        Inside another one it is a part of that.
+        Inside another one it is a part of that. Raises StoreError where the file is not at its place any more.
         """
         if self.pw.in_transaction():
             yield
             return
+        self.still_there()
         with self.translated(), self.pw.atomic():
             yield
+            self.still_there()
             if self.postgres:
                 self.pw.execute_sql(f"NOTIFY {CHANNEL}")
 
@@ -216,6 +221,8 @@ class Database:
     def _renewing(self, thread: str, call: Callable[[], T]) -> T:
         """In a thread that lives on: a connection that the server has cut is given up, so the next call gets a new one."""
         try:
+            # A connection that is opened only now would be one to another file.
+            self.still_there()
             if thread == "write":
                 return call()
             with self.translated():
@@ -231,7 +238,7 @@ class Database:
 
     def changes(self) -> ChangeFeed:
         """A feed that tells when any process, this one included, has committed."""
-        return PostgresFeed(self.url) if self.postgres else SqliteFeed(self.pw.database)
+        return PostgresFeed(self.url) if self.postgres else SqliteFeed(self.pw.database, self.still_there)
 
     def close(self) -> None:
         """Finish what the threads are doing and close every connection."""
@@ -339,6 +346,7 @@ def _sqlite(url: str, path: Path, *, create: bool) -> Database:
         if not tables:
             db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             db.execute("PRAGMA journal_mode = WAL")
+        db.still_there = Whereabouts(path).check
     except BaseException:
         db.close()
         raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import sqlite3
+from collections.abc import Callable
 from typing import Any
 
 CHANNEL = "payapp"
@@ -13,7 +14,10 @@ class ChangeFeed:
     """Tells whether anything was committed since the last question. Ask it from one thread only."""
 
     def changed(self) -> bool:
-        """True once after each commit or group of commits, of this process or another."""
+        """True once after each commit or group of commits, of this process or another.
+
+        Raises StoreError, or the driver's error, while the database cannot be asked.
+        """
         raise NotImplementedError
 
     def close(self) -> None:
@@ -22,9 +26,13 @@ class ChangeFeed:
 
 
 class SqliteFeed(ChangeFeed):
-    """PRAGMA data_version on a connection that never writes: it does not show its own writes."""
+    """PRAGMA data_version on a connection that never writes: it does not show its own writes.
 
-    def __init__(self, file: str) -> None:
+    ``check`` raises StoreError while the file is not at its place; then so does ``changed``.
+    """
+
+    def __init__(self, file: str, check: Callable[[], None]) -> None:
+        self._check = check
         self._connection = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
         self._seen = self._version()
 
@@ -32,6 +40,7 @@ class SqliteFeed(ChangeFeed):
         return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
 
     def changed(self) -> bool:  # noqa: D102 - as declared above
+        self._check()
         seen, self._seen = self._seen, self._version()
         return seen != self._seen
 
