@@ -11,14 +11,17 @@ from typing import Any
 
 from store.domain.errors import Interrupted
 
-# Seconds between two strikes.
-AGAIN = 0.02
+# Seconds between two strikes, of the first and at most; and what one may take.
+AGAIN, LONGEST = 0.02, 1.0
+PATIENCE = 3.0
 
 
 @dataclass(slots=True, eq=False)
 class _Call:
     connection: Any
     given_up: bool = False
+    # Held by a strike, and by the end of the call: the next call is never struck instead of this one.
+    striking: threading.Lock = field(default_factory=threading.Lock)
     ended: threading.Event = field(default_factory=threading.Event)
 
 
@@ -40,16 +43,21 @@ class Calls:
         try:
             yield
         finally:
-            # Whoever interrupts holds the lock meanwhile: the next call is never struck instead of this one.
             with self._lock:
                 del self._under_way[thread]
+            with call.striking:
                 call.ended.set()
             self._mine.call = None
+            self._mine.struck = call.given_up
 
-    def check(self) -> None:
-        """In the thread itself: raises Interrupted when its call was given up."""
+    def check(self, *, struck: bool = False) -> None:
+        """In the thread itself: raises Interrupted when its call was given up.
+
+        With ``struck`` its statement was ended by somebody: also when the call before was given up, as PostgreSQL
+        may hear of that late.
+        """
         call = getattr(self._mine, "call", None)
-        if call is not None and call.given_up:
+        if call is not None and (call.given_up or (struck and getattr(self._mine, "struck", False))):
             raise Interrupted("It was given up", why="something newer was asked for")
 
     def interrupt(self, thread: str) -> None:
@@ -64,8 +72,10 @@ class Calls:
 
     def _strike(self, call: _Call) -> None:
         """Until the call ends: what strikes between two statements, or just before one begins, is lost."""
+        pause = AGAIN
         while not call.ended.is_set():
-            with self._lock:
+            # Never under the lock that interrupt() takes: telling PostgreSQL may last.
+            with call.striking:
                 if call.ended.is_set():
                     return
                 if isinstance(call.connection, sqlite3.Connection):
@@ -73,8 +83,9 @@ class Calls:
                 else:
                     # Where it cannot be told the call ends by itself, and its result is not used.
                     with contextlib.suppress(Exception):
-                        call.connection.cancel()
-            call.ended.wait(AGAIN)
+                        call.connection.cancel_safe(timeout=PATIENCE)
+            call.ended.wait(pause)
+            pause = min(2 * pause, LONGEST)
 
 
 def _writes(connection: Any) -> bool:

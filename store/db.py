@@ -10,7 +10,6 @@ import contextlib
 import logging
 import os
 import re
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
@@ -24,7 +23,7 @@ import peewee
 from store.calls import Calls
 from store.domain.errors import BadInput, PayappError, StoreError
 from store.domain.text import fold
-from store.driver_errors import explained
+from store.driver_errors import explained, is_cancelled, of_driver
 from store.feeds import CHANNEL, ChangeFeed, PostgresFeed, SqliteFeed
 from store.whereabouts import Whereabouts
 
@@ -179,8 +178,10 @@ class Database:
             yield
         except peewee.IntegrityError:
             raise
-        except (peewee.PeeweeException, sqlite3.Error) as error:
-            self.check()
+        except Exception as error:
+            if not of_driver(error):
+                raise
+            self._calls.check(struck=is_cancelled(error))
             raise explained(error, self.url) from error
 
     # -- from the event loop -----------------------------------------------------------------------------------
@@ -195,13 +196,7 @@ class Database:
 
     async def look(self, fn: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """``fn(db, …)`` in the thread that looks at what a decision would do. interrupt() ends it."""
-
-        def call() -> T:
-            # What is given up while its rows are fetched ends as Interrupted too.
-            with self.translated():
-                return fn(self, *args, **kwargs)
-
-        return await self._in("look", call)
+        return await self._in("look", lambda: fn(self, *args, **kwargs))
 
     async def write(self, fn: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """``fn(db, …)`` in the one thread that writes."""
@@ -223,14 +218,17 @@ class Database:
         try:
             # A connection that is opened only now would be one to another file.
             self.still_there()
-            if thread == "write":
-                return call()
+            # Rows are fetched outside of the statements' own translation.
             with self.translated():
+                if thread == "write":
+                    return call()
                 connection = self.pw.connection()
                 if not self.postgres:
                     connection.execute(f"PRAGMA cache_size = -{READING_CACHE}")
-            with self._calls.under_way(thread, connection):
+            with self._calls.under_way(thread, connection), self.translated():
                 return call()
+        except peewee.IntegrityError as error:
+            raise explained(error, self.url) from error
         except (PayappError, peewee.PeeweeException):
             if self.postgres and not self.pw.is_closed() and not self.pw.is_connection_usable():
                 self.pw.close()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
+
+import peewee
+
 from store.domain.errors import PayappError, StoreError
 
 # PostgreSQL's SQLSTATE for a statement that was cancelled, by a person or by its own time limit.
@@ -10,11 +14,29 @@ CANCELLED = "57014"
 _HELD_UP = frozenset({"55P03", "40P01", "40001"})
 
 
+def of_driver(error: Exception) -> bool:
+    """Whether a driver raised it, sqlite3 or psycopg, or Peewee around one."""
+    if isinstance(error, (peewee.PeeweeException, sqlite3.Error)):
+        return True
+    # psycopg is installed where PostgreSQL is spoken to.
+    return type(error).__module__.partition(".")[0] == "psycopg"
+
+
+def is_cancelled(error: Exception) -> bool:
+    """Whether somebody ended the statement."""
+    return "interrupted" in str(error).lower() or _state(error) == CANCELLED
+
+
+def _state(error: Exception) -> str | None:
+    found: str | None = getattr(getattr(error, "orig", error), "sqlstate", None)
+    return found
+
+
 def explained(error: Exception, url: str) -> PayappError:
     """The sentence for an error of the driver, or of Peewee around it, at the database of that URL."""
     text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     low = text.lower()
-    held_up = getattr(getattr(error, "orig", None), "sqlstate", None) in _HELD_UP
+    held_up = _state(error) in _HELD_UP
     if "locked" in low or "busy" in low or held_up:
         return StoreError(
             "The database is locked",

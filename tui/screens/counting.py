@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 
 from store.domain.errors import Interrupted, PayappError
+from tui.widgets.guarding import fault
 
 # What others' changes bring about again waits so many times as long as it took the last time.
 REST = 4
@@ -60,6 +61,8 @@ class Counting:
                     self._wanted.add(name)
                 except PayappError as error:
                     self._trouble(str(error))
+                except Exception as error:  # noqa: BLE001 - what else is wanted is read all the same
+                    self._trouble(fault(error))
                 finally:
                     self.running = ""
                 now = time.monotonic()
