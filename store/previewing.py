@@ -20,7 +20,7 @@ from store.domain.actor import Actor
 from store.domain.errors import NothingMatched
 from store.domain.profile import Profile
 from store.domain.selection import Matching, Selection, Totals
-from store.domain.status import Action, ErpStatus
+from store.domain.status import Action
 from store.domain.text import safe
 from store.planning import Going, Judge, Stay, Terms, walk
 from store.selecting import Seen, ids_of, seen
@@ -87,6 +87,7 @@ def plan_export(
     actor: Actor,
     selection: Selection,
     profile: Profile,
+    action: Action,
     *,
     visible: Selection | None = None,
     accounting_date: date | None = None,
@@ -94,7 +95,7 @@ def plan_export(
     erp_number: str | None = None,
     listed: int = LISTED,
 ) -> Plan:
-    """What Export (or in Failed: retry) would do with the selection. Writes nothing; for approvers alone.
+    """What Export would do with the selection, or retry: ``action`` is ACCEPT or RETRY. Writes nothing; for approvers.
 
     ``visible``: what the filter shows; the others of the selection are told as hidden. ``listed``: how many of each
     group are told.
@@ -105,7 +106,7 @@ def plan_export(
     found = seen(db, selection) if isinstance(selection, Matching) else None
     chosen = selected(db, selection, found)
     ids, changed = chosen.ids, tuple(chosen.changed)
-    terms = Terms(_action(db, ids), company, profile, accounting_date, description, erp_number)
+    terms = Terms(action, company, profile, accounting_date, description, erp_number)
     gathered = _Gathered(listed)
     # What others change meanwhile is told as it is by now; the decision compares it with what was ``seen``.
     for going, stays in walk(db, actor, len(ids), candidates.load(db, ids), terms):
@@ -132,22 +133,22 @@ def plan_export(
     )
 
 
-def _action(db: Database, ids: Sequence[int]) -> Action:
-    first = invoices.rows(db, ids[:1])
-    return Action.RETRY if first and first[0].erp_status is ErpStatus.FAILED else Action.ACCEPT
-
-
 def payload(
-    db: Database, actor: Actor, invoice_id: int, profile: Profile, accounting_date: date | None = None
+    db: Database,
+    actor: Actor,
+    invoice_id: int,
+    profile: Profile,
+    action: Action,
+    accounting_date: date | None = None,
 ) -> str:
-    """The payload that this invoice would go with, as indented JSON. Other people's text is in it as it is.
+    """The payload that this invoice would be accepted or retried with, as indented JSON, other people's text as it is.
 
     Raises the invoice's own refusal when it would stay, NothingMatched when it is gone.
     """
     actor = directory.refresh(db, actor)
     actor.require_approver()
     company = directory.company(db)
-    terms = Terms(_action(db, [invoice_id]), company, profile, accounting_date, None)
+    terms = Terms(action, company, profile, accounting_date, None)
     judge = Judge(db, actor, terms)
     for chunk in candidates.load(db, [invoice_id]):
         going, stays = judge.chunk(chunk)

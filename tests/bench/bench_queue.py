@@ -31,7 +31,7 @@ from store.directory import UserValues
 from store.domain.actor import Level
 from store.domain.outcome import Booked
 from store.domain.selection import Marked, every
-from store.domain.status import ProjectView
+from store.domain.status import Action, ProjectView
 
 PARCEL = 50
 DISK = ("fdatasync of 4 KiB on this disk", "1/s")
@@ -85,7 +85,7 @@ def measure_accept(board: Board, size: int, count: int) -> None:
             actor, profile = directory.actor(db, books.APPROVER, "bench"), profiles.load("sandbox")
             chosen = ready(db, count)
             begun = time.perf_counter()
-            review.plan_export(db, actor, chosen, profile)
+            review.plan_export(db, actor, chosen, profile, Action.ACCEPT)
             board.note(f"Export on {count:,}: the preview", "s", time.perf_counter() - begun)
             begun = time.perf_counter()
             done = review.accept(db, actor, chosen, profile).done

@@ -70,6 +70,17 @@ def test_an_expected_total_is_of_the_currency_that_goes(
     assert told(*EXPORT, "--expect-total", total)[0] == code
 
 
+@pytest.mark.parametrize(("command", "goes"), [("export", "R-1"), ("retry", "F-1")])
+def test_a_dry_run_of_mixed_states_is_that_of_the_command(
+    company: Database, told: Told, command: str, goes: str
+) -> None:
+    make(company, "F-1", erp_status="failed_to_export")
+    make(company, "R-1", commitment="SC-2")
+    _, out, _ = told("--as", "jlopez", command, "F-1", "R-1", "--dry-run", "--json")
+    plan = json.loads(out)
+    assert [row["number"] for row in plan["goes"]] == [goes] and len(plan["stays"]) == 1
+
+
 def test_an_expected_count_of_none_is_checked(company: Database, told: Told) -> None:
     make(company)
     assert told(*EXPORT, "--expect-count", "0")[0] == 6

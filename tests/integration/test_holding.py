@@ -11,7 +11,7 @@ from store.db import Database
 from store.domain.actor import Actor
 from store.domain.errors import BadInput, Blocked, Changed, Disallowed, NothingMatched, NotPermitted
 from store.domain.selection import Marked, every
-from store.domain.status import View
+from store.domain.status import Action, View
 
 PROFILE = profiles.load("sandbox")
 
@@ -28,7 +28,7 @@ def test_a_held_invoice_stays_and_says_who_holds_it_and_why(db: Database, approv
     held, free = make(db, "1"), make(db, "2", application=2)
     decision = holding.place(db, approver, mark(db, held), " lien waiver [/] missing ")
     assert decision.done == (held,) and flags(db, held) == "H"
-    plan = review.plan_export(db, approver, mark(db, held), PROFILE)
+    plan = review.plan_export(db, approver, mark(db, held), PROFILE, Action.ACCEPT)
     assert [(s.code, s.fix) for s in plan.stays.first] == [("hold", "Release it (H)")]
     assert "It is on hold: lien waiver [/] missing, placed by jlopez on 20" in plan.stays.first[0].cause
     accepted = review.accept(db, approver, mark(db, held, free), PROFILE)

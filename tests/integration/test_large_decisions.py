@@ -31,7 +31,7 @@ from store.domain.errors import BadInput, Changed, Interrupted, NotPermitted, To
 from store.domain.money import hash_part
 from store.domain.profile import Kind, Rule
 from store.domain.selection import Marked, every
-from store.domain.status import ProjectView, Status, View
+from store.domain.status import Action, ProjectView, Status, View
 
 PROFILE = profiles.load("sandbox")
 # Three chunks, the last of them not full.
@@ -75,7 +75,7 @@ def one(db: Database, sql: str, *values: object) -> tuple[object, ...]:
 
 def test_thousands_go_in_one_batch_with_exact_totals_and_one_event(db: Database, approver: Actor) -> None:
     multiply(db, MANY)
-    plan = review.plan_export(db, approver, every(View.READY), PROFILE)
+    plan = review.plan_export(db, approver, every(View.READY), PROFILE, Action.ACCEPT)
     assert plan.count == plan.goes.count == MANY and len(plan.goes.first) == review.LISTED
     assert plan.seen is not None
     confirmed = dataclasses.replace(every(View.READY), digest=plan.seen.digest)
@@ -155,7 +155,7 @@ def test_when_nothing_of_thousands_can_go_all_of_them_are_counted(db: Database, 
     )
     with pytest.raises(NotPermitted, match=f"and {MANY - 1:,} more"):
         review.accept(db, approver, every(View.READY), PROFILE)
-    plan = review.plan_export(db, approver, every(View.READY), PROFILE)
+    plan = review.plan_export(db, approver, every(View.READY), PROFILE, Action.ACCEPT)
     [group] = plan.groups
     assert (group.code, group.cause, group.count) == ("permission", "It is over the limit of jlopez", MANY)
     assert (plan.count, plan.stays.count, len(plan.stays.first)) == (0, MANY, review.LISTED)
@@ -167,7 +167,7 @@ def test_when_nothing_of_thousands_can_go_all_of_them_are_counted(db: Database, 
 
 def test_the_refusal_of_other_matches_can_tell_how_they_differ(db: Database, approver: Actor) -> None:
     first, second, third = (make(db, str(n), application=n) for n in (1, 2, 3))
-    plan = review.plan_export(db, approver, every(View.READY), PROFILE)
+    plan = review.plan_export(db, approver, every(View.READY), PROFILE, Action.ACCEPT)
     assert plan.seen is not None and list(plan.seen.ids) == [first, second, third]
     assert plan.seen.digest == selecting.digest(selecting.matched(db, every(View.READY)))
     review.set_export_values(db, approver, Marked({second: version(db, second)}), description="x")
@@ -190,13 +190,13 @@ def test_a_plan_tells_what_the_filter_hides(db: Database, approver: Actor) -> No
     numbers = [make(db, f"A-{n}", application=n) for n in (1, 2)]
     hidden = make(db, "B-1", commitment="SC-B", vendor="Other", vendor_ref="OTHER")
     plan = review.plan_export(
-        db, approver, every(View.READY), PROFILE, visible=every(View.READY, "number:A-")
+        db, approver, every(View.READY), PROFILE, Action.ACCEPT, visible=every(View.READY, "number:A-")
     )
     assert plan.hidden.count == 1 and [row.id for row in plan.hidden.first] == [hidden]
     marks = Marked(dict.fromkeys((*numbers, hidden), 1))
-    plan = review.plan_export(db, approver, marks, PROFILE, visible=Marked({numbers[0]: 1}))
+    plan = review.plan_export(db, approver, marks, PROFILE, Action.ACCEPT, visible=Marked({numbers[0]: 1}))
     assert [row.id for row in plan.hidden.first] == [numbers[1], hidden]
-    assert review.plan_export(db, approver, marks, PROFILE).hidden.count == 0
+    assert review.plan_export(db, approver, marks, PROFILE, Action.ACCEPT).hidden.count == 0
 
 
 def test_a_plan_tells_credits_flagged_and_the_five_largest(db: Database, approver: Actor) -> None:
@@ -204,7 +204,7 @@ def test_a_plan_tells_credits_flagged_and_the_five_largest(db: Database, approve
     credit = make(db, "C", commitment="SC-C", lines=(line(work=-9_000, held=0),))
     flagged = make(db, "F", commitment="SC-F", lines=(line(work=2_000_000, held=0),))
     db.execute("UPDATE invoices SET overbilled = ? WHERE id = ?", (True, flagged))
-    plan = review.plan_export(db, approver, every(View.READY), PROFILE, listed=1)
+    plan = review.plan_export(db, approver, every(View.READY), PROFILE, Action.ACCEPT, listed=1)
     assert [row.id for row in plan.largest] == [flagged, credit, *made[:3:-1]][:5]
     assert (plan.credits.count, plan.credits.first[0].id) == (1, credit)
     assert (plan.flagged.count, plan.flagged.first[0].flags) == (1, "O")
@@ -226,7 +226,7 @@ def test_rules_on_any_field_of_the_bill_hold_in_the_plan_and_in_the_decision(
               rules[3]: {good, credit, letters}}  # fmt: skip
     for rule, staying in wanted.items():
         profile = msgspec.structs.replace(PROFILE, rules=(rule,))
-        plan = review.plan_export(db, approver, every(View.READY), profile)
+        plan = review.plan_export(db, approver, every(View.READY), profile, Action.ACCEPT)
         assert {stay.invoice_id for stay in plan.stays.first} == staying
         assert {stay.code for stay in plan.stays.first} == {f"{rule.field}.{rule.kind}"}
 
@@ -248,7 +248,7 @@ def test_the_short_look_lets_nothing_pass_that_does_not_foot(
 ) -> None:
     good, bad = make(db, "1"), make(db, "2", commitment="SC-2")
     db.execute(f"UPDATE invoice_lines SET {change} WHERE invoice_id = ?", (bad,))
-    plan = review.plan_export(db, approver, every(View.READY), PROFILE)
+    plan = review.plan_export(db, approver, every(View.READY), PROFILE, Action.ACCEPT)
     assert [stay.invoice_id for stay in plan.stays.first] == [bad]
     assert plan.groups[0].cause == "Its amounts do not foot"
     assert [row.id for row in plan.goes.first] == [good]
@@ -257,7 +257,7 @@ def test_the_short_look_lets_nothing_pass_that_does_not_foot(
 def test_an_invoice_without_lines_does_not_foot(db: Database, approver: Actor) -> None:
     number = make(db)
     db.execute("DELETE FROM invoice_lines")
-    [told] = review.plan_export(db, approver, Marked({number: 1}), PROFILE).stays.first
+    [told] = review.plan_export(db, approver, Marked({number: 1}), PROFILE, Action.ACCEPT).stays.first
     assert "it has no lines" in told.cause
 
 
@@ -270,15 +270,15 @@ def test_what_is_overtaken_is_counted_over_commitments(db: Database, approver: A
         for number, name in db.execute("SELECT id, number FROM invoices").fetchall()
         if name in {"SC-1/2", "SC-1/3", "SC-2/1", "SC-2/2"}
     }
-    [warning] = review.plan_export(db, approver, Marked(chosen), PROFILE).warnings
+    [warning] = review.plan_export(db, approver, Marked(chosen), PROFILE, Action.ACCEPT).warnings
     assert warning.startswith("2 would go before an application that is not synced: SC-1/2 before SC-1/1,")
     db.execute("UPDATE invoices SET erp_status = 'synced' WHERE number = 'SC-1/1'")
-    assert review.plan_export(db, approver, Marked(chosen), PROFILE).warnings == ()
+    assert review.plan_export(db, approver, Marked(chosen), PROFILE, Action.ACCEPT).warnings == ()
 
 
 def test_the_payload_shown_is_the_payload_frozen(db: Database, approver: Actor) -> None:
     number = make(db)
-    shown = review.payload(db, approver, number, PROFILE, date(2026, 10, 15))
+    shown = review.payload(db, approver, number, PROFILE, Action.ACCEPT, date(2026, 10, 15))
     review.accept(db, approver, Marked({number: 1}), PROFILE, accounting_date=date(2026, 10, 15))
     frozen = db.execute("SELECT payload FROM export_jobs").fetchone()[0]
     assert msgspec.json.format(frozen.encode(), indent=2).decode() == shown
@@ -295,7 +295,7 @@ def test_a_look_can_be_left(db: Database, approver: Actor) -> None:
         def slow(store: Database) -> None:
             loop.call_soon_threadsafe(begun.set)
             assert gone.wait(10)
-            review.plan_export(store, approver, every(View.READY), PROFILE)
+            review.plan_export(store, approver, every(View.READY), PROFILE, Action.ACCEPT)
 
         task = asyncio.ensure_future(db.look(slow))
         await begun.wait()

@@ -27,7 +27,7 @@ from store.domain.errors import (
 )
 from store.domain.outcome import Booked, Period, Refused
 from store.domain.selection import Marked, every
-from store.domain.status import ProjectView, Status, View
+from store.domain.status import Action, ProjectView, Status, View
 from store.job import Job
 from store.listing import Order, every_id
 from store.selecting import digest, matched
@@ -226,7 +226,7 @@ def test_a_closed_period_moves_the_default_date_and_blocks_a_given_one(db: Datab
     periods.put(db, "sandbox", [
         Period(date(2026, 10, 1), date(2026, 10, 31), False), Period(date(2026, 11, 1), date(2026, 11, 30), True),
     ])  # fmt: skip
-    plan = review.plan_export(db, approver, mark(db, number), PROFILE)
+    plan = review.plan_export(db, approver, mark(db, number), PROFILE, Action.ACCEPT)
     assert plan.dates == (("2026-11-01", 1),) and "another month" in plan.warnings[0]
     with pytest.raises(Blocked, match="closed period"):
         review.accept(db, approver, mark(db, number), PROFILE, accounting_date=date(2026, 10, 15))
@@ -244,8 +244,24 @@ def test_one_cent_off_in_the_store_blocks_the_export(db: Database, approver: Act
 def test_an_earlier_application_that_is_not_synced_warns(db: Database, approver: Actor) -> None:
     make(db, "1", erp_status="not_sent")
     second = make(db, "2", application=2)
-    [warning] = review.plan_export(db, approver, mark(db, second), PROFILE).warnings
+    [warning] = review.plan_export(db, approver, mark(db, second), PROFILE, Action.ACCEPT).warnings
     assert "2 before 1" in warning
+
+
+@pytest.mark.parametrize(("action", "goes"), [(Action.ACCEPT, "R-1"), (Action.RETRY, "F-1")])
+def test_a_plan_of_mixed_states_is_that_of_its_action(
+    db: Database, approver: Actor, action: Action, goes: str
+) -> None:
+    failed = make(db, "F-1", erp_status="failed_to_export")
+    ready = make(db, "R-1", commitment="SC-2")
+    chosen = mark(db, failed, ready)
+    plan = review.plan_export(db, approver, chosen, PROFILE, action)
+    assert [row.number for row in plan.goes.first] == [goes] and plan.stays.count == 1
+    other = failed if action is Action.ACCEPT else ready
+    with pytest.raises(Disallowed):
+        review.payload(db, approver, other, PROFILE, action)
+    decide = review.accept if action is Action.ACCEPT else review.retry
+    assert decide(db, approver, chosen, PROFILE).done == tuple(row.id for row in plan.goes.first)
 
 
 def test_reject_returns_the_invoice_and_notifies_creator_and_sender_once(
@@ -408,7 +424,7 @@ def test_a_previous_application_that_has_changed_since_blocks_the_next_one(
 ) -> None:
     first = make(db, "1", erp_status="synced")
     second = make(db, "2", application=2, lines=(line(work=50_000, before=100_000, held=5_000),))
-    assert review.plan_export(db, approver, mark(db, second), PROFILE).stays.count == 0
+    assert review.plan_export(db, approver, mark(db, second), PROFILE, Action.ACCEPT).stays.count == 0
     with db.transaction():
         db.execute("UPDATE invoice_lines SET work_now = work_now + 1 WHERE invoice_id = ?", (first,))
     with pytest.raises(Blocked, match=r"1,000\.00 before.*1,000\.01"):
@@ -582,7 +598,7 @@ def test_what_a_revoked_user_accepted_goes_back_to_ready_unless_it_is_being_sent
 def test_a_preview_is_for_approvers_alone(db: Database, sender: Actor) -> None:
     number = make(db)
     with pytest.raises(NotPermitted):
-        review.plan_export(db, sender, mark(db, number), PROFILE)
+        review.plan_export(db, sender, mark(db, number), PROFILE, Action.ACCEPT)
     with pytest.raises(NotPermitted):
         review.recall_batch(db, sender, 999)
 
@@ -617,7 +633,7 @@ def test_the_bill_has_the_erps_name_of_a_cost_code(db: Database, approver: Actor
 
 def test_every_broken_rule_of_the_profile_is_told(db: Database, approver: Actor) -> None:
     number = make(db, "", vendor_ref="")
-    [told] = review.plan_export(db, approver, mark(db, number), PROFILE).stays.first
+    [told] = review.plan_export(db, approver, mark(db, number), PROFILE, Action.ACCEPT).stays.first
     assert "vendor" in told.cause
     assert "number" in told.cause
 

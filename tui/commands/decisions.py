@@ -230,8 +230,10 @@ def _export(
     erp_number: str | None = None,
 ) -> None:
     from store import review
+    from store.domain.status import Action
     from tui import bootstrap
 
+    action = Action.ACCEPT if view == "ready" else Action.RETRY
     expect = _expectation(expect_count, expect_total)
     day: date | None = accounting_date.date() if accounting_date else None
     with books_and_actor(ctx, login) as (books, me):
@@ -239,7 +241,7 @@ def _export(
         chosen = selection(books, me, Chosen(words, where, every), _view(view))
         profile = books.profile()
         plan = review.plan_export(
-            books.db, me, chosen, profile, accounting_date=day, description=description, erp_number=erp_number,
+            books.db, me, chosen, profile, action, accounting_date=day, description=description, erp_number=erp_number,
             # Who runs it dry reads all of it.
             listed=sys.maxsize if dry_run else review.LISTED,
         )  # fmt: skip
@@ -252,7 +254,7 @@ def _export(
         for warning in plan.warnings:
             click.echo(f"warning: {safe(warning)}", err=True)
         confirm(f"Export {plan.count} invoices to {safe(profile.title)}?", yes=yes)
-        if view == "ready":
+        if action is Action.ACCEPT:
             decision = review.accept(
                 books.db, me, chosen, profile, accounting_date=day, description=description, expect=expect
             )

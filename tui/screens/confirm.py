@@ -17,6 +17,7 @@ from store.decision import Expectation
 from store.domain.errors import Interrupted, PayappError
 from store.domain.money import show, to_decimal
 from store.domain.selection import Marked, Matching, Selection
+from store.domain.status import Action
 from store.domain.text import one_line
 from store.planning import DESCRIPTION_MOST
 from store.review import Plan
@@ -69,8 +70,8 @@ class ConfirmExport(Dialog[ExportChoice | None]):
         visible: Selection | None,
         hidden: int,
         plan: Plan,
+        action: Action,
         *,
-        retry: bool,
         before: ExportChoice | None = None,
         why: str = "",
     ) -> None:
@@ -81,7 +82,8 @@ class ConfirmExport(Dialog[ExportChoice | None]):
         self._visible = visible
         self._plan: Plan | None = plan
         self._count = plan.count + plan.stays.count + plan.changed.count
-        self._word = "Retry" if retry else "Export"
+        self._word = "Retry" if action is Action.RETRY else "Export"
+        self._action = action
         self._timer: Timer | None = None
         # The boxes that the plan was made with.
         self._values_shown = before.values if before else ("", "")
@@ -95,7 +97,8 @@ class ConfirmExport(Dialog[ExportChoice | None]):
             yield Static(title, classes="title", markup=False)
             yield Static(id="totals", markup=False)
             yield Static(id="hidden", classes="problem", markup=False)
-            with VerticalScroll(classes="scroll"):
+            # Its keys work wherever the focus is; with the focus on it the first Tab would lead to no field.
+            with VerticalScroll(classes="scroll", can_focus=False):
                 yield Static(id="plan", markup=False)
             day, text = self._values_shown
             yield field("Accounting date", Input(day, placeholder="as shown above; YYYY-MM-DD", id="day"))
@@ -211,7 +214,7 @@ class ConfirmExport(Dialog[ExportChoice | None]):
     def _start_replan(self) -> None:
         # What is under way was asked for with other values.
         self._desk.db.interrupt("look")
-        self.run_worker(self._read_plan(), group="plan", exclusive=True)
+        self.run_worker(self._read_plan, group="plan", exclusive=True)
 
     async def _read_plan(self) -> None:
         desk, count = self._desk, self._count - (self._hidden if self._selection is self._visible else 0)
@@ -221,7 +224,7 @@ class ConfirmExport(Dialog[ExportChoice | None]):
         try:
             day, text = self._values()
             self._plan = await desk.db.look(
-                review.plan_export, desk.me, self._selection, desk.profile, visible=self._shown(),
+                review.plan_export, desk.me, self._selection, desk.profile, self._action, visible=self._shown(),
                 accounting_date=day, description=text,
             )  # fmt: skip
         except Interrupted:
@@ -249,14 +252,14 @@ class ConfirmExport(Dialog[ExportChoice | None]):
     def action_list(self) -> None:
         """All that goes and stays, as the dry run has it."""
         if self._plan is not None:
-            self.run_worker(self._list(), group="list", exclusive=True)
+            self.run_worker(self._list, group="list", exclusive=True)
 
     async def _list(self) -> None:
         desk = self._desk
         try:
             day, text = self._values()
             plan = await desk.db.look(
-                review.plan_export, desk.me, self._selection, desk.profile, visible=self._shown(),
+                review.plan_export, desk.me, self._selection, desk.profile, self._action, visible=self._shown(),
                 accounting_date=day, description=text, listed=dry_run.LISTED,
             )  # fmt: skip
         except Interrupted:
@@ -264,7 +267,7 @@ class ConfirmExport(Dialog[ExportChoice | None]):
         except PayappError as error:
             self._text("#problem", str(error))
         else:
-            await self.app.push_screen(DryRunScreen(desk, plan, day=day))
+            await self.app.push_screen(DryRunScreen(desk, plan, self._action, day=day))
 
     # -- deciding ----------------------------------------------------------------------------------------------
 

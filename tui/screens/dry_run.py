@@ -11,6 +11,7 @@ from textual.widgets import Static
 
 from store import review
 from store.domain.errors import PayappError
+from store.domain.status import Action
 from store.domain.text import safe
 from store.review import Plan
 from tui.keymap import Place, bindings
@@ -25,16 +26,18 @@ LISTED = 500
 
 
 class DryRunScreen(Dialog[None]):
-    """Shows a plan; any of Esc, Enter, q and d closes it. ``current``: the invoice whose payload comes first."""
+    """Shows the plan of an action; any of Esc, Enter, q and d closes it. ``current``: whose payload comes first."""
 
     CSS_PATH = ["dialog.tcss", "dry_run.tcss"]
     FIRST = VerticalScroll.__name__
     GUARD = 0.0
     BINDINGS = bindings(Place.DRY_RUN)
 
-    def __init__(self, desk: Desk, plan: Plan, current: int | None = None, day: date | None = None) -> None:
+    def __init__(
+        self, desk: Desk, plan: Plan, action: Action, current: int | None = None, day: date | None = None
+    ) -> None:
         super().__init__()
-        self._desk, self._plan, self._day = desk, plan, day
+        self._desk, self._plan, self._action, self._day = desk, plan, action, day
         going = [row.id for row in plan.goes.first]
         self._going = [current, *(i for i in going if i != current)] if current in going else going
 
@@ -56,7 +59,7 @@ class DryRunScreen(Dialog[None]):
     def action_payload(self) -> None:
         """What the ERP would get."""
         if self._going:
-            self.app.push_screen(PayloadScreen(self._desk, self._going, self._day))
+            self.app.push_screen(PayloadScreen(self._desk, self._going, self._action, self._day))
 
 
 class PayloadScreen(Dialog[None]):
@@ -67,9 +70,9 @@ class PayloadScreen(Dialog[None]):
     GUARD = 0.0
     BINDINGS = bindings(Place.PAYLOAD)
 
-    def __init__(self, desk: Desk, going: list[int], day: date | None) -> None:
+    def __init__(self, desk: Desk, going: list[int], action: Action, day: date | None) -> None:
         super().__init__()
-        self._desk, self._going, self._day = desk, going, day
+        self._desk, self._going, self._action, self._day = desk, going, action, day
         self._place = 0
 
     def compose(self) -> ComposeResult:
@@ -94,7 +97,7 @@ class PayloadScreen(Dialog[None]):
         desk = self._desk
         try:
             text = await desk.db.read(
-                review.payload, desk.me, self._going[place], desk.profile, self._day
+                review.payload, desk.me, self._going[place], desk.profile, self._action, self._day
             )  # fmt: skip
         except PayappError as error:
             text = str(error)

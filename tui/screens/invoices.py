@@ -15,7 +15,7 @@ from store.batches import Progress
 from store.domain.errors import Changed, Disallowed
 from store.domain.money import show
 from store.domain.selection import Marked, Matching, Selection
-from store.domain.status import VIEW_TITLES, View
+from store.domain.status import VIEW_TITLES, Action, View
 from store.domain.text import one_line
 from store.review import Plan
 from tui.keymap import Place, bindings
@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 
 # While a batch runs its panel is read at most twice a second.
 TICK = 0.5
+
+
+def _action(at: Press[View]) -> Action:
+    """What Export does in the view."""
+    return Action.RETRY if at.view is View.FAILED else Action.ACCEPT
 
 
 class InvoicesScreen(ApproverScreen, LookingScreen[View]):
@@ -117,21 +122,20 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
 
     async def _export(self, at: Press[View]) -> None:
         selection, visible, hidden = self._exportable(at), at.visible, at.hidden
-        retry = at.view is View.FAILED
         before, why = None, ""
         while True:
-            plan = await self._plan(at.count, selection, visible, hidden, before)
+            plan = await self._plan(at, selection, visible, hidden, before)
             if plan is None:
                 return
             choice = await self.app.push_screen_wait(
                 ConfirmExport(
-                    self.desk, selection, visible, hidden, plan, retry=retry, before=before, why=why
+                    self.desk, selection, visible, hidden, plan, _action(at), before=before, why=why
                 )
             )
             if choice is None:
                 return
             try:
-                await self._accept(at, choice, retry=retry)
+                await self._accept(at, choice)
             except Changed as error:
                 if choice.seen is None or not isinstance(choice.selection, Matching):
                     raise
@@ -145,7 +149,7 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
 
     async def _plan(
         self,
-        count: int,
+        at: Press[View],
         selection: Selection,
         visible: Selection | None,
         hidden: int,
@@ -154,21 +158,22 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
     ) -> Plan | None:
         """What would go; None when the look was left."""
         return await self.look(
-            count,
+            at.count,
             review.plan_export,
             self.desk.me,
             selection,
             self.desk.profile,
+            _action(at),
             visible=(visible or Marked({})) if hidden else None,
             accounting_date=before and before.accounting_date,
             description=before and before.description,
             listed=listed,
         )
 
-    async def _accept(self, at: Press[View], choice: ExportChoice, *, retry: bool) -> None:
+    async def _accept(self, at: Press[View], choice: ExportChoice) -> None:
         with unhindered():
             decision = await self.desk.db.write(
-                review.retry if retry else review.accept,
+                review.retry if _action(at) is Action.RETRY else review.accept,
                 self.desk.me,
                 choice.selection,
                 self.desk.profile,
@@ -184,9 +189,9 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
 
     async def _dry_run(self, at: Press[View]) -> None:
         selection = self._exportable(at)
-        plan = await self._plan(at.count, selection, at.visible, at.hidden, listed=LISTED)
+        plan = await self._plan(at, selection, at.visible, at.hidden, listed=LISTED)
         if plan is not None:
-            await self.app.push_screen_wait(DryRunScreen(self.desk, plan, at.current))
+            await self.app.push_screen_wait(DryRunScreen(self.desk, plan, _action(at), at.current))
 
     # -- the other decisions -----------------------------------------------------------------------------------
 
