@@ -17,6 +17,7 @@ from store.db import Database
 from store.domain.errors import StoreError
 from tui.screens.confirm import ConfirmExport
 from tui.screens.edit import EditScreen
+from tui.widgets.invoice_table import InvoiceTable
 
 PAYAPP = str(Path(sys.executable).parent / "payapp")
 
@@ -74,6 +75,20 @@ async def test_a_fault_while_the_list_is_read_is_told(start: Start, monkeypatch:
         monkeypatch.undo()
         await hand.press("f5")
         assert len(hand.listed()) == 13
+
+
+async def test_keys_after_one_that_broke_are_dropped_and_told(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with start() as hand:
+        monkeypatch.setattr(InvoiceTable, "_mark", broken)
+        await hand.burst("5", "space", "j", "j", "x")
+        await hand.says("ZeroDivisionError; nothing more was done. 3 keys after it were dropped. Press F5")
+        table = hand.invoices.table
+        assert (table.turns.waiting, table.cursor, hand.app.screen) == (0, 0, hand.invoices)
+        monkeypatch.undo()
+        await hand.press("j")
+        assert table.cursor == 1
 
 
 async def saving(hand: Hand) -> None:

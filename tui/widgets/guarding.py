@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from textual.worker import Worker
 
 from store.domain.errors import PayappError
+from tui.keymap import pressed
 
 if TYPE_CHECKING:
     from textual.widget import Widget as Node
@@ -22,10 +23,18 @@ Work = Callable[[], Awaitable[Any]] | Awaitable[Any]
 
 def fault(error: Exception) -> str:
     """What is said of an error that no sentence was written for."""
-    return (
-        f"Something went wrong inside payapp: {type(error).__name__}; nothing more was done."
-        " Press F5; if it stays, quit and run payapp status."
+    return " ".join(
+        [
+            f"Something went wrong inside payapp: {type(error).__name__}; nothing more was done.",
+            *_notes(error),
+            f"Press {pressed('list.refresh')}; if it stays, quit and run payapp status.",
+        ]
     )
+
+
+def _notes(error: Exception) -> list[str]:
+    """What was noted on an error on its way."""
+    return list(getattr(error, "__notes__", ()))
 
 
 class Guarded(Node):
@@ -41,7 +50,7 @@ class Guarded(Node):
         try:
             return await (work() if callable(work) else work)
         except PayappError as error:
-            self.trouble(str(error))
+            self.trouble(" ".join([str(error), *_notes(error)]))
         except Exception as error:  # noqa: BLE001 - whatever it is, the desk lives on and tells it
             self.log(traceback.format_exc())
             if self.is_running:

@@ -31,9 +31,22 @@ class Turns:
         self.go()
 
     def go(self) -> None:
-        """Do what was pressed, as far as what it acts on is there."""
+        """Do what was pressed, as far as what it acts on is there.
+
+        What a key raises ends the burst: the keys after it were meant for what it would have done. A note says so.
+        """
         while self._queued and not self._held and self._queued[0][1]():
-            self._queued.pop(0)[0]()
+            call, _ = self._queued.pop(0)
+            try:
+                call()
+            except Exception as error:
+                if count := self.forget():
+                    error.add_note(
+                        "The key after it was dropped."
+                        if count == 1
+                        else f"{count} keys after it were dropped."
+                    )
+                raise
 
     def forget(self) -> int:
         """Drop the keys that wait: they were meant for a list that will not come; how many there were."""
