@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hand import HOSTILE, Start, add_invoice
 from textual.geometry import Size
 
@@ -13,7 +14,9 @@ from tui.screens.commitments import CommitmentsScreen
 from tui.screens.help import HelpScreen
 from tui.screens.more import MoreScreen
 from tui.screens.too_small import TooSmallScreen
+from tui.widgets.detail import DetailPane
 from tui.widgets.filter_line import FilterLine
+from tui.widgets.invoice_table import InvoiceTable
 
 READY = ["R-00", "R-03", "R-06", "R-09", "R-01", "R-04", "R-07", "R-02", "R-05", "R-08"]
 
@@ -362,3 +365,47 @@ async def test_the_same_answer_twice_stays_the_answer(start: Start) -> None:
             await hand.says("Nothing is marked. Space marks")
             await hand.until(lambda: hand.app._answered is None or hand.app._last_key is hand.app._answered)
         assert "changes nothing" not in hand.text("#foot")
+
+
+# -- what is shown has the keys --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "keys", [("colon", "escape"), ("plus", "escape"), ("minus", "enter"), ("colon", *"sort", "enter")]
+)
+async def test_a_line_that_is_left_gives_the_keys_back_to_the_detail(
+    start: Start, keys: tuple[str, ...]
+) -> None:
+    async with start() as hand:
+        await hand.press("enter", *keys, "space")
+        assert hand.invoices.has_class("reading")
+        assert hand.focused(DetailPane)
+        assert hand.marked() == set()
+
+
+async def test_another_view_or_tool_leaves_the_detail(start: Start) -> None:
+    async with start() as hand:
+        for keys in (("enter", "3"), ("right_square_bracket",), ("colon", *"R-05", "enter", "4"), ("1",)):
+            await hand.press(*keys)
+            assert not hand.invoices.has_class("reading")
+            assert hand.focused(InvoiceTable)
+        await hand.press("enter", "m")
+        await hand.dialog(MoreScreen)
+        await hand.press("2")
+        await hand.until(lambda: isinstance(hand.app.screen, CommitmentsScreen))
+        await hand.press("m", "1")
+        await hand.until(lambda: hand.app.screen is hand.invoices)
+        assert hand.focused(InvoiceTable)
+        await hand.press("space")
+        assert len(hand.marked()) == 1
+
+
+async def test_a_detail_that_has_the_keys_keeps_them_in_a_narrower_window(start: Start) -> None:
+    async with start(size=(120, 40)) as hand:
+        await hand.press("tab")
+        await hand.pilot.resize_terminal(80, 24)
+        await hand.idle()
+        await hand.press("space")
+        assert hand.focused(DetailPane)
+        assert hand.invoices.pane.size.width == 80
+        assert hand.marked() == set()

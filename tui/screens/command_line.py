@@ -43,7 +43,7 @@ class CommandScreen(GestureScreen[V], Generic[V]):
     def on_mount(self) -> None:
         """Where its keys go back to."""
         super().on_mount()
-        self.command_line.box.back = self.table
+        self.command_line.box.back = self.focus_back
 
     @property
     def command_line(self) -> CommandLine:
@@ -179,6 +179,7 @@ class CommandScreen(GestureScreen[V], Generic[V]):
         target = cast("CommandScreen[Any]", self.app.get_screen(tool))
         if target is not self:
             self.forget_keys()
+            self.close_detail()
             self.app.switch_screen(tool)
         view: View | ProjectView = found.view if in_erp and found.view is not None else found.project_view
         target.arrive(view, found.id)
@@ -211,6 +212,6 @@ class CommandScreen(GestureScreen[V], Generic[V]):
     def action_cancel(self) -> None:
         """The command line is left first."""
         if self.command_line.display:
-            self.set_focus(self.table)
+            self.focus_back()
         else:
             super().action_cancel()

@@ -33,6 +33,7 @@ class GestureScreen(MarkingScreen[V], Generic[V]):
         self.say("")
         self.forget_keys()
         self.close_query()
+        self.close_detail()
         self.table.drop_range()
         self.table.forget_widths()
         self.hold()
@@ -236,6 +237,7 @@ class GestureScreen(MarkingScreen[V], Generic[V]):
 
     def _open_tool(self, tool: str | None) -> None:
         if tool is not None:
+            self.close_detail()
             self.app.switch_screen(tool)
 
     def action_quit(self) -> None:

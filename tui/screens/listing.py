@@ -177,8 +177,8 @@ class ListingScreen(TellingScreen, Generic[V]):
 
     def on_mount(self) -> None:
         """Show what there is."""
-        self.query_one(FilterLine).box.back = self.table
-        self.query_one(QueryLine).box.back = self.table
+        self.query_one(FilterLine).box.back = self.focus_back
+        self.query_one(QueryLine).box.back = self.focus_back
         self.show_lines()
         self.request()
 
@@ -277,6 +277,10 @@ class ListingScreen(TellingScreen, Generic[V]):
         """Whether the detail is on the screen."""
         return self.has_class("wide") or self.has_class("reading")
 
+    def focus_back(self) -> None:
+        """The keys to what is shown: the detail where it stands in the list's place, else the list."""
+        self.set_focus(self.pane if self.has_class("reading") else self.table)
+
     def follow_cursor(self) -> None:
         """Show the invoice under the cursor in the detail, when the hand rests."""
         if self.reading:
@@ -317,6 +321,9 @@ class ListingScreen(TellingScreen, Generic[V]):
         self.set_class(event.size.width >= VAST, "vast")
         if event.size.width >= WIDE:
             self.remove_class("reading")
+        elif self.pane.has_focus:
+            # Beside the list it had the keys: now it stands in the list's place.
+            self.add_class("reading")
         self.show_lines()
         self.follow_cursor()
 

@@ -250,7 +250,7 @@ class MarkingScreen(DecidingScreen[V], Generic[V]):
         if asked is None:
             return False
         self.query_one(QueryLine).close()
-        self.set_focus(self.table)
+        self.focus_back()
         self.table.turns.release(ASKING)
         return True
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
-from textual.widget import Widget
 from textual.widgets import Input
 
 from store.domain.money import show
@@ -24,7 +23,8 @@ class CommandInput(Input):
     """The box: Enter takes what is chosen and goes back to the list at once, Up and Down choose."""
 
     BINDINGS = bindings(Place.COMMAND)
-    back: Widget | None = None
+    # Gives the keys back; the screen sets it.
+    back: Callable[[], None] = staticmethod(lambda: None)
     # Whether it was left by Enter.
     entered = False
 
@@ -44,7 +44,7 @@ class CommandInput(Input):
         """The next key is the list's, and waits there until this is done."""
         self.entered = True
         await self.run_action("screen.command_entered")
-        self.screen.set_focus(self.back)
+        self.back()
 
     def action_command_down(self) -> None:
         """The next one."""

@@ -99,8 +99,8 @@ class CompletingBox(Input):
         text-style: dim;
     }
     """
-    # The list that the keys go back to; the screen sets it.
-    back: Widget | None = None
+    # Gives the keys back; the screen sets it.
+    back: Callable[[], None] = staticmethod(lambda: None)
     _offer: Offer | None = None
 
     class Left(Message):
@@ -128,7 +128,7 @@ class CompletingBox(Input):
 
     def action_filter_done(self) -> None:
         """Back to the list, at once: the next key is the list's; the filter stays."""
-        self.screen.set_focus(self.back)
+        self.back()
 
     def action_complete(self) -> None:
         """The word at the cursor, or the next choice for it."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.message import Message
-from textual.widget import Widget
 from textual.widgets import Input
 
 from tui.keymap import Place, bindings
@@ -22,15 +23,15 @@ class QueryInput(Input):
     """The box: Enter goes back to the list, nothing blinks."""
 
     BINDINGS = [bound for bound in bindings(Place.FILTER) if _leaves(bound)]
-    # The list that the keys go back to; the screen sets it.
-    back: Widget | None = None
+    # Gives the keys back; the screen sets it.
+    back: Callable[[], None] = staticmethod(lambda: None)
 
     class Left(Message):
         """The focus is elsewhere, and all that was typed before is in the box."""
 
     def action_filter_done(self) -> None:
         """Back to the list, at once: the next key is the list's, and waits until the marking is done."""
-        self.screen.set_focus(self.back)
+        self.back()
 
     def on_blur(self) -> None:
         """It comes behind the keys that were typed before: the box has them all now."""
