@@ -266,7 +266,7 @@ def _shown(
     """How many of a selection a filter matches too."""
     every = Matching(view, (Stroke(Gesture.MARK, query, me=me),))
     if isinstance(selection, Matching) and exceptions(db, selection) is None:
-        return _size(db, replace(selection, within=query))
+        return _size(db, _within(selection, query))
     if listed is None and isinstance(selection, Matching):
         listed = _size(db, every)
     return _both(db, selection, every, listed or 0)
@@ -290,7 +290,7 @@ def shown_part(
         part, shown = matching_part(db, view, selection, query, me)
         hidden = len(selection.versions) - shown
     else:
-        part, shown = replace(selection, within=query), _shown(db, view, selection, query, me, listed)
+        part, shown = _within(selection, query), _shown(db, view, selection, query, me, listed)
         hidden = _size(db, selection) - shown
     return (part if hidden and shown else None), hidden
 
@@ -300,11 +300,16 @@ def matching_part(
 ) -> tuple[Selection, int]:
     """What of a selection a filter matches too, and how many. Raises BadFilter."""
     if isinstance(selection, Matching):
-        part = replace(selection, within=query)
+        part = _within(selection, query)
         return part, _size(db, part)
     every = Matching(view, (Stroke(Gesture.MARK, query, me=me),))
     ids = sorted(among(db, every, list(selection.versions)))
     return Marked({number: selection.versions[number] for number in ids}), len(ids)
+
+
+def _within(selection: Matching, query: str) -> Matching:
+    """The part of a selection, which may be one itself, that a filter matches too: all words of a filter must match."""
+    return replace(selection, within=f"{selection.within} {query}".strip())
 
 
 def sealed(db: Database, selection: Selection) -> tuple[Selection, list[Totals]]:

@@ -9,12 +9,14 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from invoice_factory import make
 from list_books import QUERIES, VIEWS, Line, books, in_view, write
 
-from store import directory, listing, selecting, view_totals
+from store import directory, listing, looking, selecting, view_totals
 from store.db import Database
 from store.domain.actor import Actor
 from store.domain.errors import Changed, Interrupted
+from store.domain.filter import BadFilter
 from store.domain.selection import Gesture, Marked, Matching, Stroke, Totals, every
 from store.domain.status import View
 from store.listing import Order
@@ -182,3 +184,21 @@ async def test_between_two_statements_it_is_given_up_too(db: Database) -> None:
     go_on.set()
     with pytest.raises(Interrupted):
         await asked
+
+
+@pytest.mark.parametrize("older", ["vendor:apex", 'vendor:"apex d"'])
+def test_a_part_of_a_part_is_narrowed_further(db: Database, approver: Actor, older: str) -> None:
+    first = make(db, "A-1", vendor="Apex Drywall LLC")
+    make(db, "A-2", commitment="2", vendor="Apex Drywall LLC")
+    make(db, "B-1", commitment="3", vendor="Bell", vendor_ref="BELL")
+    part, count = looking.matching_part(db, View.READY, every(View.READY), older, approver)
+    assert count == 2
+    narrower, count = looking.matching_part(db, View.READY, part, "number:-1", approver)
+    assert count == 1 and list(selecting.ids_of(db, narrower)) == [first]
+    shown, hidden = looking.shown_part(db, View.READY, part, "number:-1", approver)
+    assert hidden == 1 and shown == narrower
+    assert looking.tally(db, View.READY, part, "number:-1", approver).visible == 1
+    nothing, count = looking.matching_part(db, View.READY, part, "vendor:bell", approver)
+    assert count == 0 and not selecting.ids_of(db, nothing)
+    with pytest.raises(BadFilter):
+        looking.matching_part(db, View.READY, part, '"number', approver)
