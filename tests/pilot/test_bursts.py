@@ -109,7 +109,7 @@ async def test_one_decision_at_a_time(start: Start, keys: tuple[str, str]) -> No
         await hand.press("space")
         await hand.burst(*keys)
         await hand.until(lambda: isinstance(hand.app.screen, Dialog))
-        await hand.says("Finish the dialog first")
+        await hand.says("one decision at a time")
         await hand.dialog(Dialog)
         app: App[None] = hand.app
         assert sum(isinstance(screen, Dialog) for screen in app.screen_stack) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import threading
 from collections.abc import Callable
 from typing import cast
@@ -11,7 +12,7 @@ import pytest
 from hand import Counter, Hand, Start, add_invoice
 from textual.widgets import Input
 
-from store import review
+from store import looking, review
 from store.db import Database
 from store.db import open as open_db
 from store.models import Project, Vendor
@@ -19,6 +20,7 @@ from tui.app import DeskApp
 from tui.bootstrap import Desk
 from tui.screens.confirm import ConfirmExport
 from tui.screens.dry_run import DryRunScreen, PayloadScreen
+from tui.screens.regarding import MANY, unhindered
 from tui.screens.reject import ReasonBox, RejectScreen
 
 
@@ -115,6 +117,21 @@ async def test_other_matches_are_told_and_what_was_typed_stays(start: Start, boo
         assert [row[0] for row in told.fetchall()] == ["October"]
 
 
+@pytest.mark.usefixtures("by_filter")
+async def test_after_a_change_what_the_filter_hides_is_looked_at_anew(start: Start, books: Database) -> None:
+    async with start() as hand:
+        await hand.press("A", "slash", *"bell", "enter")
+        await opened(hand, ConfirmExport, "x")
+        assert "7 of them hidden by the filter" in hand.text("#hidden")
+        first = hand.app.screen
+        elsewhere(books, "UPDATE invoices SET erp_status = 'synced' WHERE number IN ('R-00', 'R-03')")
+        await hand.pilot.press("y")
+        await hand.until(lambda: isinstance(hand.app.screen, ConfirmExport) and hand.app.screen is not first)
+        await hand.dialog(ConfirmExport)
+        assert "5 of them hidden by the filter: v visible only, y all 8" in hand.text("#hidden")
+        assert "Hidden by the filter (5)" in hand.text("#plan")
+
+
 async def test_a_long_look_is_told_and_esc_leaves_it(
     start: Start, books: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +158,67 @@ async def test_a_long_look_is_told_and_esc_leaves_it(
         assert hand.marked() == {"R-00", "R-03"}
         monkeypatch.setattr(review, "plan_export", real)
         await opened(hand, ConfirmExport, "x")
+
+
+@pytest.mark.usefixtures("by_filter")
+async def test_what_is_marked_by_a_filter_is_counted_within_sight_and_esc_leaves(
+    start: Start, books: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.screens.regarding.PATIENCE", 0.0)
+    gone = threading.Event()
+    async with start() as hand:
+        await hand.press("A", "slash", *"bell", "enter")
+        real = looking.shown_part
+
+        def slow(db: Database, *args: object) -> object:
+            assert gone.wait(10)
+            return real(db, *args)  # type: ignore[arg-type] # as they came
+
+        monkeypatch.setattr(looking, "shown_part", slow)
+        await hand.pilot.press("x")
+        await hand.says("Looking at what is marked… Esc leaves")
+        await hand.pilot.press("escape")
+        await hand.says("Left; nothing was changed")
+        gone.set()
+        monkeypatch.setattr(looking, "shown_part", real)
+        await opened(hand, ConfirmExport, "x")
+
+
+async def test_a_long_decision_is_told_from_its_key_press_on(
+    start: Start, books: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = threading.Event()
+    real = review.accept
+
+    def slow(db: Database, *args: object, **kwargs: object) -> review.Decision:
+        assert gone.wait(10)
+        return real(db, *args, **kwargs)  # type: ignore[arg-type] # as they came
+
+    monkeypatch.setattr(review, "accept", slow)
+    async with start() as hand:
+        await opened(hand, ConfirmExport, "space", "space", "x")
+        await hand.pilot.press("y")
+        await hand.says("Exporting 2 invoices…")
+        await hand.pilot.press("x")
+        await hand.says("Exporting 2 invoices… is still under way: one decision at a time.")
+        gone.set()
+        await hand.says("2 accepted")
+
+
+def test_what_the_desk_froze_at_its_start_stays_frozen() -> None:
+    gc.freeze()
+    try:
+        before = gc.get_freeze_count()
+        with unhindered(MANY), unhindered(MANY):
+            pass
+        assert gc.get_freeze_count() > before // 2
+    finally:
+        gc.unfreeze()
+    with unhindered(MANY):
+        with unhindered(MANY):
+            assert gc.get_freeze_count()
+        assert gc.get_freeze_count()
+    assert not gc.get_freeze_count()
 
 
 # -- the dry run -------------------------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ from tui.keymap import Place, bindings
 from tui.screens.ask import AskScreen, nets
 from tui.screens.deciding import Press
 from tui.screens.edit import EditScreen, InvoiceEdit
+from tui.screens.hold import noun
+from tui.screens.regarding import LookingScreen
 from tui.screens.tools import ToolScreen
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 UNAPPROVED = " ".join(f"-status:{status.value}" for status in sorted(SENDABLE))
 
 
-class CommitmentsScreen(ToolScreen[ProjectView]):
+class CommitmentsScreen(ToolScreen[ProjectView], LookingScreen[ProjectView]):
     """The invoices of all commitments: returned, not sent, sent."""
 
     BINDINGS = bindings(Place.COMMITMENTS)
@@ -87,13 +89,15 @@ class CommitmentsScreen(ToolScreen[ProjectView]):
     async def _send(self, at: Press[ProjectView]) -> None:
         self.desk.me.require_sender()
         if going := await self._sure(at.selection(), "Send"):
-            decision = await self.desk.db.write(review.send, self.desk.me, going)
+            decision = await self.carry_out(f"Sending {noun(at.count)}", review.send, self.desk.me, going)
             self.decided(decision, f"{len(decision.done):,} sent to ERP Integrations.", at)
 
     async def _retrieve(self, at: Press[ProjectView]) -> None:
         self.desk.me.require_sender()
         if going := await self._sure(at.selection(), "Retrieve"):
-            decision = await self.desk.db.write(review.retrieve, self.desk.me, going)
+            decision = await self.carry_out(
+                f"Retrieving {noun(at.count)}", review.retrieve, self.desk.me, going
+            )
             self.decided(decision, f"{len(decision.done):,} retrieved.", at)
 
     async def _approve(self, at: Press[ProjectView]) -> None:
@@ -106,7 +110,9 @@ class CommitmentsScreen(ToolScreen[ProjectView]):
         if not count:
             raise Disallowed("Nothing was approved", why=f"{alone:,} need no approval", fix="f sends them")
         if going := await self._sure(part, "Approve"):
-            decision = await db.write(commitments.set_status, me, going, Status.APPROVED)
+            decision = await self.carry_out(
+                f"Approving {noun(count)}", commitments.set_status, me, going, Status.APPROVED
+            )
             left = f" {alone:,} left alone: approved already." if alone else ""
             self.decided(decision, f"{len(decision.done):,} approved.{left}", at, stay=True)
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Generic
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from textual.widgets import Input
 
 from store import invoices, looking, selecting
+from store.db import Database
 from store.decision import Decision
-from store.domain.errors import NothingMatched, PayappError
+from store.domain.errors import Interrupted, NothingMatched, PayappError
 from store.domain.selection import Marked, Matching, Selection
 from store.invoices import Row
 from store.listing import Listing
@@ -20,6 +21,8 @@ from tui.screens.listing_text import outcome
 from tui.screens.reading import ReadingScreen
 from tui.widgets.marks import Marks
 
+P = ParamSpec("P")
+T = TypeVar("T")
 MARKING = "marking"
 
 
@@ -67,6 +70,8 @@ class DecidingScreen(ReadingScreen[V], Generic[V]):
     """Keys in their turn, and decisions one at a time."""
 
     _deciding = False
+    # What is being written: "Exporting 12 invoices".
+    _writing = ""
 
     def in_turn(self, call: Callable[[], object], ready: Callable[[], bool] | None = None) -> None:
         """Do it when the list is the one that was asked for (and it is ``ready``); a filter that has the keys is left."""
@@ -90,7 +95,8 @@ class DecidingScreen(ReadingScreen[V], Generic[V]):
 
     def _begin(self, work: Callable[[Press[V]], Awaitable[None]]) -> None:
         if self._deciding:
-            self.say("Finish the dialog first: one decision at a time.")
+            under_way = f"{self._writing}\u2026 is" if self._writing else "The one before is"
+            self.say(f"{under_way} still under way: one decision at a time.")
         elif self.unread:
             self.say(f"{self.unread} \\ clears the filter.")
         else:
@@ -100,15 +106,39 @@ class DecidingScreen(ReadingScreen[V], Generic[V]):
     async def _decide(self, work: Callable[[Press[V]], Awaitable[None]], at: Press[V]) -> None:
         self.forget_result()
         try:
-            await work(await self._looked(at))
+            await work(await self.looked(at))
+        except Interrupted:
+            # Whoever left it has said so.
+            return
         except PayappError as error:
             self.trouble(str(error))
             self.request()
         finally:
             self._deciding = False
 
-    async def _looked(self, at: Press[V]) -> Press[V]:
-        """How many are marked, and what the filter hides of them."""
+    async def carry_out(
+        self, words: str, fn: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """``fn(db, \u2026)`` in the thread that writes; ``words`` ("Exporting 12 invoices") stand there from the key press on."""
+        self._writing, told = words, f"{words}\u2026"
+        self.say(told)
+        try:
+            return await self.desk.db.write(fn, *args, **kwargs)
+        finally:
+            self._writing = ""
+            if self._message == told:
+                self.say("")
+
+    async def until_left(self, words: str, work: Coroutine[Any, Any, T]) -> T:
+        """Wait for it; a screen that can be left meanwhile tells ``words`` of it."""
+        del words
+        return await work
+
+    async def looked(self, at: Press[V], *, anew: bool = False) -> Press[V]:
+        """How many are marked, and what the filter hides of them; ``anew``: others have changed the list since."""
+        return await self.until_left("Looking at what is marked", self._looked(at, anew=anew))
+
+    async def _looked(self, at: Press[V], *, anew: bool) -> Press[V]:
         db, me, value = self.desk.db, self.desk.me, at.selected
         if isinstance(value, Marked):
             count = len(value.versions)
@@ -117,9 +147,9 @@ class DecidingScreen(ReadingScreen[V], Generic[V]):
         else:
             count = sum(t.count for t in await self.insist(selecting.totals, value))
         if not count or not at.query.strip():
-            return replace(at, count=count)
+            return replace(at, count=count, hidden=0, visible=None)
         thread = db.read if isinstance(value, Marked) else self.insist
-        listed = at.listing.count if at.listing.complete and not at.only else None
+        listed = at.listing.count if at.listing.complete and not at.only and not anew else None
         visible, hidden = await thread(looking.shown_part, at.view, value, at.query, me, listed)
         return replace(at, count=count, hidden=hidden, visible=visible)
 

@@ -24,6 +24,7 @@ from tui.screens.confirm import ConfirmExport, ExportChoice
 from tui.screens.deciding import Press
 from tui.screens.dry_run import LISTED, DryRunScreen
 from tui.screens.export_values import ExportValues, ExportValuesScreen
+from tui.screens.hold import noun
 from tui.screens.regarding import LookingScreen, unhindered
 from tui.screens.reject import RejectChoice, RejectScreen
 from tui.screens.tools import ApproverScreen
@@ -125,8 +126,6 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
         before, why = None, ""
         while True:
             plan = await self._plan(at, selection, visible, hidden, before)
-            if plan is None:
-                return
             choice = await self.app.push_screen_wait(
                 ConfirmExport(
                     self.desk, selection, visible, hidden, plan, _action(at), before=before, why=why
@@ -140,10 +139,10 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
                 if choice.seen is None or not isinstance(choice.selection, Matching):
                     raise
                 why = await self.difference(error, choice.selection, choice.seen)
-                if choice.selection.within != getattr(selection, "within", ""):
-                    # The visible ones alone were chosen: now they are the selection.
-                    visible, hidden = None, 0
+                # Where the visible ones alone were chosen they are the selection now.
                 selection, before = replace(choice.selection, digest=None), choice
+                at = await self.looked(replace(at, selected=selection), anew=True)
+                visible, hidden = at.visible, at.hidden
             else:
                 return
 
@@ -155,8 +154,8 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
         hidden: int,
         before: ExportChoice | None = None,
         listed: int = review.LISTED,
-    ) -> Plan | None:
-        """What would go; None when the look was left."""
+    ) -> Plan:
+        """What would go."""
         return await self.look(
             at.count,
             review.plan_export,
@@ -171,9 +170,11 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
         )
 
     async def _accept(self, at: Press[View], choice: ExportChoice) -> None:
-        with unhindered():
-            decision = await self.desk.db.write(
-                review.retry if _action(at) is Action.RETRY else review.accept,
+        retry, count = _action(at) is Action.RETRY, choice.expect.count or 0
+        with unhindered(count):
+            decision = await self.carry_out(
+                f"{'Retrying' if retry else 'Exporting'} {noun(count)}",
+                review.retry if retry else review.accept,
                 self.desk.me,
                 choice.selection,
                 self.desk.profile,
@@ -190,8 +191,7 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
     async def _dry_run(self, at: Press[View]) -> None:
         selection = self._exportable(at)
         plan = await self._plan(at, selection, at.visible, at.hidden, listed=LISTED)
-        if plan is not None:
-            await self.app.push_screen_wait(DryRunScreen(self.desk, plan, _action(at), at.current))
+        await self.app.push_screen_wait(DryRunScreen(self.desk, plan, _action(at), at.current))
 
     # -- the other decisions -----------------------------------------------------------------------------------
 
@@ -201,27 +201,27 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
         selection, before, why = at.selection(), None, ""
         while True:
             asked = await self.look(at.count, reasons.rejecting, me, selection)
-            if asked is None:
-                return
             choice = await self.app.push_screen_wait(
                 RejectScreen(asked, at.hidden, self.desk.templates, before=before, why=why)
             )
             if choice is None:
                 return
             try:
-                await self._reject_for(at, asked.selection, choice)
+                await self._reject_for(at, asked, choice)
             except Changed as error:
                 if asked.seen is None or not isinstance(selection, Matching):
                     raise
                 why, before = await self.difference(error, selection, asked.seen), choice
+                at = await self.looked(at, anew=True)
             else:
                 return
 
-    async def _reject_for(self, at: Press[View], selection: Selection, choice: RejectChoice) -> None:
-        with unhindered():
-            decision = await self.desk.db.write(
-                review.reject, self.desk.me, selection, choice.reason, reasons=choice.reasons
-            )
+    async def _reject_for(self, at: Press[View], asked: reasons.Rejecting, choice: RejectChoice) -> None:
+        with unhindered(asked.count):
+            decision = await self.carry_out(
+                f"Rejecting {noun(asked.count)}",
+                review.reject, self.desk.me, asked.selection, choice.reason, reasons=choice.reasons,
+            )  # fmt: skip
         self.decided(decision, f"{len(decision.done):,} rejected; they are in Commitments again.", at)
         # The worker sends the mails as well.
         await self.ensure_worker()
@@ -239,10 +239,13 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
             selection, _ = await self.desk.db.count(looking.sealed, selection)
         values = await self.app.push_screen_wait(ExportValuesScreen(count, only))
         if values is not None:
-            await self._save_values(at, selection, values)
+            await self._save_values(at, selection, values, count)
 
-    async def _save_values(self, at: Press[View], selection: Selection, values: ExportValues) -> None:
-        decision = await self.desk.db.write(
+    async def _save_values(
+        self, at: Press[View], selection: Selection, values: ExportValues, count: int
+    ) -> None:
+        decision = await self.carry_out(
+            f"Changing {noun(count)}",
             review.set_export_values,
             self.desk.me,
             selection,
@@ -262,8 +265,8 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
         if not chosen and held.other is not None and await self._may_recall(held.other):
             chosen = [held.other.id]
         if chosen:
-            decision = await self.desk.db.write(recalling.recall, me, chosen)
             numbers = ", ".join(str(number) for number in sorted(chosen))
+            decision = await self.carry_out(f"Recalling batch {numbers}", recalling.recall, me, chosen)
             self.decided(decision, f"Batch {numbers}: {len(decision.done):,} recalled to Ready to Export.")
 
     async def _may_recall(self, batch: Progress) -> bool:
