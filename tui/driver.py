@@ -174,20 +174,29 @@ class Output:
 
 
 class _Wake(Event):
-    """An event that ends a wait for input too: its ``reader`` becomes readable."""
+    """An event that ends a wait for input too: its ``reader`` becomes readable. Closed, it is an event and no more."""
 
     def __init__(self) -> None:
         super().__init__()
         self.reader, self._writer = os.pipe()
+        self.closed = False
 
     def set(self) -> None:
         super().set()
-        os.write(self._writer, b"\0")
+        if not self.closed:
+            os.write(self._writer, b"\0")
 
     def clear(self) -> None:
-        if self.is_set():
+        if self.is_set() and not self.closed:
             os.read(self.reader, 64)
         super().clear()
+
+    def close(self) -> None:
+        """Give its pipe back."""
+        if not self.closed:
+            self.closed = True
+            os.close(self.reader)
+            os.close(self._writer)
 
 
 class DeskDriver(LinuxDriver):
@@ -245,10 +254,19 @@ class DeskDriver(LinuxDriver):
 
     def start_application_mode(self) -> None:
         """As Textual's; signals are dealt with by the event loop, where no lock is held half-way."""
+        if isinstance(self.exit_event, _Wake) and self.exit_event.closed:
+            # It was stopped, and goes on.
+            self.exit_event = _Wake()
         super().start_application_mode()  # type: ignore[no-untyped-call] # Textual's own is untyped
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTSTP, self._stop_alone)
         loop.add_signal_handler(signal.SIGCONT, self._continue)
+
+    def close(self) -> None:
+        """As Textual's, and the pipe that ends the wait for keys: nobody waits any more."""
+        super().close()
+        if isinstance(self.exit_event, _Wake):
+            self.exit_event.close()
 
     def _stop_alone(self) -> None:
         self.stop(os.getpid())
