@@ -23,6 +23,8 @@ from store.domain.text import safe, storable
 from store.invoices import is_own
 
 DESCRIPTION_MOST = 30
+# As the intake takes it of an invoice's own number (store.intake.contract).
+ERP_NUMBER_MOST = 60
 # What a rule let pass is remembered by its value, up to so many of them.
 REMEMBERED = 10_000
 
@@ -77,6 +79,12 @@ def check_values(count: int, description: str | None, erp_number: str | None) ->
         raise BadInput(
             "That description is too long",
             why=f"it may have {DESCRIPTION_MOST} characters, and has {len(description)}",
+            fix="Shorten it",
+        )
+    if erp_number is not None and len(erp_number.strip()) > ERP_NUMBER_MOST:
+        raise BadInput(
+            "That ERP invoice number is too long",
+            why=f"it may have {ERP_NUMBER_MOST} characters, and has {len(erp_number.strip())}",
             fix="Shorten it",
         )
     if erp_number is not None and count != 1:

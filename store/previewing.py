@@ -23,6 +23,7 @@ from store.domain.selection import Matching, Selection, Totals
 from store.domain.status import Action
 from store.domain.text import safe
 from store.planning import Going, Judge, Stay, Terms, walk
+from store.same_numbers import SameNumbers
 from store.selecting import Seen, ids_of, seen
 from store.sums import Sums
 
@@ -107,7 +108,7 @@ def plan_export(
     chosen = selected(db, selection, found)
     ids, changed = chosen.ids, tuple(chosen.changed)
     terms = Terms(action, company, profile, accounting_date, description, erp_number)
-    gathered = _Gathered(listed)
+    gathered = _Gathered(listed, erp_number)
     # What others change meanwhile is told as it is by now; the decision compares it with what was ``seen``.
     for going, stays in walk(db, actor, len(ids), candidates.load(db, ids), terms):
         gathered.add(going, stays)
@@ -173,7 +174,7 @@ def _beyond(ids: Sequence[int], visible: Sequence[int]) -> Sequence[int]:
 class _Gathered:
     """What a plan tells, gathered chunk by chunk."""
 
-    def __init__(self, listed: int) -> None:
+    def __init__(self, listed: int, erp_number: str | None = None) -> None:
         self._listed = listed
         self.count = self.stay_count = 0
         self.goes: list[int] = []
@@ -185,6 +186,7 @@ class _Gathered:
         self._largest: list[tuple[int, int]] = []
         self._groups: dict[tuple[str, str], tuple[Stay, int]] = {}
         self._overtaking = Overtaking()
+        self._same = SameNumbers(erp_number)
         self._elsewhere: tuple[list[str], int] = ([], 0)
 
     def add(self, going: Sequence[Going], stays: Sequence[Stay]) -> None:
@@ -194,6 +196,7 @@ class _Gathered:
         self.sums.add(going)
         self.dates.update([g.day for g in going])
         self._overtaking.add(going)
+        self._same.add(going)
         sizes = [(abs(g.candidate.gross), -g.candidate.id) for g in going]
         self._largest = heapq.nlargest(LARGEST, self._largest + sizes)
         self.credits = self._more(self.credits, [g.candidate.id for g in going if g.candidate.net < 0])
@@ -232,8 +235,14 @@ class _Gathered:
         return [-negative for _, negative in self._largest]
 
     def warnings(self, db: Database) -> tuple[str, ...]:
-        """What does not stop the export and should be seen: other months, applications out of order."""
+        """What does not stop the export and should be seen: numbers twice, other months, applications out of order."""
         found = []
+        count, same = self._same.found(db)
+        if count:
+            more = ", and others" if count > len(same) else ""
+            found.append(
+                f"{count:,} would be posted under the number of another invoice of the vendor: {'; '.join(same)}{more}"
+            )
         names, count = self._elsewhere
         if count:
             shown = ", ".join(safe(name) for name in names)

@@ -55,6 +55,9 @@ UPDATE invoices SET duplicate = $TRUE WHERE (vendor_id, lower(number)) IN
 -- An invoice is found by what the ERP calls it.
 CREATE INDEX invoices_origin ON invoices (origin_id) WHERE origin_id IS NOT NULL;
 CREATE INDEX invoices_erp_number ON invoices (erp_number) WHERE erp_number <> '';
+-- A number that an approver gave is compared with others of the vendor; PostgreSQL indexes no text of thousands.
+CREATE INDEX invoices_renumbered ON invoices (vendor_id, lower(erp_number))
+    WHERE erp_number <> '' AND length(erp_number) <= 500;
 
 CREATE TABLE saved_views (
     id $PK,
