@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from store import owning
 from store.db import Database
 from store.domain.actor import Actor
 from store.domain.errors import BadInput, NothingMatched
@@ -126,7 +127,7 @@ def _row(row: tuple[Any, ...], me: Actor | None) -> Row:
 
 def is_own(me: Actor, creator_login: str, creator_email: str, sender_id: object) -> bool:
     """Whether this user created or sent the invoice (separation of duties)."""
-    mine = {me.login.casefold(), me.email.casefold()} - {""}
+    mine = owning.names(me)
     return sender_id == me.id or creator_login.casefold() in mine or creator_email.casefold() in mine
 
 

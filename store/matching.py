@@ -24,6 +24,7 @@ from store.domain.money import EXCEPTIONS
 from store.domain.status import ErpStatus, Outcome
 from store.domain.text import fold
 from store.models import Commitment, Invoice, Project, User, Vendor
+from store.owning import own
 from store.query import ID_MOST
 
 MONEY = {"gross": Invoice.gross, "retainage": Invoice.retainage, "net": Invoice.net}
@@ -63,7 +64,7 @@ def _condition(db: Database, term: Term, me: Actor | None) -> Expression:
         case "status":
             found = _status(term.text)
         case "flag":
-            found = _flag(term.text, me)
+            found = _flag(db, term.text, me)
         case _:
             found = _text(db, term)
     return ~found if term.negated else found
@@ -166,7 +167,7 @@ def _status(word: str) -> Expression:
     return found
 
 
-def _flag(letters: str, me: Actor | None) -> Expression:
+def _flag(db: Database, letters: str, me: Actor | None) -> Expression:
     if me is None and (letters in {ANY, NONE} or set(letters) & {"S", "L"}):
         raise BadInput(
             f"flag:{letters} depends on who asks",
@@ -174,7 +175,7 @@ def _flag(letters: str, me: Actor | None) -> Expression:
             fix="Say who acts (--as)",
         )
     if letters in {ANY, NONE}:
-        return flagged(me) if letters == ANY else ~flagged(me)
+        return flagged(db, me) if letters == ANY else ~flagged(db, me)
     flags = {
         "D": Invoice.duplicate,
         "H": Invoice.held,
@@ -183,7 +184,7 @@ def _flag(letters: str, me: Actor | None) -> Expression:
     }
     found = [_true(flags[letter]) for letter in letters if letter in flags]
     if me is not None and "S" in letters:
-        found.append(_own(me))
+        found.append(own(db, me))
     if me is not None and "L" in letters:
         found.append(_over(me))
     return reduce(or_, found)
@@ -194,17 +195,6 @@ def _true(column: Any) -> Expression:
     return Expression(column, "=", True)
 
 
-def _own(me: Actor) -> Expression:
-    """As invoices.is_own has it."""
-    mine = [name for name in {me.login.lower(), me.email.lower()} if name]
-    found: Expression = (
-        (_known(Invoice.sender) & (Invoice.sender == me.id))
-        | fn.LOWER(Invoice.creator_login).in_(mine)
-        | fn.LOWER(Invoice.creator_email).in_(mine)
-    )
-    return found
-
-
 def _over(me: Actor) -> Expression:
     found: Expression = (
         Invoice.id.is_null() if me.limit_invoice is None else fn.ABS(Invoice.gross) > me.limit_invoice
@@ -212,12 +202,12 @@ def _over(me: Actor) -> Expression:
     return found
 
 
-def flagged(me: Actor | None) -> Expression:
+def flagged(db: Database, me: Actor | None) -> Expression:
     """The invoices with a flag, as invoices.Row has them."""
     found: Expression = Invoice.overbilled | Invoice.changed_since | Invoice.duplicate | Invoice.held
     if me is None:
         return found
-    found |= _own(me)
+    found |= own(db, me)
     return found if me.limit_invoice is None else found | _over(me)
 
 

@@ -94,7 +94,7 @@ def through_index(db: Database, selection: Matching) -> Expression | None:
 def _met(db: Database, stroke: Stroke) -> Expression:
     matches = met(db, stroke.query, stroke.me)
     found: Expression = matches if matches is not None else Invoice.id.is_null(False)
-    return found & ~flagged(stroke.me) if stroke.clean else found
+    return found & ~flagged(db, stroke.me) if stroke.clean else found
 
 
 def _after(before: Expression | None, gesture: Gesture, met: Expression) -> Expression | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from peewee import SQL, Expression, fn
 
-from store import statements
+from store import owning, statements
 from store.db import Database
 from store.domain.actor import Actor
 from store.domain.selection import Gesture, Matching, Totals
@@ -135,9 +135,9 @@ def _flagged(db: Database, me: Actor | None) -> Iterable[list[int]]:
     if me is None:
         return
     yield _ids(db, "invoices_sender", "sender_id = ?", me.id)
-    for name in {me.login.lower(), me.email.lower()} - {""}:
-        yield _ids(db, "invoices_creator", "lower(creator_login) = ?", name)
-        yield _ids(db, "invoices_creator_email", "lower(creator_email) = ?", name)
+    for created, index in owning.created(db, me):
+        sql, params = statements.compiled(db, Invoice.select(Invoice.id).where(created).limit(MOST + 1))
+        yield [row[0] for row in statements.fetch(db, led(db, sql, index), params)]
     if me.limit_invoice is not None:
         yield _ids(db, "invoices_status", "abs(gross) > ?", me.limit_invoice)
 
