@@ -18,6 +18,12 @@ LINES_MOST = 8
 # Title, progress and keys beside two lines a failure.
 LINES_UNFOLDED = 5
 BAR = 30
+# The bar gives way to the numbers, down to so many cells; a longer title only where that many are left.
+BAR_LEAST, BAR_SHORT = 4, 10
+# A bar's brackets and the blank before it.
+FRAME = 3
+# From so many minutes on the time left is told in hours and minutes.
+HOUR = 60
 KEYS = "3: view  e: error  x: retry  r: reject"
 
 
@@ -67,14 +73,19 @@ def _title(batch: Progress, width: int, held: int) -> Line:
 
 
 def _folded(batch: Progress, width: int) -> Line:
-    """Title and progress on one line, without the bar; the title gives way to the numbers."""
-    counts = (Part(f" {_ended(batch)}"), *_counts(batch))
-    room = width - sum(len(part.text) for part in counts)
-    title = fitting(
-        room, _name(batch).rstrip(), f"-- BATCH {batch.id} by {_operator(batch)}", f"-- BATCH {batch.id}", ""
+    """Title and progress on one line; the title gives way to the bar, and both to the numbers."""
+    numbers = _numbers(batch, width)
+    room = width - _length(numbers)
+    short = f"-- BATCH {batch.id}"
+    title = next(
+        (
+            text
+            for text in (_name(batch).rstrip(), f"{short} by {_operator(batch)}")
+            if cell_len(text) + BAR_SHORT + FRAME <= room
+        ),
+        fitting(room, short, ""),
     )
-    room -= cell_len(title)
-    return (Part(title, BOLD), *counts, Part(fitting(room, *_eta(batch), "")))
+    return (Part(title, BOLD), Part(_bar(batch, min(BAR, room - cell_len(title) - FRAME))), *numbers)
 
 
 def _ended(batch: Progress) -> str:
@@ -87,10 +98,27 @@ def _progress(batch: Progress, width: int) -> Line:
     bar = BAR + max(0, width - 110) // 2
     if batch.recalled_whole:
         return plain(f" [{'.' * bar}] {_ended(batch)}  recalled {batch.cancelled:,}: all of it")
-    filled = min(bar, (batch.done + batch.failed) * bar // max(1, batch.count - batch.cancelled))
-    parts = (Part(f" [{'#' * filled}{'.' * (bar - filled)}] {_ended(batch)}"), *_counts(batch))
-    room = width - sum(len(part.text) for part in parts)
-    return (*parts, Part(fitting(max(0, room), *_eta(batch), "")))
+    numbers = _numbers(batch, width)
+    return (Part(_bar(batch, min(bar, width - _length(numbers) - FRAME))), *numbers)
+
+
+def _bar(batch: Progress, cells: int) -> str:
+    """What has ended of the whole, in so many cells; nothing where they are too few to tell anything."""
+    if cells < BAR_LEAST:
+        return ""
+    whole = max(1, batch.count - batch.cancelled)
+    filled = min(cells, (batch.done + batch.failed) * cells // whole)
+    return f" [{'#' * filled}{'.' * (cells - filled)}]"
+
+
+def _numbers(batch: Progress, width: int) -> tuple[Part, ...]:
+    """How many ended, how, and how long the rest takes, where that has room."""
+    parts = (Part(f" {_ended(batch)}"), *_counts(batch))
+    return (*parts, Part(fitting(max(0, width - _length(parts)), *_eta(batch), "")))
+
+
+def _length(line: Line) -> int:
+    return sum(cell_len(part.text) for part in line)
 
 
 def _counts(batch: Progress) -> list[Part]:
@@ -115,21 +143,38 @@ def _eta(batch: Progress) -> Sequence[str]:
     if batch.eta_ms is None:
         return ()
     seconds = -(-batch.eta_ms // 1000)
-    return (f"  ETA {seconds // 60}:{seconds % 60:02}",)
+    minutes = seconds // 60
+    return (
+        f"  ETA {minutes}:{seconds % 60:02}"
+        if minutes < HOUR
+        else f"  ETA {minutes // 60} h {minutes % 60:02}",
+    )
 
 
 def _failure(failure: Failure, width: int) -> list[Line]:
-    who = f"  {cut(failure.number, 16).rstrip()}  {cut(failure.vendor, max(13, width // 6)).rstrip()}  "
-    room = max(10, width - cell_len(who) - len("FAIL  "))
+    number = f"  {cut(failure.number, 16).rstrip()}  "
+    who = f"{number}{cut(failure.vendor, max(13, width // 6)).rstrip()}  "
+    room = width - len("FAIL  ")
     cause = one_line(failure.cause)
+    told = fitting(max(10, room - cell_len(who)), f"{failure.code}: {cause}", cause, "").rstrip()
+    if not told:
+        # The vendor stands in the list and in the detail; of a longer cause its end says most.
+        who, told = number, _end(cause, max(10, room - cell_len(number)))
     return [
-        (
-            Part(who),
-            Part("FAIL", BAD),
-            Part("  " + fitting(room, f"{failure.code}: {cause}", cause).rstrip()),
-        ),
+        (Part(who), Part("FAIL", BAD), Part("  " + told)),
         plain("    " + cut(f"Fix: {failure.fix or 'e shows the whole error'}", width - 4).rstrip()),
     ]
+
+
+def _end(text: str, width: int) -> str:
+    """The text, or as many of its last words as fit behind a ``~``; where not even one does, its beginning."""
+    if cell_len(text) <= width:
+        return text
+    words = text.split()
+    first = len(words)
+    while first and cell_len("~" + " ".join(words[first - 1 :])) <= width:
+        first -= 1
+    return "~" + " ".join(words[first:]) if first < len(words) else cut(text, width).rstrip()
 
 
 def _next(more: int, held: int, width: int) -> Line:
