@@ -3,6 +3,7 @@
 - Bytes that are no UTF-8 (a terminal set to Latin-1) become replacement characters; they do not end the desk.
 - What is pasted is one piece of text, whatever sequences are in it: none of it becomes keys.
 - The function keys of PuTTY's VT100+ mode, and every other ``ESC O`` letter, are keys or nothing, never letters.
+- Escape and the key behind it are two keys, however fast they come.
 - A terminal that is gone is quiet: nothing is written to it, nothing read, and the desk ends.
 - Where only ASCII can be shown nothing else is written, whatever it comes from, cell by cell.
 - It waits for keys without waking up.
@@ -19,6 +20,7 @@ import signal
 import sys
 import unicodedata
 from codecs import getincrementaldecoder
+from collections.abc import Iterable
 from threading import Event
 from typing import Any, TextIO, cast
 
@@ -26,7 +28,7 @@ from rich.cells import cell_len
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS, IGNORE_SEQUENCE
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
-from textual.events import Paste
+from textual.events import Key, Paste
 from textual.keys import Keys
 
 # PuTTY's VT100+ mode: F5 to F12. The letters in between are F-keys of longer keyboards.
@@ -46,6 +48,20 @@ def _learn(known: dict[str, Any]) -> None:
 
 
 _learn(cast("dict[str, Any]", ANSI_SEQUENCES_KEYS))
+
+# With these a terminal begins its own sequences, and with Alt and these a text box moves and deletes by words.
+_BEGINS, _BY_WORDS = "[]ONPX^_\\", "bf\x7f"
+
+
+class _Parser(XTermParser):
+    """Escape and a key typed in one go are both there: nothing is bound to Alt, and neither is to be lost."""
+
+    def _sequence_to_key_events(self, sequence: str, alt: bool = False) -> Iterable[Key]:
+        typed = len(sequence) == 2 and sequence[0] == "\x1b" and sequence[1] not in _BEGINS + _BY_WORDS
+        if typed or alt:
+            yield Key("escape", "\x1b")
+        yield from super()._sequence_to_key_events(sequence[1:] if typed else sequence)
+
 
 # What terminals put around pasted text, and the most of it that is kept.
 _BEGIN, _END = "\x1b[200~", "\x1b[201~"
@@ -220,7 +236,7 @@ class DeskDriver(LinuxDriver):
 
     def run_input_thread(self) -> None:
         """Wait for input and hand it on as events, until the desk ends or the terminal is gone."""
-        parser, pastes = XTermParser(self._debug), Pastes()
+        parser, pastes = _Parser(self._debug), Pastes()
         decoder = getincrementaldecoder(_encoding())(errors="replace")
         ticks = 0
         with selectors.DefaultSelector() as selector:

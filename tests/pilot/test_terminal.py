@@ -185,14 +185,31 @@ def test_letters_of_escape_sequences_decide_nothing(opened: Terminal, demo: Path
     opened.settle()
     assert "q quit" in opened.text()
     assert "Export:" not in opened.text()
-    # Alt and a letter is none of the keys either.
-    opened.feed(b"\x1bx")
-    opened.settle()
-    opened.feed(b"\x1br")
-    opened.settle()
-    assert "q quit" in opened.text()
-    assert "Export:" not in opened.text() and "Reject " not in opened.text().replace("r Reject", "")
     assert state(demo) == before
+
+
+def test_escape_and_the_key_behind_it_are_two_keys_however_fast(opened: Terminal, demo: Path) -> None:
+    before = state(demo)
+    opened.feed(b"/drywall\x1bj ")
+    opened.shows("MARKED 1")
+    opened.feed(b"\x1b3")
+    opened.shows("[3 Failed")
+    opened.feed(b"\x1b]")
+    opened.shows("[4 Synced")
+    opened.feed(b"\x1b[")
+    opened.shows("[3 Failed")
+    opened.feed(b"1")
+    opened.shows("MARKED 1")
+    # In a question that it leaves the second key decides nothing.
+    opened.type("x")
+    opened.shows("Export:")
+    opened.settle()
+    opened.feed(b"\x1by")
+    opened.until(lambda screen: "Export:" not in screen, "the question to be left")
+    opened.settle()
+    assert state(demo) == before
+    opened.feed(b"\x1bOw\x1b[15~")
+    opened.shows("Everything is read anew.")
 
 
 @pytest.mark.parametrize(
