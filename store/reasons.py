@@ -8,12 +8,14 @@ from typing import Any
 
 from peewee import fn
 
-from store import invoices, notices
+from store import candidates, invoices, notices
 from store.db import Database
 from store.decision import selected
 from store.domain.actor import Actor
 from store.domain.address import valid_address
+from store.domain.errors import Disallowed
 from store.domain.selection import Matching, Selection, Totals
+from store.domain.status import Action, check
 from store.models import Invoice, User
 from store.query import joined
 from store.review import recent_reasons
@@ -44,9 +46,10 @@ class Rejecting:
 
 
 def rejecting(db: Database, actor: Actor, selection: Selection) -> Rejecting:
-    """What to show before a rejection. Raises NothingMatched for an empty selection."""
+    """What to show before a rejection. Raises NothingMatched for an empty selection, Disallowed when none of it can be."""
     found = seen(db, selection) if isinstance(selection, Matching) else None
     ids = selected(db, selection, found).ids
+    _check(db, ids)
     if isinstance(selection, Matching) and found is not None:
         selection = replace(selection, digest=found.digest)
     mailed: set[str] = set()
@@ -64,6 +67,22 @@ def rejecting(db: Database, actor: Actor, selection: Selection) -> Rejecting:
         selection, found, len(ids), tuple(totals_of(db, ids)), tuple(invoices.rows(db, ids[:LISTED], actor)),
         tuple(recent_reasons(db, actor)), len(mailed), len(silent), mails,
     )  # fmt: skip
+
+
+def _check(db: Database, ids: Sequence[int]) -> None:
+    """Some of these can be rejected, or the refusal of the first: nobody writes reasons in vain."""
+    refused: Disallowed | None = None
+    for chunk in candidates.load(db, ids):
+        for c in chunk:
+            try:
+                check(Action.REJECT, c.erp_status, c.name)
+            except Disallowed as error:
+                refused = refused or error
+            else:
+                return
+    if refused is not None:
+        refused.what += f" (and {len(ids) - 1:,} more)" if len(ids) > 1 else ""
+        raise refused
 
 
 def _prepared_by(db: Database, ids: Sequence[int]) -> list[tuple[int, notices.Rejection]]:

@@ -35,6 +35,8 @@ __all__ = [
 REASON_MOST = 2000
 # So many notes are told of one rejection; the rest is counted.
 NOTES_TOLD = 50
+# So many later applications are named in one.
+NAMED = 3
 
 
 # -- accounting: reject, recall, the approver's values ------------------------------------------------------------
@@ -95,6 +97,12 @@ def _recalled(db: Database, movable: Sequence[Candidate]) -> tuple[list[Candidat
     return _split_begun(movable, set(queued) - outbox.cancel(db, queued), Action.REJECT)
 
 
+def _several(names: Sequence[str]) -> str:
+    """The first of them, and a verb that fits."""
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return f"{', '.join(names[:NAMED])}{more} {'was' if len(names) == 1 else 'were'}"
+
+
 class _Notes:
     """The later applications in ERP Integrations that were made from the rejected ones."""
 
@@ -116,7 +124,8 @@ class _Notes:
                 names = [safe(name) for place, name in later.get(commitment, ()) if place > application]
                 if names and len(found) < NOTES_TOLD:
                     found.append(
-                        f"{', '.join(names)} was made from {safe(number)}, which is rejected: check it too"
+                        f"{_several(names)} made from {safe(number)}, which is rejected: check "
+                        + ("it too" if len(names) == 1 else "them")
                     )
                 elif names:
                     more += 1

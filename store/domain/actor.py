@@ -16,6 +16,11 @@ class Level(StrEnum):
     STANDARD = "standard"
     ADMIN = "admin"
 
+    @property
+    def word(self) -> str:
+        """As the Directory shows it: ``Read Only``."""
+        return self.value.replace("_", " ").title()
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
@@ -52,7 +57,7 @@ class Actor:
         if self.erp_level not in {Level.STANDARD, Level.ADMIN}:
             raise NotPermitted(
                 f"{self.login} may not accept or reject",
-                why=f"that needs Standard or Admin on ERP Integrations, and the level is {self.erp_level}",
+                why=f"that needs Standard or Admin on ERP Integrations, and the level is {self.erp_level.word}",
                 fix="Ask a Directory Admin",
             )
         if not self.can_push:
@@ -85,7 +90,7 @@ class Actor:
         if not self.may_send:
             raise NotPermitted(
                 f"{self.login} may not send, retrieve or edit invoices",
-                why=f"that needs Admin on Commitments, and the level is {self.commitments_level}",
+                why=f"that needs Admin on Commitments, and the level is {self.commitments_level.word}",
                 fix="Ask a Directory Admin",
             )
 
@@ -94,6 +99,6 @@ class Actor:
         if self.directory_level is not Level.ADMIN:
             raise NotPermitted(
                 f"{self.login} may not change the Directory",
-                why=f"that needs Admin on the Directory, and the level is {self.directory_level}",
+                why=f"that needs Admin on the Directory, and the level is {self.directory_level.word}",
                 fix="Ask a Directory Admin",
             )

@@ -145,7 +145,7 @@ TRANSITIONS: dict[Action, Transition] = {
         (_E.READY,),
         _E.NOT_SENT,
         Outcome.RETRIEVED,
-        fix="Only Ready to Export invoices can be retrieved; ask the accounting approver to reject it (r)",
+        fix="Only Ready to Export invoices can be retrieved",
     ),
     Action.ACCEPT: Transition(
         (_E.READY,), _E.QUEUED, fix="Only Ready to Export invoices can be exported (view 1)"
@@ -154,7 +154,7 @@ TRANSITIONS: dict[Action, Transition] = {
         (_E.READY, _E.FAILED, _E.QUEUED),
         _E.NOT_SENT,
         Outcome.REJECTED,
-        fix="Wait until its export has ended; what failed can be rejected then (view 3, r)",
+        fix="Only what is in ERP Integrations and not in the ERP can be rejected",
     ),
     Action.RETRY: Transition(
         (_E.FAILED,), _E.QUEUED, fix="Only Failed to Export invoices can be retried (view 3, x)"
@@ -171,6 +171,34 @@ TRANSITIONS: dict[Action, Transition] = {
     Action.DEFER: Transition((_E.EXPORTING,), _E.QUEUED),
     Action.RESEND: Transition((_E.UNCERTAIN,), _E.QUEUED),
     Action.PARK: Transition((_E.UNCERTAIN,), _E.PARKED),
+}
+
+# What can be done instead, where that depends on where the invoice stands.
+_IN_COMMITMENTS = "It is in Commitments already"
+_ASKING = "Wait: the worker asks the ERP whether it has it"
+_BY_HAND = "Look in the ERP first whether it is there: nobody knows"
+FIXES: dict[tuple[Action, ErpStatus], str] = {
+    (Action.REJECT, _E.NOT_SENT): _IN_COMMITMENTS,
+    (
+        Action.REJECT,
+        _E.EXPORTING,
+    ): "Wait until its export has ended; what failed can be rejected then (view 3, r)",
+    (Action.REJECT, _E.UNCERTAIN): _ASKING,
+    (Action.REJECT, _E.PARKED): _BY_HAND,
+    (Action.REJECT, _E.SYNCED): "The ERP has booked it: it must be voided there first",
+    (Action.RETRIEVE, _E.NOT_SENT): _IN_COMMITMENTS,
+    (
+        Action.RETRIEVE,
+        _E.QUEUED,
+    ): "It is accepted: ask the accounting approver to recall it (Z) or to reject it (r)",
+    (
+        Action.RETRIEVE,
+        _E.EXPORTING,
+    ): "Wait until its export has ended; the accounting approver can reject what failed",
+    (Action.RETRIEVE, _E.UNCERTAIN): _ASKING,
+    (Action.RETRIEVE, _E.PARKED): _BY_HAND,
+    (Action.RETRIEVE, _E.FAILED): "Ask the accounting approver to reject it (view 3, r)",
+    (Action.RETRIEVE, _E.SYNCED): "The ERP has booked it: accounting must void it there first",
 }
 
 TITLES = {
@@ -194,7 +222,11 @@ def check(action: Action, state: ErpStatus, name: str) -> Transition:
     """The transition, or Disallowed with the sentence for the invoice called ``name``."""
     transition = TRANSITIONS[action]
     if state not in transition.sources:
-        raise Disallowed(f"{name} cannot be {PAST[action]}", why=f"it is {TITLES[state]}", fix=transition.fix)
+        raise Disallowed(
+            f"{name} cannot be {PAST[action]}",
+            why=f"it is {TITLES[state]}",
+            fix=FIXES.get((action, state), transition.fix),
+        )
     return transition
 
 

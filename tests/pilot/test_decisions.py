@@ -320,6 +320,36 @@ async def test_marks_follow_the_desk_s_own_changes(start: Start, books: Database
         assert "2 in USD" in hand.text("#totals")
 
 
+@pytest.mark.parametrize(
+    ("view", "status", "told"),
+    [
+        (
+            "4",
+            "synced",
+            "cannot be rejected: it is Synced. The ERP has booked it: it must be voided there first.",
+        ),
+        ("2", "exporting", "cannot be rejected: it is Exporting. Wait until its export has ended"),
+        ("2", "uncertain", "cannot be rejected: it is Uncertain. Wait: the worker asks the ERP"),
+        ("2", "parked", "cannot be rejected: it is Parked. Look in the ERP first"),
+    ],
+)
+async def test_what_cannot_be_rejected_is_refused_before_a_reason_is_written(
+    start: Start, books: Database, view: str, status: str, told: str
+) -> None:
+    books.execute("UPDATE invoices SET erp_status = ? WHERE number = 'S-00'", (status,))
+    async with start() as hand:
+        await hand.press(view, "space", "r")
+        await hand.says(told)
+        assert hand.app.screen is hand.invoices
+
+
+async def test_a_synced_one_that_is_to_be_retrieved_is_named_once_with_a_way_that_works(start: Start) -> None:
+    async with start("mgarcia") as hand:
+        await hand.press("3", "slash", *"S-00", "enter", "space", "r")
+        await hand.says("S-00 (SC-S-00) stays: cannot be retrieved: it is Synced. The ERP has booked it:")
+        assert hand.commitments._message.count("S-00 (SC-S-00)") == 1
+
+
 # -- who may not -----------------------------------------------------------------------------------------------
 
 
@@ -328,6 +358,7 @@ async def test_a_key_that_is_off_says_why(start: Start, key: str) -> None:
     async with start("viewer") as hand:
         await hand.press("space", key)
         await hand.says("viewer may not accept or reject")
+        assert "the level is Read Only" in hand.invoices._message
         assert hand.app.screen is hand.invoices
     async with start("nopush") as hand:
         await hand.press("space", key)

@@ -186,7 +186,7 @@ def test_the_outcome_of_a_decision_fits_beside_the_totals() -> None:
         said = f"Batch 118: 1,184 accepted for export. Z recalls within 10 s.{outcome(decision)}"
         assert len(wrapped(said, 78)) <= 2, said
         assert text(foot(marked_line(0, 0, [], 80), said, 80))[0].startswith(" Nothing marked")
-    later = "2026-08-DELTA-00090, 106-015, 106-022 was made from 2026-07-DELTA-00030, which is rejected: check it too"
+    later = "2026-08-DELTA-00090, 106-015, 106-022 were made from 2026-07-DELTA-00030, which is rejected: check them"
     assert outcome(Decision((1,), notes=(later,))) == f" {later}."
     whole = outcome(Decision((1,), stays, ("102-030",), notes=(note, note)))
     assert whole.startswith(" 102-000 and 8 more stay, d tells: Cost code 03-300")

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, TypeVar
 
 from textual.widgets import Input
 
 from store import invoices, looking, selecting
-from store.db import Database
 from store.decision import Decision
 from store.domain.errors import Interrupted, NothingMatched, PayappError
 from store.domain.selection import Marked, Matching, Selection
@@ -21,7 +20,6 @@ from tui.screens.listing_text import outcome
 from tui.screens.reading import ReadingScreen
 from tui.widgets.marks import Marks
 
-P = ParamSpec("P")
 T = TypeVar("T")
 MARKING = "marking"
 
@@ -116,9 +114,7 @@ class DecidingScreen(ReadingScreen[V], Generic[V]):
         finally:
             self._deciding = False
 
-    async def carry_out(
-        self, words: str, fn: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
+    async def carry_out(self, words: str, fn: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """``fn(db, \u2026)`` in the thread that writes; ``words`` ("Exporting 12 invoices") stand there from the key press on."""
         self._writing, told = words, f"{words}\u2026"
         self.say(told)
