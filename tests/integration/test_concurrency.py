@@ -162,7 +162,7 @@ def test_one_decision_stands_over_a_failed_invoice(
     assert isinstance(collide(desks, first, second, number), Changed)
 
 
-@pytest.mark.parametrize(("first", "second"), [*permutations([send, edit, status], 2), (edit, edit)])
+@pytest.mark.parametrize(("first", "second"), permutations([send, edit, status], 2))
 def test_one_decision_stands_in_commitments(
     desks: tuple[Database, Database], first: Decide, second: Decide
 ) -> None:

@@ -16,6 +16,7 @@ from store import commitments, directory, duplicates, places
 from store import db as database
 from store.db import Database
 from store.domain.actor import Actor
+from store.domain.errors import Changed
 from store.intake import example, kinds
 from store.intake.load import import_file
 from store.intake.templates import rows
@@ -60,8 +61,8 @@ def desks(postgres_url: str) -> Iterator[tuple[Database, Database]]:
 def at_once(
     desks: tuple[Database, Database], after: tuple[object, str], first: Callable[[Database], object],
     second: Callable[[Database], object],
-) -> None:  # fmt: skip
-    """Run ``first`` up to where it has called ``after``, then ``second`` until it ends or waits; then the rest."""
+) -> list[Exception]:  # fmt: skip
+    """Run ``first`` up to where it has called ``after``, then ``second`` until it ends or waits; then the rest. Returns what failed."""
     mine, other = desks
     reached, go_on, ended = threading.Event(), threading.Event(), threading.Event()
     plain = getattr(*after)
@@ -95,7 +96,7 @@ def at_once(
         go_on.set()
         for thread in threads:
             thread.join(20)
-    assert failed == []
+    return failed
 
 
 def waiting(db: Database) -> bool:
@@ -118,7 +119,7 @@ def settled(db: Database) -> list[str]:
 def test_two_imports_at_once_give_no_place_twice(desks: tuple[Database, Database], tmp_path: Path) -> None:
     admin = directory.actor(desks[0], "admin")
     bell, cole = commitment(tmp_path, "SC-102", "BELL"), commitment(tmp_path, "SC-202", "COLE")
-    at_once(
+    assert not at_once(
         desks,
         (places, "refresh"),
         lambda db: import_file(db, admin, bell),
@@ -133,7 +134,7 @@ def test_an_invoice_that_comes_in_beside_a_renaming_has_the_new_place(
     admin = directory.actor(desks[0], "admin")
     import_file(desks[0], admin, commitment(tmp_path, "SC-102", "BELL"))
     files = renamed(tmp_path, "BELL", "Zulu"), invoice(tmp_path, "SC-102", "1")
-    at_once(
+    assert not at_once(
         desks,
         (places, "refresh"),
         lambda db: import_file(db, admin, files[0]),
@@ -156,15 +157,24 @@ def invoice(folder: Path, number: str, application: str) -> Path:
     )  # fmt: skip
 
 
+def numbered(number: int, to: str) -> Callable[[Database], object]:
+    return lambda db: commitments.edit(
+        db, directory.actor(db, "mgarcia"), number, version(db, number), number=to
+    )
+
+
+def test_of_two_edits_of_one_invoice_the_first_stands(desks: tuple[Database, Database]) -> None:
+    own = make(desks[0], "B-1", commitment="SC-301", erp_status="not_sent")
+    [refused] = at_once(desks, (duplicates, "refresh"), numbered(own, "FIRST"), numbered(own, "SECOND"))
+    assert isinstance(refused, Changed)
+    assert desks[0].execute("SELECT number FROM invoices WHERE id = ?", (own,)).fetchone()[0] == "FIRST"
+
+
 def test_two_edits_to_one_number_flag_both(desks: tuple[Database, Database]) -> None:
-    mine = directory.actor(desks[0], "mgarcia")
     first = make(desks[0], "B-1", commitment="SC-301", erp_status="not_sent")
     other = make(desks[0], "B-2", commitment="SC-302", erp_status="not_sent")
 
-    def numbered(number: int, to: str) -> Callable[[Database], object]:
-        return lambda db: commitments.edit(db, mine, number, version(db, number), number=to)
-
-    at_once(desks, (duplicates, "refresh"), numbered(first, "SAME-1"), numbered(other, "same-1"))
+    assert not at_once(desks, (duplicates, "refresh"), numbered(first, "SAME-1"), numbered(other, "same-1"))
     found = desks[0].execute("SELECT number FROM invoices WHERE duplicate").fetchall()
     assert {row[0] for row in found} == {"SAME-1", "same-1"}
 
