@@ -10,17 +10,22 @@ from store.db import Database
 from store.decision import Decision, Expectation, Outcome, selected
 from store.domain.actor import Actor
 from store.domain.bill import encode, idempotency_key
-from store.domain.errors import TotalsDiffer
+from store.domain.errors import Changed, TotalsDiffer
 from store.domain.money import hash_part, plain, show, to_decimal
 from store.domain.profile import Profile
 from store.domain.selection import Selection, Totals
 from store.domain.status import TRANSITIONS, Action
+from store.mapped import Mapped
 from store.moving import room, write
 from store.planning import Going, Terms, walk
 from store.sums import Sums
 
-# What one invoice takes in the transaction, generously.
+# What one invoice takes in the transaction, as a rule at most.
 MS_EACH = 0.1
+# A hold that so many ms of it would be missing from begins anew at the end of the transaction.
+MISSING_MS = 2000
+# What is left to do then takes at most such a part of what the rest took.
+LEFT = 0.25
 
 
 def accept(
@@ -70,13 +75,14 @@ def _export(
     actor = directory.refresh(db, actor)
     actor.require_approver()
     chosen = selected(db, selection)
-    outcome, sums = Outcome(), Sums()
+    outcome, sums, mapped = Outcome(), Sums(), Mapped()
     batches = _Batches(db, actor, terms, len(chosen.ids))
     codes = candidates.cost_codes(db)
     with audit.Trail() as trail:
         for going, stays in walk(db, actor, len(chosen.ids), chosen.chunks(), terms):
             outcome.add((g.candidate.id for g in going), stays)
             sums.add(going)
+            mapped.add(going)
             numbers = {
                 currency: batches.of(currency) for currency in sorted({g.sent.currency for g in going})
             }
@@ -87,6 +93,12 @@ def _export(
             chosen.changed, "exported", batches=tuple(batches.of(t.currency) for t in totals), totals=totals
         )
         _expected(totals, expect)
+        if expect is not None and expect.masters not in {None, mapped.digest(codes)}:
+            raise Changed(
+                "What the ERP calls a vendor, job, commitment or cost code of these has changed since it was shown",
+                why="nothing was changed by you",
+                fix="Look at the list again (F5) and decide again",
+            )
         for t in totals:
             batches.close(t)
         outbox.grown(db, len(decision.done))
@@ -94,6 +106,7 @@ def _export(
             "erp": terms.company.erp, "batches": [_control(batches.of(t.currency), t) for t in totals]
         }  # fmt: skip
         audit.record(db, actor, terms.action.value, detail, trail)
+    batches.hold()
     return decision
 
 
@@ -119,9 +132,10 @@ class _Batches:
     def __init__(self, db: Database, actor: Actor, terms: Terms, count: int) -> None:
         self._db, self._actor, self._terms = db, actor, terms
         self._numbers: dict[str, int] = {}
+        self._began = db.now()
         hold = terms.company.hold_ms
         # The hold begins when the transaction has ended, and that of very many takes its time.
-        self.due = db.now() + hold + (round(count * MS_EACH) if hold else 0)
+        self.due = self._began + hold + (round(count * MS_EACH) if hold else 0)
 
     def of(self, currency: str) -> int:
         """The number of the currency's batch."""
@@ -140,6 +154,16 @@ class _Batches:
             ),
         ).fetchone()  # fmt: skip
         return int(row[0])
+
+    def hold(self) -> None:
+        """Everything is written: the hold begins now, when it took longer than was thought."""
+        now, hold = self._db.now(), self._terms.company.hold_ms
+        if not hold or now + hold - self.due < MISSING_MS:
+            return
+        self.due = now + hold + round(LEFT * (now - self._began))
+        for number in self._numbers.values():
+            self._db.execute("UPDATE batches SET hold_until = ? WHERE id = ?", (self.due, number))
+            self._db.execute("UPDATE export_jobs SET run_at = ? WHERE batch_id = ?", (self.due, number))
 
     def close(self, totals: Totals) -> None:
         """All of it is there: its totals."""

@@ -95,7 +95,9 @@ def check_values(count: int, description: str | None, erp_number: str | None) ->
 
 def stay(candidate: Candidate, code: str, error: PayappError, kind: str = "") -> Stay:
     """The refusal of one invoice, from the error that a rule raised."""
-    cause = f"{error.what}: {error.why}" if error.why else error.what
+    # The name stands before it already, wherever it is told.
+    what = error.what.removeprefix(f"{candidate.name} ")
+    cause = f"{what}: {error.why}" if error.why else what
     return Stay(
         candidate.id, safe(candidate.name), code, safe(cause), safe(error.fix), type(error), safe(kind)
     )
