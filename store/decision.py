@@ -46,10 +46,14 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """Control totals that the caller expects of what goes; None: not checked. ``net`` as a Decimal amount."""
+    """Control totals that the caller expects of what goes; None: not checked. ``net`` as a Decimal amount.
+
+    ``masters``: the digest of what the bills take from vendors, jobs, commitments and cost codes, as a plan tells it.
+    """
 
     count: int | None = None
     net: Decimal | None = None
+    masters: str | None = None
 
 
 class Chosen:

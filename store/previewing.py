@@ -22,6 +22,7 @@ from store.domain.profile import Profile
 from store.domain.selection import Matching, Selection, Totals
 from store.domain.status import Action
 from store.domain.text import safe
+from store.mapped import Mapped
 from store.planning import Going, Judge, Stay, Terms, walk
 from store.same_numbers import SameNumbers
 from store.selecting import Seen, ids_of, seen
@@ -60,7 +61,7 @@ class Plan:
 
     ``dates`` are the accounting dates of what goes with their counts; their periods are open in the ERP, or unknown
     where ``periods_known`` is False. ``hidden`` are those of the selection that the filter hides. ``seen`` is what a
-    selection by filters had, for the digest of the decision; None for marked ones.
+    selection by filters had, for the digest of the decision; None for marked ones. ``masters``: for its Expectation.
     """
 
     goes: Listed[invoices.Row]
@@ -76,6 +77,7 @@ class Plan:
     dates: tuple[tuple[str, int], ...]
     periods_known: bool
     seen: Seen | None
+    masters: str
 
     @property
     def count(self) -> int:
@@ -131,6 +133,7 @@ def plan_export(
         dates=tuple(sorted((day.isoformat(), count) for day, count in gathered.dates.items())),
         periods_known=bool(periods.of(db, company.erp)),
         seen=found,
+        masters=gathered.mapped.digest(candidates.cost_codes(db)),
     )
 
 
@@ -187,6 +190,7 @@ class _Gathered:
         self._groups: dict[tuple[str, str], tuple[Stay, int]] = {}
         self._overtaking = Overtaking()
         self._same = SameNumbers(erp_number)
+        self.mapped = Mapped()
         self._elsewhere: tuple[list[str], int] = ([], 0)
 
     def add(self, going: Sequence[Going], stays: Sequence[Stay]) -> None:
@@ -197,6 +201,7 @@ class _Gathered:
         self.dates.update([g.day for g in going])
         self._overtaking.add(going)
         self._same.add(going)
+        self.mapped.add(going)
         sizes = [(abs(g.candidate.gross), -g.candidate.id) for g in going]
         self._largest = heapq.nlargest(LARGEST, self._largest + sizes)
         self.credits = self._more(self.credits, [g.candidate.id for g in going if g.candidate.net < 0])

@@ -17,7 +17,7 @@ from store.decision import Decision
 from store.domain.actor import Actor
 from store.domain.errors import Changed
 from store.domain.selection import Marked, Selection, every
-from store.domain.status import ProjectView, Status, View
+from store.domain.status import Action, ProjectView, Status, View
 
 PROFILE = profiles.load("sandbox")
 Decide = Callable[[Database, Actor, Selection], Decision]
@@ -143,3 +143,37 @@ def test_when_all_marked_ones_change_during_the_decision_nothing_is_done(
     with pytest.raises(Exception, match="others changed 101-001 meanwhile"):
         review.accept(db, approver, marked(db, number), PROFILE)
     assert db.execute("SELECT count(*) FROM export_jobs").fetchone()[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("sql", "counts"),
+    [
+        ("UPDATE vendors SET erp_ref = 'OTHER'", True),
+        ("UPDATE vendors SET name = 'Other'", True),
+        ("UPDATE projects SET erp_ref = 'OTHER'", True),
+        ("UPDATE commitments SET erp_ref = 'OTHER' WHERE number = 'SC-101'", True),
+        (
+            "INSERT INTO cost_codes (project_id, source_id, code, name, erp_ref)"
+            " SELECT id, 'x', '03-300', 'Concrete', 'OTHER' FROM projects",
+            True,
+        ),
+        ("UPDATE commitments SET erp_ref = 'OTHER' WHERE number = 'SC-2'", False),
+    ],
+)
+@pytest.mark.parametrize("action", [Action.ACCEPT, Action.RETRY])
+def test_masters_that_are_mapped_otherwise_since_the_plan_refuse_it(
+    db: Database, approver: Actor, action: Action, sql: str, *, counts: bool
+) -> None:
+    number = make(db, erp_status="ready_to_export" if action is Action.ACCEPT else "failed_to_export")
+    make(db, "9", commitment="SC-2", job="24-101")
+    decide = review.accept if action is Action.ACCEPT else review.retry
+    plan = review.plan_export(db, approver, marked(db, number), PROFILE, action)
+    db.execute(sql)
+    expect = review.Expectation(plan.count, None, plan.masters)
+    if counts:
+        with pytest.raises(Changed, match="What the ERP calls"):
+            decide(db, approver, marked(db, number), PROFILE, expect=expect)
+        assert db.execute("SELECT count(*) FROM export_jobs").fetchone()[0] == 0
+        plan = review.plan_export(db, approver, marked(db, number), PROFILE, action)
+        expect = review.Expectation(plan.count, None, plan.masters)
+    assert decide(db, approver, marked(db, number), PROFILE, expect=expect).done == (number,)

@@ -299,7 +299,7 @@ class ConfirmExport(Dialog[ExportChoice | None]):
         if isinstance(selection, Matching) and plan.seen is not None:
             selection = replace(selection, digest=plan.seen.digest)
         self.dismiss(
-            ExportChoice(selection, day, text, Expectation(plan.count, net), plan.seen, self._boxes())
+            ExportChoice(selection, day, text, Expectation(plan.count, net, plan.masters), plan.seen, self._boxes())
         )
 
     def _typed_count(self) -> int:

@@ -1,0 +1,36 @@
+"""What the bills of an export take from the masters, as one digest: names and what the ERP calls them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+
+from store.planning import Going
+
+
+class Mapped:
+    """Grows invoice by invoice, in the order of the ids. About 100 bytes a commitment."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        # A commitment has one project and one vendor.
+        self._commitments: set[int] = set()
+        self._projects: set[int] = set()
+
+    def add(self, going: Iterable[Going]) -> None:
+        """These go too."""
+        for g in going:
+            c = g.candidate
+            if c.commitment_id not in self._commitments:
+                self._commitments.add(c.commitment_id)
+                self._projects.add(c.project_id)
+                taken = (c.vendor_ref, c.vendor, c.project_ref, c.project, c.commitment_ref, c.commitment)
+                self._digest.update(json.dumps(taken).encode())
+
+    def digest(self, codes: Mapping[tuple[int, str], str]) -> str:
+        """The digest of what these bills take, with those of the cost codes that their projects have."""
+        own = sorted((*key, ref) for key, ref in codes.items() if key[0] in self._projects)
+        whole = self._digest.copy()
+        whole.update(json.dumps(own).encode())
+        return whole.hexdigest()
