@@ -41,6 +41,8 @@ LOCK_WAIT = 10
 # SQLite's page cache in KiB; the desk's connections that read alone gain nothing beyond what the system keeps.
 CACHE, READING_CACHE = 8000, 2000
 CONNECT_WAIT = 10
+# The migration from which on numbers beyond ASCII are kept folded: SQL alone cannot fold them.
+_FOLDED = 2
 _SQLITE_WORDS = {
     "PK": "INTEGER PRIMARY KEY AUTOINCREMENT",
     "BOOL": "INTEGER",
@@ -405,6 +407,10 @@ def _migrate(db: Database, *, create: bool) -> None:
                 _apply(db, sql)
                 db.execute("DELETE FROM schema_version")
                 db.execute("INSERT INTO schema_version (version) VALUES (?)", (number,))
+        if 0 < version < _FOLDED:
+            from store import duplicates
+
+            duplicates.refold(db)
 
 
 def _apply(db: Database, sql: str) -> None:

@@ -111,6 +111,7 @@ class Invoice(Model):
     duplicate = BooleanField(default=False)
     held = BooleanField(default=False)
     place = BigIntegerField(default=0)
+    twin = TextField(null=True)
     version = IntegerField(default=1)
     revision = IntegerField(default=0)
     creator_login = TextField(default="")

@@ -4,6 +4,8 @@
 ALTER TABLE commitments ADD COLUMN place BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE invoices ADD COLUMN place BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE invoices ADD COLUMN duplicate $BOOL NOT NULL DEFAULT $FALSE;
+-- The number folded, where it has more than ASCII; store/duplicates.py keeps it.
+ALTER TABLE invoices ADD COLUMN twin TEXT;
 ALTER TABLE invoices ADD COLUMN held $BOOL NOT NULL DEFAULT $FALSE;
 
 UPDATE commitments SET place = ranked.place FROM (
@@ -53,7 +55,7 @@ CREATE TABLE holds (
 CREATE UNIQUE INDEX holds_open ON holds (invoice_id) WHERE released_at IS NULL;
 
 -- Invoices of one vendor with the same number, case aside: exact duplicates. It serves all that invoices_vendor did.
-CREATE INDEX invoices_twin ON invoices (vendor_id, lower(number));
+CREATE INDEX invoices_twin ON invoices (vendor_id, coalesce(twin, lower(number)));
 DROP INDEX invoices_vendor;
 UPDATE invoices SET duplicate = $TRUE WHERE (vendor_id, lower(number)) IN
     (SELECT vendor_id, lower(number) FROM invoices GROUP BY vendor_id, lower(number) HAVING count(*) > 1);

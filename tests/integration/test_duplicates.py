@@ -35,6 +35,23 @@ def test_an_edited_number_flags_both_and_clears_both(db: Database, sender: Actor
     assert flagged(db) == set()
 
 
+@pytest.mark.parametrize(
+    ("one", "same"), [("ÉT-1", "ét-1"), ("straße", "STRASSE"), ("Ａ-1", "a-1"), ("a-1", "Ａ-1")]
+)
+def test_case_is_set_aside_in_every_alphabet(db: Database, sender: Actor, one: str, same: str) -> None:
+    first = make(db, "X", commitment="SC-1", erp_status="not_sent")
+    other = make(db, "Y", commitment="SC-2", erp_status="not_sent")
+    numbered(db, sender, first, one)
+    assert flagged(db) == set()
+    numbered(db, sender, other, same)
+    assert flagged(db) == {f"SC-1/{one}", f"SC-2/{same}"}
+    assert [twin.id for twin in detail.detail(db, first).twins] == [other]
+    numbered(db, sender, first, "Z")
+    assert flagged(db) == set()
+    numbered(db, sender, other, "z")
+    assert len(flagged(db)) == 2
+
+
 def test_of_three_two_are_left(db: Database, sender: Actor) -> None:
     make(db, "A-1", commitment="SC-1")
     second = make(db, "B", commitment="SC-2", erp_status="not_sent")
