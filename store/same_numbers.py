@@ -9,7 +9,7 @@ from itertools import groupby
 
 from store.db import Database
 from store.domain.status import TITLES, ErpStatus
-from store.domain.text import safe
+from store.domain.text import fold, safe
 from store.packed import among, packed
 from store.planning import Going
 
@@ -61,19 +61,20 @@ class SameNumbers:
 
     def _shared(self, db: Database, ids: Sequence[int]) -> Iterator[tuple[_Key, dict[int, ErpStatus]]]:
         """The numbers of these invoices that others of their vendors have too, with all their states."""
-        posted = "coalesce(nullif(erp_number, ''), number)"
+        # As store.duplicates compares numbers, through its index.
+        posted = "coalesce(nullif(lower(erp_number), ''), twin, lower(number))"
         values: list[object] = [packed(db, ids)]
         own = ""
         if self._given is not None:
-            posted = "coalesce(nullif(?, ''), number)"
+            posted = "coalesce(nullif(?, ''), twin, lower(number))"
             own = " UNION SELECT id, vendor_id, number, 'ready_to_export' FROM given"
-            values.insert(0, self._given)
+            values.insert(0, fold(self._given))
         sql = (
-            f"WITH given AS MATERIALIZED (SELECT id, vendor_id, lower({posted}) AS number FROM invoices"
+            f"WITH given AS MATERIALIZED (SELECT id, vendor_id, {posted} AS number FROM invoices"
             f" WHERE {among(db, 'id')}),"
             " wanted AS MATERIALIZED (SELECT DISTINCT vendor_id, number FROM given),"
             " bearers AS (SELECT i.id, w.vendor_id AS vendor, w.number, i.erp_status AS state FROM wanted w"
-            " JOIN invoices i ON i.vendor_id = w.vendor_id AND lower(i.number) = w.number"
+            " JOIN invoices i ON i.vendor_id = w.vendor_id AND coalesce(i.twin, lower(i.number)) = w.number"
             " WHERE i.erp_number = '' AND i.erp_status <> 'not_sent'"
             " UNION SELECT i.id, w.vendor_id, w.number, i.erp_status FROM wanted w"
             " JOIN invoices i ON i.vendor_id = w.vendor_id AND lower(i.erp_number) = w.number"

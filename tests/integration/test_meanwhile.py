@@ -153,8 +153,7 @@ def test_when_all_marked_ones_change_during_the_decision_nothing_is_done(
         ("UPDATE projects SET erp_ref = 'OTHER'", True),
         ("UPDATE commitments SET erp_ref = 'OTHER' WHERE number = 'SC-101'", True),
         (
-            "INSERT INTO cost_codes (project_id, source_id, code, name, erp_ref)"
-            " SELECT id, 'x', '03-300', 'Concrete', 'OTHER' FROM projects",
+            "INSERT INTO cost_codes (project_id, source_id, code, name, erp_ref) VALUES (1, 'x', '03-300', '', 'OTHER')",
             True,
         ),
         ("UPDATE commitments SET erp_ref = 'OTHER' WHERE number = 'SC-2'", False),
