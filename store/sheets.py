@@ -19,7 +19,7 @@ from store import directory, invoices
 from store.db import Database
 from store.domain.actor import Actor
 from store.domain.errors import BadInput, PayappError
-from store.domain.money import decimals, hash_part, plain, show, to_decimal
+from store.domain.money import decimals, hash_part, show, to_decimal
 from store.domain.selection import Totals
 from store.domain.status import TITLES, View
 from store.domain.text import one_line, safe, spreadsheet, storable
@@ -233,12 +233,13 @@ def _csv(file: IO[bytes], rows: Iterator[Row]) -> None:
     import io
 
     text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="", write_through=False)
-    writer = csv.writer(text)
+    # Each text is quoted: where cells end at semicolons one could begin a formula in the midst of it.
+    writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow(TITLES_OF_COLUMNS)
     for row in rows:
         writer.writerow(
             [
-                plain(value, row.currency) if n in _MONEY else value if n in _WHOLE else spreadsheet(value)
+                to_decimal(value, row.currency) if n in _MONEY else value if n in _WHOLE else spreadsheet(value)
                 for n, value in enumerate(_values(row))
             ]
         )

@@ -50,6 +50,8 @@ def test_csv_has_harmless_text_and_plain_numbers(
     assert set(rows) == {"'" + FORMULA, "101-007", "Y-1"}
     assert (rows["101-007"]["Gross"], rows["101-007"]["Net"]) == ("-1000.00", "-900.00")
     assert rows["Y-1"]["Gross"] == "100000" and rows["Y-1"]["Vendor"] == "建設"
+    # A text is one cell wherever cells end; an amount is none.
+    assert ',"建設",' in path.read_text(encoding="utf-8") and ",-1000.00," in path.read_text(encoding="utf-8")
     assert "\x1b" not in path.read_text(encoding="utf-8") and "\u202e" not in path.read_text(encoding="utf-8")
 
 
