@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from textual import events
 from textual.app import App
 from textual.binding import Binding
-from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
 from store import due, signs
@@ -24,17 +23,13 @@ from tui.screens.commitments import CommitmentsScreen
 from tui.screens.deciding import no_worker
 from tui.screens.dialog import Dialog
 from tui.screens.invoices import InvoicesScreen
-from tui.screens.listing import ListingScreen
+from tui.screens.listing import FOCUSED, ListingScreen
 from tui.screens.more import COMMITMENTS, INVOICES
 from tui.screens.too_small import TooSmallScreen, too_small
 from tui.screens.welcome import WelcomeScreen
 from tui.silence import nothing_done, seen
 from tui.text import pasted_line, pasted_lines
-from tui.widgets.command_line import CommandInput
-from tui.widgets.detail import DetailPane
-from tui.widgets.filter_line import FilterInput
 from tui.widgets.guarding import Guarded, fault
-from tui.widgets.invoice_table import InvoiceTable
 
 if TYPE_CHECKING:
     from tui.bootstrap import Desk
@@ -217,7 +212,7 @@ class DeskApp(App[None]):
     def _live(self, screen: ListingScreen[Any]) -> set[Place]:
         """The places whose keys the list takes, with the focus where it is."""
         places = set(screen.PLACES) - {Place.TABLE}
-        for kind, place in _FOCUSED.items():
+        for kind, place in FOCUSED.items():
             if isinstance(self.focused, kind):
                 places.add(place)
         return places
@@ -244,14 +239,6 @@ class DeskApp(App[None]):
         else:
             self.idled = True
             self.exit()
-
-
-_FOCUSED: dict[type[Widget], Place] = {
-    InvoiceTable: Place.TABLE,
-    DetailPane: Place.DETAIL,
-    FilterInput: Place.FILTER,
-    CommandInput: Place.COMMAND,
-}
 
 
 def run_desk(

@@ -6,6 +6,7 @@ person: ``use`` takes that person's table before any screen is imported.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -125,16 +126,19 @@ KEYS: tuple[Key, ...] = (
     Key("first", ("g", "home"), _T, "to the first invoice"),
     Key("last", ("G", "end"), _T, "to the last invoice"),
     Key("mark", ("space", "insert"), _T, "mark or unmark the invoice and move down", "mark"),
-    Key("range", ("v",), _T, "start a range; again marks it, Esc drops it", "range"),
+    Key("range", ("v",), _T, "start a range; again marks it, Esc drops it"),
     Key("scroll-down", ("j", "down"), _D, "one line down"),
     Key("scroll-up", ("k", "up"), _D, "one line up"),
-    Key("page-down", ("pagedown", "space"), _D, "one page down"),
+    Key("page-down", ("space", "pagedown"), _D, "one page down", "page"),
     Key("page-up", ("pageup",), _D, "one page up"),
     Key("scroll-home", ("g", "home"), _D, "to the top"),
     Key("scroll-end", ("G", "end"), _D, "to the end"),
     Key("help", ("question_mark", "f1"), _L, "help for this place", "Help"),
     Key("export", ("x", "f6"), _E, "export what is marked; in Failed to Export: retry", "EXPORT"),
     Key("reject", ("r", "f8"), _E, "reject what is marked, with a reason", "Reject"),
+    Key("hold", ("H",), _E, "place or release a hold: Export leaves the invoice where it is", "hold"),
+    Key("query", ("i",), _E, "mail a query to the sender, without rejecting", "query"),
+    Key("dry-run", ("d",), _E, "dry run: what would go, what would stay and why; changes nothing", "dry run"),
     Key("send", ("f",), _C, "send (forward) what is marked to ERP Integrations", "Send"),
     Key("retrieve", ("r",), _C, "retrieve what is marked, before it is accepted or rejected", "Retrieve"),
     Key("edit", ("e",), _C, "edit the invoice under the cursor", "edit"),
@@ -172,10 +176,7 @@ KEYS: tuple[Key, ...] = (
     Key("command", ("colon", "ctrl+p"), _L, "command line: runs a command, finds any invoice", "cmd"),
     Key("write", ("w",), _L, "write what is listed or marked: CSV, XLSX, report"),
     Key("copy", ("c",), _L, "copy the invoice number, or those of the marked ones"),
-    Key("hold", ("H",), _E, "place or release a hold: Export leaves the invoice where it is"),
-    Key("query", ("i",), _E, "mail a query to the sender, without rejecting"),
     Key("panel", ("b",), _E, "show or hide the progress of the last batch", "batch"),
-    Key("dry-run", ("d",), _E, "dry run: what would go, what would stay and why; changes nothing", "dry run"),
     Key("export-values", ("D",), _E, "accounting date, description and ERP invoice number"),
     Key("recall", ("Z",), _E, "recall the last batch while it is held"),
     Key("refresh", ("f5", "ctrl+r"), _L, "refresh"),
@@ -183,12 +184,13 @@ KEYS: tuple[Key, ...] = (
     Key("cancel", ("escape", "ctrl+g", "f12"), _L, "leave what is under way: range, detail, filter"),
     Key("suspend", ("ctrl+z",), _L, "to the shell; fg comes back", does="app.to_shell"),
     Key("quit", ("q", "f3"), _L, "quit; a running export goes on", "quit"),
-    Key("filter-done", ("enter", "down"), Place.FILTER, "back to the list"),
-    Key("complete", ("tab",), Place.FILTER, "complete the word; again: the next choice (Right takes what is dim)"),
+    Key("filter-done", ("enter", "down"), Place.FILTER, "back to the list", "list"),
+    Key("complete", ("tab",), Place.FILTER, "complete the word; again: the next choice (Right takes what is dim)",
+        "complete"),
     Key("complete-back", ("shift+tab",), Place.FILTER, "the choice before"),
-    Key("command-done", ("enter",), Place.COMMAND, "go to the invoice, or run the command"),
-    Key("command-down", ("down",), Place.COMMAND, "the next one"),
-    Key("command-up", ("up",), Place.COMMAND, "the one before"),
+    Key("command-done", ("enter",), Place.COMMAND, "go to the invoice, or run the command", "go"),
+    Key("command-down", ("down",), Place.COMMAND, "the next one", "next"),
+    Key("command-up", ("up",), Place.COMMAND, "the one before", "before"),
     Key("leave", ("escape", "ctrl+g", "f12"), Place.DIALOG, "leave without doing anything"),
     Key("commit", ("y",), Place.CONFIRM, "export exactly what is shown"),
     Key("visible", ("v",), Place.CONFIRM, "leave out what the filter hides; again takes it in"),
@@ -288,17 +290,37 @@ def bindings(*places: Place) -> list[BindingType]:
     return found
 
 
-def footer(width: int, *places: Place) -> str:
-    """The keys of these places that fit into the width, in the table's order; help and quit are always there."""
-    words = [
-        (key.id, f"{shown(key.keys[0])} {key.label}")
-        for key in _table
-        if key.label and key.keys and key.place in places
-    ]
-    always = [word for name, word in words if name in {"help", "quit"}]
+# The footer's words for keys that matter there more than elsewhere.
+_ALSO = {
+    Place.DETAIL: {"list.cancel": "list", "list.next-invoice": "next", "list.previous-invoice": "previous"},
+    Place.FILTER: {"list.cancel": "leave"},
+    Place.COMMAND: {"list.cancel": "leave"},
+}
+_BOXES = frozenset({Place.FILTER, Place.COMMAND})
+# What a tool's readers may do there too; its other keys decide.
+_READS = frozenset({"invoices.show-errors", "invoices.panel"})
+
+
+def footer(width: int, *places: Place, decides: bool = True) -> str:
+    """The keys of these places that fit into the width, in the table's order; help and quit are always there.
+
+    The first place is the one that has the focus. Not ``decides``: the user reads there and no more.
+    """
+    also = _ALSO.get(places[0], {}) if places else {}
+    in_a_box = bool(_BOXES.intersection(places))
+    words = []
+    for key in _table:
+        label = key.label or also.get(key.name, "")
+        off = not decides and key.place in {Place.INVOICES, Place.COMMITMENTS} and key.name not in _READS
+        names = [name for name in key.keys if not (in_a_box and key.typed(name))]
+        if label and names and key.place in places and not off:
+            words.append((key.place is places[0] or key.name in also, key.id, f"{shown(names[0])} {label}"))
+    # The table's order, but what the place itself is for comes first.
+    words.sort(key=lambda word: not word[0])
+    always = [word for _, name, word in words if name in {"help", "quit"}]
     room = width - sum(len(word) + 2 for word in always)
     chosen = []
-    for name, word in words:
+    for _, name, word in words:
         if name in {"help", "quit"}:
             chosen.append(word)
         elif len(word) + 2 <= room:
@@ -307,15 +329,47 @@ def footer(width: int, *places: Place) -> str:
     return "  ".join(chosen)
 
 
-def sections(*places: Place) -> list[tuple[str, list[tuple[str, str]]]]:
-    """The help of these places: title, and per key what is pressed and what it does."""
+# The help of a place goes on with these: lines of text first, then the dialogs that open from there.
+_BEYOND = {
+    Place.INVOICES: (Place.CONFIRM, Place.REJECT, Place.DRY_RUN, Place.PAYLOAD),
+    Place.COMMITMENTS: (Place.EDIT,),
+}
+
+
+def help_places(*places: Place) -> list[Place]:
+    """What the help lists: the place with the focus (the first one) before all, a tool's decisions, then the others.
+
+    In the list, where one mostly is, the decisions come before the ways of moving.
+    """
+    own, *others = places
+    decisions = [place for place in others if place in _BEYOND]
+    first = [*decisions, own] if own is Place.TABLE else [own, *decisions]
+    found = [*first, *others, Place.TABLE, Place.DETAIL, Place.FILTER, Place.COMMAND, Place.DIALOG]
+    for place in decisions:
+        found += _BEYOND[place]
+    return list(dict.fromkeys([*found, Place.ASK, Place.CHOICE, Place.VIEWS, Place.MORE, Place.HELP]))
+
+
+def sections(*places: Place, views: Sequence[str] | None = None) -> list[tuple[str, list[tuple[str, str]]]]:
+    """The help of these places: title, and per key what is pressed and what it does; ``views`` are their titles."""
+    named = {f"list.view-{n}": f"the view {title}" for n, title in enumerate(views or (), 1)}
     return [
         (
             PLACE_TITLES[place],
-            [(" ".join(map(shown, key.keys)), key.help) for key in _table if key.place is place and key.keys],
+            [
+                (" ".join(map(shown, key.keys)), named.get(key.name, key.help))
+                for key in _table
+                if key.place is place
+                and key.keys
+                and (views is None or key.name in named or not _is_view(key))
+            ],
         )
         for place in places
     ]
+
+
+def _is_view(key: Key) -> bool:
+    return key.name.removeprefix("list.view-").isdecimal()
 
 
 def why_off(name: str, *live: Place) -> str:

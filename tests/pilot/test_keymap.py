@@ -6,14 +6,16 @@ import re
 from pathlib import Path
 
 import pytest
+from hand import Hand, Start
 from textual.dom import DOMNode
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from store.domain.errors import SettingsError
+from store.domain.status import VIEW_TITLES
 from tui.app import DeskApp
 from tui.commands.keys import page
-from tui.keymap import KEYS, TOGETHER, Key, Place, footer, is_printable, sections, shown
+from tui.keymap import KEYS, TOGETHER, Key, Place, footer, help_places, is_printable, sections, shown
 from tui.screens.ask import AskScreen
 from tui.screens.commitments import CommitmentsScreen
 from tui.screens.confirm import ConfirmExport
@@ -116,6 +118,85 @@ def test_the_footer_fits_and_always_has_help_and_quit() -> None:
         assert len(text) <= width
         assert "? Help" in text
         assert "q quit" in text
+
+
+def test_in_the_detail_the_footer_has_the_details_keys_first() -> None:
+    text = footer(78, Place.DETAIL, Place.LIST, Place.INVOICES)
+    assert text.startswith("Space page  n next  p previous  Esc list")
+    assert "mark" not in text
+    assert "x EXPORT  r Reject" in text
+
+
+def test_while_typing_the_footer_has_no_key_that_would_be_text() -> None:
+    for place, own in ((Place.FILTER, "Enter list  Tab complete"), (Place.COMMAND, "Enter go  Down next")):
+        text = footer(78, place, Place.LIST, Place.INVOICES)
+        assert own in text
+        assert "F1 Help  F6 EXPORT" in text
+        assert not re.search(r"(?:^| )\S (?:\w)", text), text
+
+
+def test_who_may_not_decide_is_promised_no_decision() -> None:
+    for tool, decision in ((Place.INVOICES, "EXPORT"), (Place.COMMITMENTS, "Send")):
+        assert decision in footer(198, Place.TABLE, Place.LIST, tool)
+        text = footer(198, Place.TABLE, Place.LIST, tool, decides=False)
+        assert not re.search(r"EXPORT|Reject|hold|query|dry run|Send|Retrieve|edit|approve", text)
+        assert "Space mark  ? Help  a all" in text
+    assert "e errors" in footer(198, Place.TABLE, Place.LIST, Place.INVOICES, decides=False)
+
+
+async def test_the_foot_follows_the_focus_and_the_user(start: Start) -> None:
+    async with start() as hand:
+        assert "Space mark  ? Help  x EXPORT  r Reject  H hold  i query" in hand.text("#foot")
+        await hand.press("enter")
+        await hand.until(lambda: "Space page" in hand.text("#foot"))
+        await hand.press("escape", "slash")
+        await hand.until(lambda: "Tab complete" in hand.text("#foot"))
+        await hand.press("escape")
+        await hand.until(lambda: "Space mark" in hand.text("#foot"))
+    async with start("viewer") as hand:
+        assert "EXPORT" not in hand.text("#foot")
+
+
+def lines_of(hand: Hand) -> list[str]:
+    return hand.text("#keys").split("\n")
+
+
+async def test_help_begins_where_one_is_and_has_the_boxes_and_the_dialogs(start: Start) -> None:
+    async with start() as hand:
+        await hand.press("question_mark")
+        await hand.dialog(HelpScreen)
+        lines = lines_of(hand)
+        keys = [line.split()[0] for line in lines if re.match(r"  \S", line)]
+        assert (lines[0].strip(), keys[:5]) == ("Subcontractor Invoices", ["x", "r", "H", "i", "d"])
+        titles = {line for line in lines if line and not line.startswith(" ")}
+        assert {"Filter", "Command line", "Every dialog", "Export", "Reject", "Saved views"} <= titles
+        assert any(re.fullmatch(r"  3 +the view Failed to Export", line) for line in lines)
+        assert max(map(len, lines)) <= 75
+        await hand.press("escape", "enter", "question_mark")
+        await hand.dialog(HelpScreen)
+        assert lines_of(hand)[0].strip() == "Detail pane"
+
+
+@pytest.mark.parametrize(("size", "columns"), [((120, 40), 2), ((200, 60), 3)])
+async def test_help_uses_the_window(start: Start, size: tuple[int, int], columns: int) -> None:
+    async with start(size=size) as hand:
+        await hand.press("question_mark")
+        await hand.dialog(HelpScreen)
+        keys, note = hand.app.screen.query_one(".keys"), hand.app.screen.query_one(".note")
+        assert keys.size.height >= size[1] - 5
+        assert note.region.bottom < size[1]
+        cells = (min(size[0], 190) - 5 + 2) // columns
+        lines = lines_of(hand)
+        listed = [line[n * cells : (n + 1) * cells].rstrip() for n in range(columns) for line in lines]
+        # Every key is there, in the order of the help, and what goes on does so under itself.
+        whole = re.sub(r" *\n {10,}", " ", "\n".join(listed))
+        for title, rows in sections(*help_places(*hand.invoices.live), views=[*VIEW_TITLES.values()]):
+            assert re.search(rf"^{title}$", whole, re.MULTILINE), title
+            for names, meaning in rows:
+                assert re.search(rf"^  {re.escape(names)} +{re.escape(meaning)}$", whole, re.MULTILINE), (
+                    meaning
+                )
+        assert "the fifth view" not in whole
 
 
 def test_help_has_every_key_of_its_places() -> None:

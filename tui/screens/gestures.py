@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Generic
 
-from tui.keymap import sections
+from tui.keymap import help_places, sections
 from tui.screens.help import HelpScreen
 from tui.screens.listing import FILTERING, V
 from tui.screens.marking import MarkingScreen
@@ -229,7 +229,9 @@ class GestureScreen(MarkingScreen[V], Generic[V]):
 
     def action_help(self) -> None:
         """The keys of this place."""
-        self.app.push_screen(HelpScreen(self.TOOL, sections(*self.PLACES)))
+        self.app.push_screen(
+            HelpScreen(self.TOOL, sections(*help_places(*self.live), views=[*self.TITLES.values()]))
+        )
 
     def action_more(self) -> None:
         """The other tools."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
+from rich.cells import cell_len
 from rich.text import Text
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
@@ -13,8 +16,13 @@ from tui.keymap import Place, bindings
 from tui.screens.dialog import Dialog
 from tui.text import wrapped
 
-# What a key does is wrapped under itself; the frame and the keys leave it so much.
-HELP_CELLS = 52
+# The frame, its padding and the scroll bar; the widest box, as help.tcss has it.
+FRAME, WIDEST = 5, 190
+# A column has at least so many cells: in a wide window there are two or three of them.
+COLUMN = 56
+GAP = 2
+# Blanks before the keys, and what is between the keys and what they do.
+INDENT, BETWEEN = 2, 1
 Sections = Sequence[tuple[str, Sequence[tuple[str, str]]]]
 
 
@@ -31,20 +39,46 @@ class HelpScreen(Dialog[None]):
         self._place = place
         self._sections = sections
 
+    def on_resize(self, event: events.Resize) -> None:
+        """As many columns as the window has room for."""
+        self.query_one("#keys", Static).update(self._text(event.size.width))
+
     def compose(self) -> ComposeResult:
         """Title, keys, how to leave."""
         with Vertical(classes="frame"):
             yield Static(f"Keys: {self._place}", classes="title", markup=False)
             with VerticalScroll(classes="keys"):
-                yield Static(self._text(), markup=False)
+                yield Static(id="keys", markup=False)
             yield Static("Up, Down scroll; Esc closes", classes="note", markup=False)
 
-    def _text(self) -> Text:
-        text = Text()
-        for title, keys in self._sections:
-            text.append(f"{title}\n", "bold")
-            for names, meaning in keys:
-                for n, line in enumerate(wrapped(meaning, HELP_CELLS)):
-                    text.append(f"  {'' if n else names:<16} {line}\n")
+    def _text(self, width: int) -> Text:
+        room = min(width, WIDEST) - FRAME
+        columns = max(1, (room + GAP) // (COLUMN + GAP))
+        cells = (room + GAP) // columns - GAP
+        lines = self._lines(cells)
+        height = -(-len(lines) // columns)
+        text = Text(no_wrap=True)
+        for row in range(height):
+            for column in range(columns):
+                at = column * height + row
+                line, style = lines[at] if at < len(lines) else ("", "")
+                text.append(line, style)
+                if column < columns - 1:
+                    text.append(" " * (cells - cell_len(line) + GAP))
             text.append("\n")
         return text
+
+    def _lines(self, cells: int) -> list[tuple[str, str]]:
+        """The keys in lines of at most so many cells, with their style; a longer text goes on under itself."""
+        names_cells = max((cell_len(names) for _, keys in self._sections for names, _ in keys), default=0)
+        names_cells = min(names_cells, cells // 3)
+        found: list[tuple[str, str]] = []
+        for title, keys in self._sections:
+            found.append((title, "bold"))
+            for names, meaning in keys:
+                means = wrapped(meaning, cells - INDENT - names_cells - BETWEEN)
+                pressed = wrapped(names, names_cells)
+                for left, right in zip_longest(pressed, means, fillvalue=""):
+                    found.append((f"{' ' * INDENT}{left:<{names_cells}}{' ' * BETWEEN}{right}", ""))
+            found.append(("", ""))
+        return found

@@ -9,6 +9,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.timer import Timer
+from textual.widget import Widget
 from textual.widgets import Input
 
 from store import detail
@@ -30,8 +31,9 @@ from tui.screens.listing_text import (
 )
 from tui.screens.telling import TellingScreen
 from tui.widgets.bar import Bar
+from tui.widgets.command_line import CommandInput
 from tui.widgets.detail import DetailPane
-from tui.widgets.filter_line import FilterLine
+from tui.widgets.filter_line import FilterInput, FilterLine
 from tui.widgets.invoice_table import InvoiceTable
 from tui.widgets.marks import Marks
 from tui.widgets.query_line import QueryLine
@@ -52,6 +54,14 @@ TYPING = 0.1
 BETWEEN_REFRESHES = 0.5
 # What keys wait for: a list that is being read, a filter that has not got all that was typed yet.
 LISTING, FILTERING = "listing", "filtering"
+
+
+FOCUSED: dict[type[Widget], Place] = {
+    InvoiceTable: Place.TABLE,
+    DetailPane: Place.DETAIL,
+    FilterInput: Place.FILTER,
+    CommandInput: Place.COMMAND,
+}
 
 
 class ListingScreen(TellingScreen, Generic[V]):
@@ -239,7 +249,19 @@ class ListingScreen(TellingScreen, Generic[V]):
             totals = marked_line(len(versions) or None, 0, (), width)
         else:
             totals = marked_line(tally.count, tally.count - tally.visible, tally.totals, width)
-        self.query_one("#foot", Bar).show(*foot(totals, self._message, width, *self.PLACES))
+        me = self.desk.me
+        decides = me.may_send if Place.COMMITMENTS in self.PLACES else me.is_approver
+        self.query_one("#foot", Bar).show(*foot(totals, self._message, width, *self.live, decides=decides))
+
+    @property
+    def live(self) -> tuple[Place, ...]:
+        """The places whose keys the list takes: that of the focus first, which is the list's where nothing has it."""
+        own = next((place for kind, place in FOCUSED.items() if isinstance(self.focused, kind)), Place.TABLE)
+        return (own, *(place for place in self.PLACES if place is not Place.TABLE))
+
+    def on_descendant_focus(self) -> None:
+        """The foot names the keys of where they are now."""
+        self.show_foot()
 
     def show_tally(self, tally: Tally | None) -> None:
         """What is marked was counted, or is being counted: the header's box and the foot say so."""

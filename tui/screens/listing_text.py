@@ -13,7 +13,7 @@ from store.domain.selection import Totals
 from store.domain.status import View
 from store.domain.text import one_line
 from store.invoices import SortBy
-from tui.keymap import Place, footer
+from tui.keymap import Place, footer, pressed
 from tui.text import cut, fitting, role, wrapped
 from tui.widgets.bar import BAD, BOLD, DIM, REVERSE, WARN, Line, Part, plain
 
@@ -137,7 +137,7 @@ def marked_line(count: int | None, hidden: int, totals: Sequence[Totals], width:
     if count is None:
         return Marks(plain(" MARKED: being counted", BOLD))
     if not count and not totals:
-        return Marks(plain(" Nothing marked: Space marks one, v a range, a all clean matches", DIM))
+        return Marks(plain(f" Nothing marked: {_ways_to_mark()}", DIM))
     head = f" MARKED {count:,}" + (f" ({hidden:,} hidden)" if hidden else "")
     names = [f"{t.currency} " if len(totals) > 1 else "" for t in totals]
     amounts = [
@@ -171,6 +171,12 @@ def marked_line(count: int | None, hidden: int, totals: Sequence[Totals], width:
     return Marks(one, tuple(plain(line, BOLD) for line in lines if len(line) <= width))
 
 
+def _ways_to_mark() -> str:
+    """The keys that mark, as far as they have one: ``Space marks one, v a range, a all clean matches``."""
+    ways = (("table.mark", "marks one"), ("table.range", "a range"), ("list.mark-all", "all clean matches"))
+    return ", ".join(f"{key} {what}" for name, what in ways if (key := pressed(name)))
+
+
 def _held(head: str, groups: Sequence[str], width: int) -> str:
     """The head and as many of the groups as fit whole; the others are counted."""
     for kept in range(len(groups), 0, -1):
@@ -181,13 +187,13 @@ def _held(head: str, groups: Sequence[str], width: int) -> str:
     return head
 
 
-def foot(totals: Marks, message: str, width: int, *places: Place) -> list[Line]:
+def foot(totals: Marks, message: str, width: int, *places: Place, decides: bool = True) -> list[Line]:
     """The last three lines: totals, message, keys. A long message takes the keys' line, then the totals' too."""
     said = wrapped(message, width - 2) if message else []
     if len(said) > FOOT_LINES:
         said = [*said[: FOOT_LINES - 1], cut(" ".join(said[FOOT_LINES - 1 :]), width - 2)]
     lines = [plain(" " + line, WARN) for line in said]
-    keys = plain(" " + footer(width - 2, *places), DIM)
+    keys = plain(" " + footer(width - 2, *places, decides=decides), DIM)
     match len(lines):
         case 0:
             return [*(totals.two or (totals.one, ())), keys]
