@@ -13,6 +13,7 @@ from store.directory import actor
 from store.domain.selection import Marked
 from store.models import Project, Vendor
 from tui.screens.confirm import ConfirmExport
+from tui.screens.dry_run import DryRunScreen
 from tui.screens.edit import EditScreen
 from tui.screens.export_values import ExportValuesScreen
 from tui.screens.hold import HoldScreen
@@ -26,6 +27,14 @@ async def opened(hand: Hand, kind: type, *keys: str) -> None:
     await hand.dialog(kind)
 
 
+def long_plan() -> None:
+    """More to tell than 24 rows hold."""
+    project, vendor = Project.get_by_id(1), Vendor.get_by_id(1)
+    add_invoice(project, vendor, TOO_LONG, "ready_to_export")
+    for n in range(30):
+        add_invoice(project, vendor, f"CR-{n:02}", "ready_to_export", -5_000 - 10 * n)
+
+
 # -- confirm ---------------------------------------------------------------------------------------------------
 
 
@@ -33,7 +42,7 @@ async def opened(hand: Hand, kind: type, *keys: str) -> None:
 async def test_the_plan_scrolls_while_cancel_has_the_focus(
     start: Start, books: Database, down: str, up: str
 ) -> None:
-    add_invoice(Project.get_by_id(1), Vendor.get_by_id(1), TOO_LONG, "ready_to_export")
+    long_plan()
     async with start() as hand:
         await opened(hand, ConfirmExport, "A", "x")
         scroll = hand.app.screen.query_one(".scroll", VerticalScroll)
@@ -93,7 +102,7 @@ async def test_the_plan_tells_what_stays_then_the_largest_then_credits_and_flagg
 async def test_the_first_tab_is_the_accounting_date_however_long_the_plan(
     start: Start, books: Database
 ) -> None:
-    add_invoice(Project.get_by_id(1), Vendor.get_by_id(1), TOO_LONG, "ready_to_export")
+    long_plan()
     async with start() as hand:
         await opened(hand, ConfirmExport, "A", "x")
         assert hand.app.screen.query_one(".scroll", VerticalScroll).max_scroll_y > 0
@@ -103,6 +112,64 @@ async def test_the_first_tab_is_the_accounting_date_however_long_the_plan(
         assert hand.app.screen.query_one("#text", Input).value == "yes"
         assert hand.focused(Button)
     assert books.execute("SELECT count(*) FROM export_jobs").fetchone()[0] == 0
+
+
+async def test_the_plan_takes_the_rows_that_the_rest_leaves_and_every_credit_can_be_reached(
+    start: Start, books: Database
+) -> None:
+    long_plan()
+    async with start() as hand:
+        await opened(hand, ConfirmExport, "A", "x")
+        scroll, frame = hand.app.screen.query_one(".scroll"), hand.app.screen.query_one(".frame")
+        await hand.until(lambda: frame.outer_size.height == 24)
+        shown = [child for child in frame.children if child.display]
+        rows = sum(child.outer_size.height + child.styles.margin.height for child in shown)
+        assert rows + frame.gutter.height == 24 and scroll.size.height >= 11
+        assert all(f"CR-{n:02}" in hand.text("#plan") for n in range(30))
+        await hand.press(*["pagedown"] * 12)
+        await hand.until(lambda: scroll.scroll_y == scroll.max_scroll_y)
+        assert scroll.virtual_size.height >= len(hand.text("#plan").split("\n"))
+    async with start(size=(80, 50)) as hand:
+        await opened(hand, ConfirmExport, "A", "x")
+        scroll = hand.app.screen.query_one(".scroll")
+        await hand.until(lambda: scroll.size.height > 24)
+
+
+async def test_a_bad_date_keeps_its_sentence_when_y_is_pressed(start: Start) -> None:
+    async with start() as hand:
+        await opened(hand, ConfirmExport, "space", "x")
+        await hand.burst("tab", *"2026-13-01", "enter")
+        await hand.until(lambda: "is not a date" in hand.text("#problem"))
+        await hand.press("y")
+        assert hand.text("#problem") == "'2026-13-01' is not a date. Write it as 2026-10-31."
+        assert isinstance(hand.app.screen, ConfirmExport)
+
+
+async def test_v_tells_both_counts_and_back_needs_no_second_look(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with start() as hand:
+        await opened(hand, ConfirmExport, "A", "slash", *"bell", "enter", "x")
+        await hand.press("v")
+        await hand.until(lambda: "3 in USD" in hand.text("#totals"))
+        assert hand.text("#hidden") == "Visible ones only (3); v takes the 7 hidden ones in again"
+        monkeypatch.setattr(review, "plan_export", None)
+        await hand.press("v")
+        assert "10 in USD" in hand.text("#totals")
+        await hand.press("v")
+        assert "3 in USD" in hand.text("#totals")
+        await hand.pilot.press("y")
+        await hand.says("3 accepted")
+
+
+@pytest.mark.parametrize(("key", "kind"), [("x", ConfirmExport), ("d", DryRunScreen)])
+async def test_those_that_failed_tell_why_before_they_go_again(start: Start, key: str, kind: type) -> None:
+    async with start() as hand:
+        await hand.press("3")
+        await opened(hand, kind, "A", key)
+        told = hand.text("#plan" if key == "x" else ".read Static")
+        assert "Failed last time (2)" in told
+        assert "F-00: Cost code 03-300 is not in the job" in told
 
 
 # -- keys of one burst -----------------------------------------------------------------------------------------
@@ -185,7 +252,7 @@ async def test_of_one_invoice_the_list_is_no_stop_on_the_way_to_the_buttons(star
         assert hand.focused(Button)
     async with start() as hand:
         await opened(hand, RejectScreen, "space", "space", "r")
-        assert hand.text("#how").startswith("Tab: list, buttons")
+        assert hand.text("#how") == "Tab: list, buttons   In the list Enter or o: its own"
 
 
 # -- the approver's values -------------------------------------------------------------------------------------

@@ -259,7 +259,7 @@ async def test_the_reason_modal_tells_the_net_and_who_is_mailed(start: Start, bo
         await opened(hand, RejectScreen, "space", "space", "r")
         assert hand.text("#totals") == "2 in USD   Net 5,481.00"
         note = hand.text(".note")
-        assert "2 are mailed the reason in 3 mails; 1 has no address" in note
+        assert "2 persons are mailed the reason, 3 mails; 1 has no address" in note
 
 
 async def test_templates_come_with_down_and_the_draft_stays(

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 TYPING = 0.25
 # A look that takes longer is told.
 PATIENCE = 0.3
+# So many rows of the plan are always there.
+LEAST = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +83,17 @@ class ConfirmExport(Dialog[ExportChoice | None]):
         self._all = self._selection = selection
         self._visible = visible
         self._plan: Plan | None = plan
+        # Of both selections, by the boxes: what is looked at once is not looked at again.
+        self._plans: dict[tuple[bool, tuple[str, str]], Plan] = {}
+        # Why there is no plan.
+        self._refused = ""
         self._count = plan.count + plan.stays.count + plan.changed.count
         self._word = "Retry" if action is Action.RETRY else "Export"
         self._action = action
         self._timer: Timer | None = None
         # The boxes that the plan was made with.
         self._values_shown = before.values if before else ("", "")
+        self._plans[False, self._values_shown] = plan
         self._why = why
 
     def compose(self) -> ComposeResult:
@@ -136,6 +143,7 @@ class ConfirmExport(Dialog[ExportChoice | None]):
         self._text("#totals", totals_text(plan.totals) or "Nothing of it can go.")
         self.query_one("#plan", Static).update(plan_text(plan, max(40, min(self.app.size.width, 78) - 6)))
         self.query_one("#count-field").display = bool(self._typed_for(plan))
+        self._hint_later()
 
     def _typed_for(self, plan: Plan) -> str:
         """Why the count is typed first: it, or the net in the company's currency, is above what the company set."""
@@ -151,7 +159,8 @@ class ConfirmExport(Dialog[ExportChoice | None]):
 
     def _hidden_text(self) -> str:
         if self._selection is self._visible:
-            return "Visible ones only; v takes the hidden ones in again"
+            shown = self._count - self._hidden
+            return f"Visible ones only ({shown:,}); v takes the {self._hidden:,} hidden ones in again"
         if self._visible is not None:
             return f"{self._hidden:,} of them hidden by the filter: v visible only, y all {self._count:,}"
         return f"All {self._hidden:,} of them are hidden by the filter" if self._hidden else ""
@@ -166,7 +175,20 @@ class ConfirmExport(Dialog[ExportChoice | None]):
 
     def _hint_later(self) -> None:
         # How much there is to scroll is known when the layout is done.
+        self.call_after_refresh(self._fit)
         self.call_after_refresh(self._hint)
+
+    def _fit(self) -> None:
+        """The plan takes all the rows that the rest leaves."""
+        scroll, frame = self._scroll, self.query_one(".frame")
+        taken = sum(
+            child.outer_size.height + child.styles.margin.height
+            for child in frame.children
+            if child.display and child is not scroll
+        )
+        room = self.size.height - taken - frame.gutter.height - scroll.styles.margin.height
+        if scroll.styles.max_height is None or scroll.styles.max_height.value != max(LEAST, room):
+            scroll.styles.max_height = max(LEAST, room)
 
     def _hint(self) -> None:
         """The keys; one of them only while there is more of the plan below."""
@@ -187,6 +209,7 @@ class ConfirmExport(Dialog[ExportChoice | None]):
         widget = self.query_one(selector, Static)
         widget.update(text)
         widget.display = bool(text)
+        self._hint_later()
 
     # -- inputs ------------------------------------------------------------------------------------------------
 
@@ -205,10 +228,16 @@ class ConfirmExport(Dialog[ExportChoice | None]):
         self.query_one("#cancel").focus()
 
     def _replan(self) -> None:
-        self._plan = None
+        self._refused = ""
         self._values_shown = self._boxes()
+        self._plan = self._plans.get(self._asked)
         if self._timer is not None:
             self._timer.stop()
+        if self._plan is not None:
+            self._desk.db.interrupt("look")
+            self.workers.cancel_group(self, "plan")
+            self._tell()
+            return
         self._timer = self.set_timer(TYPING, self._start_replan)
 
     def _start_replan(self) -> None:
@@ -216,8 +245,13 @@ class ConfirmExport(Dialog[ExportChoice | None]):
         self._desk.db.interrupt("look")
         self.run_worker(self._read_plan, group="plan", exclusive=True)
 
+    @property
+    def _asked(self) -> tuple[bool, tuple[str, str]]:
+        return self._selection is self._visible, self._values_shown
+
     async def _read_plan(self) -> None:
         desk, count = self._desk, self._count - (self._hidden if self._selection is self._visible else 0)
+        asked = self._asked
         patience = self.set_timer(
             PATIENCE, partial(self._text, "#totals", f"Looking at {count:,} invoices\u2026 Esc leaves")
         )
@@ -230,8 +264,10 @@ class ConfirmExport(Dialog[ExportChoice | None]):
         except Interrupted:
             return
         except PayappError as error:
-            self._text("#problem", str(error))
+            self._refused = str(error)
+            self._text("#problem", self._refused)
         else:
+            self._plans[asked] = self._plan
             self._tell()
         finally:
             patience.stop()
@@ -248,6 +284,14 @@ class ConfirmExport(Dialog[ExportChoice | None]):
     def _values(self) -> tuple[date | None, str | None]:
         day, text = (value.strip() for value in self._boxes())
         return parse_day(day), text or None
+
+    def _mend(self) -> str:
+        """Why the fields cannot be taken as they are; "" when they can."""
+        try:
+            self._values()
+        except PayappError as error:
+            return str(error)
+        return ""
 
     def action_list(self) -> None:
         """All that goes and stays, as the dry run has it."""
@@ -283,13 +327,13 @@ class ConfirmExport(Dialog[ExportChoice | None]):
         """Export exactly what is shown."""
         plan = self._plan
         if plan is None:
-            self._text("#problem", "Wait: what would go is being looked up, or a field needs mending.")
+            self._text("#problem", self._refused or self._mend() or "Wait: what would go is being looked up.")
             return
         if not plan.count:
             self._text("#problem", "Nothing of it can go; see why above. Esc leaves.")
             return
         if (above := self._typed_for(plan)) and self._typed_count() != plan.count:
-            self._text("#problem", f"{above}: type {plan.count} first.")
+            self._text("#problem", f"{above}: type {plan.count:,} first.")
             self.query_one("#count", Input).focus()
             return
         day, text = self._values()
@@ -299,7 +343,9 @@ class ConfirmExport(Dialog[ExportChoice | None]):
         if isinstance(selection, Matching) and plan.seen is not None:
             selection = replace(selection, digest=plan.seen.digest)
         self.dismiss(
-            ExportChoice(selection, day, text, Expectation(plan.count, net, plan.masters), plan.seen, self._boxes())
+            ExportChoice(
+                selection, day, text, Expectation(plan.count, net, plan.masters), plan.seen, self._boxes()
+            )
         )
 
     def _typed_count(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,6 +36,7 @@ def plan_text(plan: Plan, width: int, *, every: bool = False) -> Text:
     for warning in plan.warnings:
         text.append(f"! {safe(warning)}\n", "yellow")
     _stays(text, plan, every=every)
+    _failed(text, plan)
     _days(text, plan)
     if not every:
         _rows(text, "Largest", Listed(len(plan.largest), plan.largest), width)
@@ -65,6 +67,21 @@ def _stays(text: Text, plan: Plan, *, every: bool) -> None:
         more = plan.changed.count - len(plan.changed.first)
         text.append(", ".join(one_line(name) for name in plan.changed.first))
         text.append(f" and {more:,} more\n" if more else "\n")
+
+
+def _failed(text: Text, plan: Plan) -> None:
+    """Of those that go again, why the ERP refused them the last time."""
+    again = [row for row in plan.goes.first if row.error_code]
+    if not again:
+        return
+    more = plan.count > len(plan.goes.first)
+    first = f"of the first {len(plan.goes.first):,}: " if more else ""
+    text.append(f"Failed last time ({first}{len(again):,})\n", "bold")
+    for row in again[:SENTENCES]:
+        text.append(f"  {one_line(row.number)}: {safe(row.error_cause).rstrip('.')}\n")
+    causes = Counter(row.error_code for row in again[SENTENCES:])
+    for code, count in causes.most_common():
+        text.append(f"  and {count:,} more: {one_line(code)}\n")
 
 
 def _fix(text: Text, fix: str) -> None:

@@ -32,15 +32,15 @@ class RejectChoice:
 
 def mailed(asked: Rejecting) -> str:
     """Who is told by mail: creators and senders, and of whom no address is known."""
-    people = "nobody is mailed" if not asked.people else f"{_persons(asked.people)} mailed the reason"
+    people = f"{_counted(asked.people, 'person')} mailed the reason" if asked.people else "nobody is mailed"
     if asked.mails > asked.people:
-        people += f" in {asked.mails:,} mails"
+        people += f", {asked.mails:,} mails"
     silent = f"; {asked.silent:,} {'has' if asked.silent == 1 else 'have'} no address" if asked.silent else ""
     return f"Of creators and senders {people}{silent}."
 
 
-def _persons(count: int) -> str:
-    return "1 is" if count == 1 else f"{count:,} are"
+def _counted(count: int, noun: str) -> str:
+    return f"1 {noun} is" if count == 1 else f"{count:,} {noun}s are"
 
 
 class ReasonBox(TextArea):
@@ -169,8 +169,10 @@ class RejectScreen(Dialog[RejectChoice | None]):
             )
             yield Static(id="problem", classes="problem", markup=False)
             with Horizontal(classes="buttons"):
-                stops = "list, buttons" if self._count > 1 else "buttons"
-                yield Static(f"Tab: {stops}   Up: earlier reasons", id="how", markup=False)
+                own = "   In the list Enter or o: its own" if self._count > 1 else "   Up: earlier reasons"
+                yield Static(
+                    f"Tab: {'list, ' if self._count > 1 else ''}buttons{own}", id="how", markup=False
+                )
                 yield button("Cancel", "cancel")
                 yield button("Reject", "reject")
 
@@ -192,7 +194,7 @@ class RejectScreen(Dialog[RejectChoice | None]):
     def _tell(self) -> None:
         target = self._box.target
         if target is None:
-            word = "Reason   (Down: templates)" if self._templates else "Reason"
+            word = "Reason   (Up: earlier reasons" + ("; Down: templates)" if self._templates else ")")
         else:
             number = one_line(self._rows[target].number)
             word = f"Reason for {number} alone (Esc: back to the reason for all)"
