@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hand import Hand, Start
+from hand import PROFILE, Hand, Start
 from textual.dom import DOMNode
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from store import batches, review
+from store.batches import Failure
+from store.db import Database
+from store.directory import actor
 from store.domain.errors import SettingsError
+from store.domain.selection import Marked
 from store.domain.status import VIEW_TITLES
 from tui.app import DeskApp
 from tui.commands.keys import page
@@ -24,6 +30,7 @@ from tui.screens.dry_run import DryRunScreen, PayloadScreen
 from tui.screens.edit import EditScreen
 from tui.screens.help import HelpScreen
 from tui.screens.invoices import InvoicesScreen
+from tui.screens.listing_text import marked_line, tabs_line
 from tui.screens.more import MoreScreen
 from tui.screens.reject import RejectScreen
 from tui.screens.too_small import TooSmallScreen
@@ -32,6 +39,7 @@ from tui.user_keymap import forbidden, is_known, laid_over, load, thefts
 from tui.widgets.choice_line import ChoiceLine
 from tui.widgets.command_line import CommandInput
 from tui.widgets.detail import DetailPane
+from tui.widgets.export_panel import report
 from tui.widgets.filter_line import FilterInput
 from tui.widgets.invoice_table import InvoiceTable
 
@@ -290,6 +298,34 @@ def test_a_file_that_is_no_keymap_is_refused(text: str, tmp_path: Path) -> None:
         load(file)
     with pytest.raises(SettingsError, match=r"missing\.toml"):
         load(tmp_path / "missing.toml")
+
+
+async def test_what_is_said_names_the_users_keys(
+    start: Start, books: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = {
+        "table.mark": ["="], "list.mark-all": ["K"], "invoices.export": ["F"], "list.more": ["J"],
+        "invoices.recall": ["C"], "invoices.show-errors": ["E"], "invoices.dry-run": ["d"], "list.view-3": [],
+    }  # fmt: skip
+    laid, problems = laid_over({"keys": own})
+    assert problems == []
+    monkeypatch.setattr("tui.keymap._table", laid)
+    assert (
+        marked_line(0, 0, (), 80).one[0].text
+        == " Nothing marked: = marks one, v a range, K all clean matches"
+    )
+    assert tabs_line("INVOICES", (0, ""), 80)[-1].text == "More J "
+    review.accept(books, actor(books, "jlopez"), Marked({1: 1}), PROFILE)
+    failure = Failure(1, "R-00", "Apex", "x", "why", "")
+    batch = replace(batches.progress(books, 1), failed=2, failures=(failure,))
+    *_, fix, keys = ["".join(part.text for part in line) for line in report(batch, 80, 9, 4)]
+    assert fix == "    Fix: E shows the whole error"
+    assert keys == "  and 1 more  C: recall, 9 s left  E: error  F: retry  r: reject"
+    async with start() as hand:
+        await hand.press("x")
+        await hand.says("Nothing is marked. = marks the invoice under the cursor, K all clean matches.")
+        await hand.press("4")
+        assert hand.invoices.empty_text() == "Nothing is synced yet. Mark in Ready to Export (1) and press F."
 
 
 def test_keys_may_be_swapped_written_as_characters_and_taken_away(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from store.domain.errors import Interrupted, NothingMatched, PayappError
 from store.domain.selection import Marked, Matching, Selection
 from store.invoices import Row
 from store.listing import Listing
+from tui.keymap import pressed
 from tui.screens.listing import V
 from tui.screens.listing_text import outcome
 from tui.screens.reading import ReadingScreen
@@ -54,7 +55,8 @@ class Press(Generic[V]):
         """The selection of a decision. Raises NothingMatched, with the key that marks."""
         if not self.count:
             raise NothingMatched(
-                "Nothing is marked", fix="Space marks the invoice under the cursor, a all clean matches"
+                "Nothing is marked",
+                fix=f"{pressed('table.mark')} marks the invoice under the cursor, {pressed('list.mark-all')} all clean matches",
             )
         return self.selected
 
@@ -96,7 +98,7 @@ class DecidingScreen(ReadingScreen[V], Generic[V]):
             under_way = f"{self._writing}\u2026 is" if self._writing else "The one before is"
             self.say(f"{under_way} still under way: one decision at a time.")
         elif self.unread:
-            self.say(f"{self.unread} \\ clears the filter.")
+            self.say(f"{self.unread} {pressed('list.clear-filter')} clears the filter.")
         else:
             self._deciding = True
             self.run_worker(partial(self._decide, work, self.pressed()), group="decide")

@@ -18,7 +18,7 @@ from store.domain.selection import Marked, Matching, Selection
 from store.domain.status import VIEW_TITLES, Action, View
 from store.domain.text import one_line
 from store.review import Plan
-from tui.keymap import Place, bindings
+from tui.keymap import Place, bindings, pressed
 from tui.screens.ask import AskScreen
 from tui.screens.confirm import ConfirmExport, ExportChoice
 from tui.screens.deciding import Press
@@ -40,6 +40,10 @@ TICK = 0.5
 def _action(at: Press[View]) -> Action:
     """What Export does in the view."""
     return Action.RETRY if at.view is View.FAILED else Action.ACCEPT
+
+
+def _begin() -> str:
+    return f"Mark in Ready to Export ({pressed('list.view-1')}) and press {pressed('invoices.export')}."
 
 
 class InvoicesScreen(ApproverScreen, LookingScreen[View]):
@@ -80,15 +84,19 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
             return super().empty_text()
         match self.view:
             case View.READY:
-                return "Nothing waits for export. The project sends from Commitments (m)."
+                return (
+                    f"Nothing waits for export. The project sends from Commitments ({pressed('list.more')})."
+                )
             case View.EXPORTING:
-                return "Nothing is being exported. Mark in Ready to Export (1) and press x."
+                return f"Nothing is being exported. {_begin()}"
             case View.FAILED:
                 return "Nothing failed. What is on its way is in view 2, what arrived in view 4."
             case View.SYNCED:
-                return "Nothing is synced yet. Mark in Ready to Export (1) and press x."
+                return f"Nothing is synced yet. {_begin()}"
             case View.ALL:
-                return "No invoice has been sent to ERP Integrations yet (m: Commitments)."
+                return (
+                    f"No invoice has been sent to ERP Integrations yet ({pressed('list.more')}: Commitments)."
+                )
 
     # -- export and retry --------------------------------------------------------------------------------------
 

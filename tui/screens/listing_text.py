@@ -53,7 +53,8 @@ def header_line(desk: Desk, tool: str, width: int, synced: str = "") -> Line:
 
 def tabs_line(tabs: str, mail: tuple[int, str], width: int) -> Line:
     """The tool's tabs, the mails that could not go yet, and the key to the other tools."""
-    more = "tools: m " if width >= ROOMY else "More m "
+    key = pressed("list.more")
+    more = f"tools: {key} " if width >= ROOMY else f"More {key} "
     count, error = mail
     waits = ""
     if count:
@@ -212,7 +213,7 @@ def outcome(decision: Decision) -> str:
     if decision.stays:
         first = decision.stays[0]
         # d lists what stands against an export, h what happened to one that was decided otherwise meanwhile.
-        key = "h" if first.code in {"state", "status"} else "d"
+        key = pressed("list.show-history" if first.code in {"state", "status"} else "invoices.dry-run")
         name = one_line(first.name)
         more = (
             f" and {len(decision.stays) - 1:,} more stay, {key} tells"

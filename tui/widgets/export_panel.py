@@ -8,6 +8,7 @@ from rich.cells import cell_len
 
 from store.batches import Failure, Progress
 from store.domain.text import one_line
+from tui.keymap import pressed
 from tui.text import cut, fitting, moment
 from tui.widgets.bar import BAD, BOLD, DIM, GOOD, WARN, Bar, Line, Part, plain
 
@@ -24,7 +25,9 @@ BAR_LEAST, BAR_SHORT = 4, 10
 FRAME = 3
 # From so many minutes on the time left is told in hours and minutes.
 HOUR = 60
-KEYS = "3: view  e: error  x: retry  r: reject"
+KEYS = (
+    ("list.view-3", "view"), ("invoices.show-errors", "error"), ("invoices.export", "retry"), ("invoices.reject", "reject"),
+)  # fmt: skip
 
 
 class ExportPanel(Bar):
@@ -68,7 +71,7 @@ def _operator(batch: Progress) -> str:
 
 def _title(batch: Progress, width: int, held: int) -> Line:
     title = _name(batch)
-    tail = f" Z recalls it, {held} s left --" if held else ""
+    tail = f" {_recall()} recalls it, {held} s left --" if held else ""
     return Part(title + "-" * max(0, width - cell_len(title) - len(tail)), BOLD), Part(tail, WARN)
 
 
@@ -160,9 +163,10 @@ def _failure(failure: Failure, width: int) -> list[Line]:
     if not told:
         # The vendor stands in the list and in the detail; of a longer cause its end says most.
         who, told = number, _end(cause, max(10, room - cell_len(number)))
+    fix = failure.fix or f"{pressed('invoices.show-errors')} shows the whole error"
     return [
         (Part(who), Part("FAIL", BAD), Part("  " + told)),
-        plain("    " + cut(f"Fix: {failure.fix or 'e shows the whole error'}", width - 4).rstrip()),
+        plain("    " + cut(f"Fix: {fix}", width - 4).rstrip()),
     ]
 
 
@@ -177,9 +181,20 @@ def _end(text: str, width: int) -> str:
     return "~" + " ".join(words[first:]) if first < len(words) else cut(text, width).rstrip()
 
 
+def _recall() -> str:
+    # Without a key the command line has it by its id.
+    return pressed("invoices.recall") or "recall"
+
+
 def _next(more: int, held: int, width: int) -> Line:
     """What can be done about failures, and how many more there are."""
-    rest = f"  and {more:,} more (3)" if more > 0 else ""
-    recall = f"  Z: recall, {held} s left" if held else ""
-    keys = fitting(max(0, width - len(rest + recall) - 2), KEYS, "e x r")
+    bound = [(key, what) for name, what in KEYS if (key := pressed(name))]
+    view = pressed("list.view-3")
+    rest = f"  and {more:,} more" + (f" ({view})" if view else "") if more > 0 else ""
+    recall = f"  {_recall()}: recall, {held} s left" if held else ""
+    keys = fitting(
+        max(0, width - len(rest + recall) - 2),
+        "  ".join(f"{key}: {what}" for key, what in bound),
+        " ".join(key for key, _ in bound[1:]),
+    )
     return Part(rest, BAD), Part(recall, WARN), Part("  " + keys, DIM)
