@@ -39,8 +39,8 @@ def seen(screen: ListingScreen[Any], focused: Widget | None) -> tuple[object, ..
     return (
         screen.app.screen, focused, screen.view, screen.query_text, screen.query_one(FilterLine).box.value,
         screen.only_marked, screen.sort, screen.descending, screen.classes, screen.marks.value, screen.told,
-        rows.cursor, rows.top, rows.current, rows.active, pane.scroll_offset, pane.has_focus and pane.text,
-        *(bar.text for bar in screen.query(Bar) if bar is not pane),
+        rows.cursor, rows.top, rows.current, rows.active, rows.range_from, pane.scroll_offset,
+        pane.at, pane.has_focus and pane.text, *((bar.text, bar.classes) for bar in screen.query(Bar) if bar is not pane),
     )  # fmt: skip
 
 

@@ -409,3 +409,69 @@ async def test_a_detail_that_has_the_keys_keeps_them_in_a_narrower_window(start:
         assert hand.focused(DetailPane)
         assert hand.invoices.pane.size.width == 80
         assert hand.marked() == set()
+
+
+@pytest.mark.parametrize("size", [(80, 24), (100, 30), (120, 40), (200, 60)])
+async def test_the_period_stands_beside_the_status_and_both_are_whole_where_there_is_room(
+    start: Start, books: Database, size: tuple[int, int]
+) -> None:
+    long = "INVOICE-2026-000123"
+    with books.transaction():
+        add_invoice(Project.get_by_id(1), Vendor.get_by_id(1), long, "not_sent")
+    async with start("mgarcia", size) as hand:
+        await hand.press("4")
+        drawn = "\n".join(line.text for line in hand.commitments.table._drawn)
+        assert "2026-10" in drawn
+        assert "2,700.00" in drawn
+        assert ("x Rejected" in drawn) == (hand.commitments.table.size.width > 82)
+        assert (long in drawn) == (size == (200, 60))
+
+
+# -- what was said -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (("space", "z", "asterisk"), "The last marking is undone."),
+        (("space", "z", "A", "t"), "The last marking is undone."),
+        (("greater_than_sign", "s"), "Active column"),
+        (("0", "s"), "0 does nothing here."),
+        (("0", "G", "space", "space"), "does nothing here."),
+        (("0", "enter"), "does nothing here."),
+        (("0", "slash", "enter"), "does nothing here."),
+        (("backslash", "m", "escape"), "There is no filter to clear."),
+        (("plus", *"foo:x", "enter", "escape"), "There is no filter"),
+        (("3", "v", "escape"), "A range begins here"),
+    ],
+)
+async def test_a_key_that_acts_leaves_no_earlier_sentence_standing(
+    start: Start, keys: tuple[str, ...], said: str
+) -> None:
+    async with start() as hand:
+        await hand.press(*keys)
+        assert said not in hand.invoices._message
+
+
+async def test_l_shows_the_g703_lines(start: Start) -> None:
+    async with start() as hand:
+        await hand.press("l")
+        await hand.until(lambda: hand.text("DetailPane").splitlines()[2].startswith("| Lines (G703)"))
+        await hand.press("n")
+        await hand.until(lambda: "R-03" in hand.text("DetailPane"))
+        assert not hand.text("DetailPane").splitlines()[2].startswith("| Lines (G703)")
+        await hand.press("l")
+        assert hand.text("DetailPane").splitlines()[2].startswith("| Lines (G703)")
+
+
+async def test_the_keys_that_help_with_an_error_stand_apart(start: Start) -> None:
+    async with start() as hand:
+        await hand.press("3", "e")
+        lines = [line.strip("| ") for line in hand.text("DetailPane").splitlines()]
+        assert {"D: dates, description, ERP number", "x: retry", "r: reject"} <= set(lines)
+
+
+async def test_the_filter_says_what_it_is_for_at_80(start: Start) -> None:
+    async with start() as hand:
+        box = hand.invoices.query_one(FilterLine).box
+        assert box.size.width > len(box.placeholder)

@@ -6,9 +6,12 @@ import pytest
 from hand import Hand, Start
 from textual.widgets import Static
 
+from store.db import Database
 from tui.keymap import DIALOGS, KEYS, Place
+from tui.screens.confirm import ConfirmExport
 from tui.screens.gestures import GestureScreen
 from tui.widgets.bar import Bar
+from tui.widgets.export_panel import ExportPanel
 
 # What does its work elsewhere than on this screen: another program's terminal, the end of the desk.
 ELSEWHERE = {"list.quit", "list.redraw", "list.suspend"}
@@ -91,3 +94,39 @@ async def test_a_key_of_another_tool_says_where_it_works(start: Start) -> None:
         await hand.says("This is the first invoice.")
         await hand.press("K")
         await hand.says("K does nothing here. ? lists the keys.")
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (("v", "j", "j", "escape"), ""),
+        (("u", "u"), "Nothing was marked."),
+        (("z", "z"), "There is no marking to undo."),
+        (("f5", "f5"), "Everything is read anew."),
+        (("slash", *"foo:x", "enter", "x", "a"), "There is no filter 'foo'"),
+    ],
+)
+async def test_a_key_that_said_or_dropped_something_is_not_called_idle(
+    start: Start, keys: tuple[str, ...], said: str
+) -> None:
+    async with start() as hand:
+        await hand.press(*keys)
+        await hand.until(lambda: hand.app._last_key is not None and hand.app._last_key.key == keys[-1])
+        await hand.pilot.pause()
+        message = hand.invoices._message
+        assert message.startswith(said) if said else not message
+
+
+async def test_the_panel_that_a_key_hides_or_shows_is_an_answer(start: Start, books: Database) -> None:
+    async with start() as hand:
+        await hand.press("space", "x")
+        await hand.dialog(ConfirmExport)
+        await hand.pilot.press("y")
+        await hand.says("1 accepted for export")
+        await hand.idle()
+        hand.invoices.say("")
+        for shown in (False, True):
+            await hand.press("b")
+            assert hand.invoices.query_one(ExportPanel).has_class("shown") is shown
+            await hand.pilot.pause()
+            assert not hand.invoices._message

@@ -21,7 +21,7 @@ from tui.keymap import Place
 from tui.screens.listing_text import filter_info, foot, marked_line, outcome
 from tui.text import short_status, wrapped
 from tui.widgets.bar import Line
-from tui.widgets.columns import MoneyWidths, fit, heading
+from tui.widgets.columns import Widths, fit, heading
 from tui.widgets.detail import describe
 from tui.widgets.export_panel import report
 
@@ -205,7 +205,7 @@ def test_the_filter_s_text_does_not_touch_the_count() -> None:
 @pytest.mark.parametrize("width", [80, 79, 110])
 @pytest.mark.parametrize("state", list(ErpStatus))
 def test_a_status_is_a_glyph_and_a_word_however_narrow(width: int, state: ErpStatus) -> None:
-    columns = fit(width, MoneyWidths(16, 13, 14), with_status=True)
+    columns = fit(width, Widths(16, 13, 14), with_status=True)
     last = columns[-1]
     assert last.name == "status"
     assert last.width >= 8

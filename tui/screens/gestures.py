@@ -85,6 +85,7 @@ class GestureScreen(MarkingScreen[V], Generic[V]):
 
     def action_filter(self) -> None:
         """Into the filter."""
+        self.say("")
         self.close_detail()
         self.forget_keys()
         self.table.turns.hold(FILTERING)
@@ -94,6 +95,7 @@ class GestureScreen(MarkingScreen[V], Generic[V]):
 
     def action_clear_filter(self) -> None:
         """All of the view again."""
+        self.say("")
         self.only_marked = False
         self.forget_keys()
         self.query_one(FilterLine).box.value = ""
@@ -123,6 +125,7 @@ class GestureScreen(MarkingScreen[V], Generic[V]):
 
     def action_sort(self) -> None:
         """Sort by the active column; again reverses."""
+        self.say("")
         if self.sort is self.table.active:
             self.descending = not self.descending
         else:
@@ -137,6 +140,7 @@ class GestureScreen(MarkingScreen[V], Generic[V]):
         if self.table.current is None:
             self.say(self.empty_text())
             return
+        self.say("")
         if not self.has_class("wide"):
             self.add_class("reading")
         self.set_focus(self.pane)
@@ -147,6 +151,7 @@ class GestureScreen(MarkingScreen[V], Generic[V]):
         was_reading = self.has_class("reading") or self.pane.has_focus
         self.remove_class("reading")
         if was_reading:
+            self.say("")
             self.set_focus(self.table)
         return was_reading
 
@@ -171,13 +176,15 @@ class GestureScreen(MarkingScreen[V], Generic[V]):
 
     def show_section(self, section: str) -> None:
         """Open the detail at this section."""
+        self.say("")
         if not self.reading:
             self.action_open()
         self.pane.set_section(section)
 
     def action_show_lines(self) -> None:
-        """G703 lines."""
+        """G703 lines: below what else is told of the invoice."""
         self.show_section("lines")
+        self.pane.show_lines(self.table.current)
 
     def action_show_history(self) -> None:
         """What happened to it."""
@@ -229,12 +236,14 @@ class GestureScreen(MarkingScreen[V], Generic[V]):
 
     def action_help(self) -> None:
         """The keys of this place."""
+        self.say("")
         self.app.push_screen(
             HelpScreen(self.TOOL, sections(*help_places(*self.live), views=[*self.TITLES.values()]))
         )
 
     def action_more(self) -> None:
         """The other tools."""
+        self.say("")
         self.app.push_screen(MoreScreen(self.desk.me), self._open_tool)
 
     def _open_tool(self, tool: str | None) -> None:

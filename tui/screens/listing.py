@@ -160,6 +160,10 @@ class ListingScreen(TellingScreen, Generic[V]):
         """For the table."""
         raise NotImplementedError
 
+    def acted(self) -> None:
+        """For the table."""
+        raise NotImplementedError
+
     def request(self) -> None:
         """Read the list anew."""
         raise NotImplementedError

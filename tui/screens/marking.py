@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Generic
 
+from textual.widgets import Input
+
 from store import listing as lists
 from store import looking
 from store.domain.errors import BadInput
@@ -29,6 +31,21 @@ class MarkingScreen(DecidingScreen[V], Generic[V]):
 
     # What + or - asks for, while it asks.
     _asked: Gesture | None = None
+
+    def in_turn(self, call: Callable[[], object], ready: Callable[[], bool] | None = None) -> None:
+        """As everywhere; a key that acts leaves nothing standing that the one before it came to."""
+
+        def act() -> None:
+            self.say("")
+            call()
+
+        if isinstance(self.focused, Input):
+            self.focus_back()
+        super().in_turn(act, ready)
+
+    def acted(self) -> None:
+        """A key of the table."""
+        self.say("")
 
     def _mark_by(self, work: Callable[[Press[V]], Awaitable[None]]) -> None:
         """Mark beside the screen; keys wait for it, so that a decision has all the marks before it."""

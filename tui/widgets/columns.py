@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from rich.cells import cell_len
+
 from store.domain.money import show
 from store.invoices import Row, SortBy
 from tui.text import cut, fitting, short_status, status
@@ -51,29 +53,37 @@ _TITLES = {
     "status": "ERP status",
 }
 MONEY = ("gross", "retainage", "net")
-_LEAST = {"flags": 2, "number": 8, "vendor": 8, "job": 6, "period": 7, "status": 8}
+_LEAST = {"flags": 2, "number": 7, "vendor": 8, "job": 6, "period": 7, "status": 8}
 _GIVES_WAY = ("period", "job", "flags")
+# What is over goes to these in turn, up to so many cells and no further than what they hold needs.
 _GROWS = (
-    ("vendor", 14), ("number", 10), ("job", 8), ("status", 18), ("vendor", 32), ("number", 16), ("job", 14),
-    ("vendor", 60),
+    ("number", 8), ("status", 10), ("vendor", 14), ("number", 12), ("job", 8), ("number", 20), ("status", 18),
+    ("vendor", 32), ("job", 14), ("vendor", 60), ("number", 40), ("job", 30),
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class MoneyWidths:
-    """The widest amount seen in each money column; only grows, so that a list does not jump while it scrolls."""
+class Widths:
+    """The widest seen in each column; only grows, so that a list does not jump while it scrolls."""
 
     gross: int = 10
     retainage: int = 9
     net: int = 10
+    number: int = 8
+    vendor: int = 14
+    job: int = 6
+    status: int = 8
 
-    def grown(self, rows: Iterable[Row], home: str) -> MoneyWidths:
+    def grown(self, rows: Iterable[Row], home: str) -> Widths:
         """At least as wide as these rows need."""
-        widths = [self.gross, self.retainage, self.net]
+        widths = {name: getattr(self, name) for name in self.__slots__}
         for row in rows:
-            for n, name in enumerate(MONEY):
-                widths[n] = max(widths[n], len(amount(row, name, home)))
-        return MoneyWidths(*widths)
+            for name in MONEY:
+                widths[name] = max(widths[name], len(amount(row, name, home)))
+            for name in ("number", "vendor", "job"):
+                widths[name] = max(widths[name], cell_len(getattr(row, name)))
+            widths["status"] = max(widths["status"], cell_len(status(row.erp_status, row.outcome)))
+        return Widths(**widths)
 
 
 def amount(row: Row, name: str, home: str) -> str:
@@ -82,10 +92,10 @@ def amount(row: Row, name: str, home: str) -> str:
     return f"{row.currency} {text}" if name == "gross" and row.currency != home else text
 
 
-def fit(width: int, money: MoneyWidths, *, with_status: bool) -> tuple[Column, ...]:
+def fit(width: int, needed: Widths, *, with_status: bool) -> tuple[Column, ...]:
     """The columns for a list of that many cells, gutter and checkbox included."""
     names = ["flags", "number", "vendor", "job", "period", *MONEY] + (["status"] if with_status else [])
-    widths = {name: _LEAST.get(name) or getattr(money, name) for name in names}
+    widths = {name: _LEAST.get(name) or getattr(needed, name) for name in names}
     room = width - PREFIX
 
     def free() -> int:
@@ -100,7 +110,7 @@ def fit(width: int, money: MoneyWidths, *, with_status: bool) -> tuple[Column, .
         widths["vendor"] = max(2, widths["vendor"] + free())
     for name, most in _GROWS:
         if name in widths and free() > 0:
-            widths[name] += max(0, min(free(), most - widths[name]))
+            widths[name] += max(0, min(free(), min(most, getattr(needed, name)) - widths[name]))
     return tuple(
         Column(name, _title(name, w), w, _SORTS.get(name), name in MONEY) for name, w in widths.items()
     )

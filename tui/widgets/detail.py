@@ -16,7 +16,8 @@ from tui.keymap import Place, bindings
 from tui.text import STATUS_TITLES, cut, fitting, moment, status, wrapped
 from tui.widgets.bar import BAD, BOLD, DIM, REVERSE, WARN, Bar, Line, Part, plain
 
-SECTIONS = {"lines": "Lines (G703)", "errors": "Errors", "history": "History"}
+G703 = "Lines (G703)"
+SECTIONS = {"lines": G703, "errors": "Errors", "history": "History"}
 EDGE = "| "
 # Where the whole G703 leaves less for a line's name, the table shows this bill's figures alone.
 NAME_LEAST = 16
@@ -133,21 +134,22 @@ def _rate(held: int, completed: int, contract_bp: int) -> str:
     if completed <= 0:
         return ""
     tenths = (held * 1000 + completed // 2) // completed
-    return f" {tenths // 10}.{tenths % 10}% of {contract_bp / 100:g}%"
+    return f" {tenths // 10}.{tenths % 10} % (contract {contract_bp / 100:g} %)"
 
 
 def _lines(detail: Detail, width: int) -> list[Line]:
     currency = detail.row.currency
     full = [
-        (x.scheduled, x.total_before or 0, x.amount, x.stored_now, x.total, x.retainage) for x in detail.lines
+        (x.scheduled, x.work_before, x.work_now, x.stored_now, x.total, x.retainage) for x in detail.lines
     ]
-    titles: tuple[str, ...] = ("Scheduled", "Previous", "This", "Stored", "To date", "Retainage")
+    # The form's own letters: D + E + F = G. What is stored is a balance, so no bill's share of it adds up there.
+    titles: tuple[str, ...] = ("C Scheduled", "D Previous", "E Work", "F Stored", "G To date", "Retainage")
     texts, widths = _columns(titles, full, currency)
     if width - sum(w + 1 for w in widths) < NAME_LEAST:
         titles = ("This bill", "Retainage")
         texts, widths = _columns(titles, [(x.amount, x.retainage) for x in detail.lines], currency)
     room = max(4, width - sum(w + 1 for w in widths))
-    found: list[Line] = [plain(_table_row("Lines (G703)", titles, room, widths), BOLD)]
+    found: list[Line] = [plain(_table_row(G703, titles, room, widths), BOLD)]
     for line, row in zip(detail.lines, texts, strict=False):
         found.append(plain(_table_row(_name(line), row, room, widths), WARN if line.overbilled else None))
     return [*found, plain(_table_row("Total", texts[-1], room, widths), BOLD), ()]
@@ -212,7 +214,12 @@ def _errors(detail: Detail, width: int) -> list[Line]:
         (),
         *_text(f"Fix: {row.error_fix}", width),
         (),
-        *_text("D: dates, description, ERP number; x: retry; r: reject", width, DIM),
+        plain("Keys:", DIM),
+        *(
+            plain(f"  {line}", DIM)
+            for text in ("D: dates, description, ERP number", "x: retry", "r: reject")
+            for line in wrapped(text, width - 2)
+        ),
     ]
 
 
@@ -236,7 +243,14 @@ class DetailPane(Bar, can_focus=True):
         self._detail: Detail | None = None
         self._body: list[Line] = []
         self._top = 0
+        # The invoice whose G703 lines are to stand at the top as soon as it is there.
+        self._sought: int | None = None
         self.section = "lines"
+
+    @property
+    def at(self) -> tuple[str, int]:
+        """The section, and how far down it."""
+        return self.section, self._top
 
     @property
     def invoice_id(self) -> int | None:
@@ -249,11 +263,23 @@ class DetailPane(Bar, can_focus=True):
             self._top = 0
         self._detail = detail
         self._describe()
+        if self._sought is not None:
+            self.show_lines(self._sought)
+            self._sought = None
 
     def set_section(self, section: str) -> None:
         """Lines, errors or history."""
         self.section, self._top = section, 0
         self._describe()
+
+    def show_lines(self, invoice: int | None) -> None:
+        """This invoice's G703 lines at the top; when it is read, if it is another one that is shown yet."""
+        if invoice != self.invoice_id:
+            self._sought = invoice
+            return
+        starts = (n for n, line in enumerate(self._body) if line and line[0].text.startswith(G703))
+        self._top = next(starts, 0)
+        self._draw()
 
     def _describe(self) -> None:
         width = max(10, self.size.width - len(EDGE))

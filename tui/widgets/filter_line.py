@@ -54,7 +54,7 @@ class FilterLine(Horizontal):
         """The word, the box, and what came of it."""
         yield Bar(id="filter-word")
         yield FilterInput(
-            placeholder="/ filters by vendor, job, commitment, number",
+            placeholder="/ filters, Tab completes",
             highlighter=self._fault,
             id="filter-box",
         )

@@ -22,7 +22,7 @@ from store.invoices import Row, SortBy
 from store.looking import Glance, Stand
 from tui.keymap import Place, bindings
 from tui.widgets import marks as marking
-from tui.widgets.columns import PREFIX, Column, MoneyWidths, fit, heading
+from tui.widgets.columns import PREFIX, Column, Widths, fit, heading
 from tui.widgets.loaded_rows import LoadedRows, Source
 from tui.widgets.marks import Marks
 
@@ -75,7 +75,7 @@ class InvoiceTable(LoadedRows, can_focus=True):
         super().__init__(source, currency, id=id)
         self._currency = currency
         self._columns: tuple[Column, ...] = ()
-        self._money = MoneyWidths()
+        self._widths = Widths()
         self._drawn: list[Drawn] = []
         self._heading: list[tuple[str, bool]] = []
         self._box = " "
@@ -123,8 +123,8 @@ class InvoiceTable(LoadedRows, can_focus=True):
         self.turns.go()
 
     def forget_widths(self) -> None:
-        """Another view: its money columns start narrow again."""
-        self._money = MoneyWidths()
+        """Another view: its columns start narrow again."""
+        self._widths = Widths()
         self._lay_out()
 
     # -- moving ------------------------------------------------------------------------------------------------
@@ -198,6 +198,7 @@ class InvoiceTable(LoadedRows, can_focus=True):
         self.turns.do(self._mark, self.boxed)
 
     def _mark(self) -> None:
+        self._source.acted()
         self.toggle(self.cursor)
         self.turns.then(lambda: self.move(self.cursor + 1), lambda: self.reaches(self.cursor + 1))
 
@@ -217,6 +218,7 @@ class InvoiceTable(LoadedRows, can_focus=True):
         anchor, start, current = self._anchor, self.range_from, self.current
         if current is None:
             return
+        self._source.acted()
         if anchor is None or start is None:
             self.range_from, self._anchor = self.cursor, current
             self.paint()
@@ -244,9 +246,9 @@ class InvoiceTable(LoadedRows, can_focus=True):
         self._measure(rows)
 
     def _measure(self, rows: Sequence[Row]) -> None:
-        money = self._money.grown(rows, self._currency)
-        if money != self._money:
-            self._money = money
+        widths = self._widths.grown(rows, self._currency)
+        if widths != self._widths:
+            self._widths = widths
             self._lay_out()
 
     def on_resize(self) -> None:
@@ -257,7 +259,7 @@ class InvoiceTable(LoadedRows, can_focus=True):
         self.paint()
 
     def _lay_out(self) -> None:
-        self._columns = fit(self.size.width, self._money, with_status=self.with_status)
+        self._columns = fit(self.size.width, self._widths, with_status=self.with_status)
         self._rows.lay_out(self._columns)
         self.paint()
 

@@ -30,6 +30,10 @@ class Source(Protocol):
         """Which of these the selection has; None as above."""
         ...
 
+    def acted(self) -> None:
+        """A key does something: what was said before has been read."""
+        ...
+
     def mark_range(self, one: int, other: int) -> None:
         """Mark from one invoice to the other, both included; more than what is loaded lies between."""
         ...
