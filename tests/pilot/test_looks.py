@@ -305,3 +305,18 @@ async def test_a_rejection_by_filter_tells_what_joined_and_keeps_the_reason(
         await hand.press("tab", "tab")
         await hand.pilot.press("enter")
         await hand.says("11 rejected")
+
+
+# -- the detail --------------------------------------------------------------------------------------------------
+
+
+async def test_the_g703_columns_have_the_form_s_letters_and_add_up(start: Start) -> None:
+    async with start(size=(200, 40)) as hand:
+        await hand.until(lambda: "Retainage held 10.0 % (contract 10 %)" in hand.text("DetailPane"))
+        lines = hand.text("DetailPane").splitlines()
+        heading = next(line for line in lines if "E Work" in line)
+        letters = ("C Scheduled", "D Previous", "E Work", "F Stored", "G To date", "Retainage")
+        assert [heading.index(name) for name in letters] == sorted(heading.index(name) for name in letters)
+        row = next(line for line in lines if "1 Item 1" in line)
+        before, work, stored, total = (float(cell.replace(",", "")) for cell in row.split()[-5:-1])
+        assert before + work + stored == total > 0
