@@ -424,7 +424,7 @@ async def test_the_period_stands_beside_the_status_and_both_are_whole_where_ther
         assert "2026-10" in drawn
         assert "2,700.00" in drawn
         assert ("x Rejected" in drawn) == (hand.commitments.table.size.width > 82)
-        assert (long in drawn) == (size == (200, 60))
+        assert (long in drawn) == (hand.commitments.table.size.width > 82)
 
 
 # -- what was said -----------------------------------------------------------------------------------------------
@@ -475,3 +475,19 @@ async def test_the_filter_says_what_it_is_for_at_80(start: Start) -> None:
     async with start() as hand:
         box = hand.invoices.query_one(FilterLine).box
         assert box.size.width > len(box.placeholder)
+
+
+async def test_a_filter_that_is_not_finished_keeps_the_list_until_the_box_is_left(start: Start) -> None:
+    async with start() as hand:
+        await hand.press("slash", *"bell", "space", *"net>")
+        assert hand.listed() == ["R-01", "R-04", "R-07"]
+        assert "3 of 10" in hand.text("#filter-info")
+        await hand.says("net>")
+        assert hand.invoices.query_one(FilterLine)._fault.position == 5
+        await hand.press("2", "k")
+        assert "R-01" in hand.listed()
+        assert not hand.invoices._message
+        await hand.press("backspace", "backspace", "enter", "space", "x")
+        assert hand.listed() == []
+        assert hand.marked() == set()
+        await hand.says("net>")

@@ -85,6 +85,8 @@ class ListingScreen(TellingScreen, Generic[V]):
         # What the list shows: the view and the filter; and why the filter cannot be read, or "".
         self._shown: tuple[V, str] = (view, "")
         self.unread = ""
+        # What is said of a filter whose last word may become right as it is typed on, or "".
+        self.unfinished = ""
         self.sort, self.descending = SortBy.VENDOR, False
         self.only_marked = False
         self._marks: dict[V, Marks] = {}
@@ -255,7 +257,10 @@ class ListingScreen(TellingScreen, Generic[V]):
             totals = marked_line(tally.count, tally.count - tally.visible, tally.totals, width)
         me = self.desk.me
         decides = me.may_send if Place.COMMITMENTS in self.PLACES else me.is_approver
-        self.query_one("#foot", Bar).show(*foot(totals, self._message, width, *self.live, decides=decides))
+        quiet = bool(self.unfinished) and self._message == self.unfinished
+        self.query_one("#foot", Bar).show(
+            *foot(totals, self._message, width, *self.live, decides=decides, quiet=quiet)
+        )
 
     @property
     def live(self) -> tuple[Place, ...]:
@@ -385,6 +390,9 @@ class ListingScreen(TellingScreen, Generic[V]):
     def on_filter_input_left(self) -> None:
         """All that was typed is there: keys that came after it may act, as soon as its matches are listed."""
         self.filter_to(self.query_one(FilterLine).box.value)
+        if self.unfinished:
+            self.hold()
+            self.request()
         self.table.turns.release(FILTERING)
 
     def filter_to(self, query: str) -> None:

@@ -188,12 +188,14 @@ def _held(head: str, groups: Sequence[str], width: int) -> str:
     return head
 
 
-def foot(totals: Marks, message: str, width: int, *places: Place, decides: bool = True) -> list[Line]:
+def foot(
+    totals: Marks, message: str, width: int, *places: Place, decides: bool = True, quiet: bool = False
+) -> list[Line]:
     """The last three lines: totals, message, keys. A long message takes the keys' line, then the totals' too."""
     said = wrapped(message, width - 2) if message else []
     if len(said) > FOOT_LINES:
         said = [*said[: FOOT_LINES - 1], cut(" ".join(said[FOOT_LINES - 1 :]), width - 2)]
-    lines = [plain(" " + line, WARN) for line in said]
+    lines = [plain(" " + line, DIM if quiet else WARN) for line in said]
     keys = plain(" " + footer(width - 2, *places, decides=decides), DIM)
     match len(lines):
         case 0:

@@ -17,6 +17,7 @@ from store.selecting import among
 from tui.screens import listing as pace
 from tui.screens.counting import Counting
 from tui.screens.listing import ListingScreen, V
+from tui.text import cut
 from tui.widgets import marks as marking
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.marks import Marks
@@ -93,6 +94,11 @@ class ReadingScreen(ListingScreen[V], Generic[V]):
                     await self._read()
                 except BadFilter as error:
                     self.query_one(FilterLine).point_at(error.position)
+                    if error.unfinished and self.query_one(FilterLine).box.has_focus:
+                        # It may become right as it is typed on: the list before it stays, keys wait.
+                        self.unfinished = cut(str(error), self.app.size.width - 2).rstrip()
+                        self.say(self.unfinished)
+                        continue
                     self.unread = str(error)
                     self._list_nothing(error)
                 except PayappError as error:
@@ -115,7 +121,7 @@ class ReadingScreen(ListingScreen[V], Generic[V]):
         if order != self.order() or before is not self.table.listing:
             self._stale = True
             return
-        self.unread = ""
+        self.unread = self.unfinished = ""
         self.query_one(FilterLine).point_at(None)
         if self._sorts(before, glance):
             return
@@ -235,6 +241,9 @@ class ReadingScreen(ListingScreen[V], Generic[V]):
 
     def _list_nothing(self, error: PayappError) -> None:
         """What was asked for cannot be had: what was listed before must not be taken for it."""
+        if self.unfinished and self._message == self.unfinished:
+            self.say("")
+        self.unfinished = ""
         self.add(str(error))
         if (self.view, self.query_text) != self._shown or self.unread:
             if self.table.current is not None:
@@ -273,7 +282,8 @@ class ReadingScreen(ListingScreen[V], Generic[V]):
             listing = self.table.listing
             known = listing.complete and not self.only_marked and listing.order == self.order()
             found = await self.desk.db.count(
-                looking.tally, view, value, "" if self.unread else query, self.desk.me,
+                looking.tally, view, value,
+                "" if self.unread else self._shown[1] if self.unfinished else query, self.desk.me,
                 listing.count if known else None,
             )  # fmt: skip
         if (marks, query) != (self.marks, self.query_text) or value is not marks.value:
