@@ -39,7 +39,9 @@ def seen(screen: ListingScreen[Any], focused: Widget | None) -> tuple[object, ..
     return (
         screen.app.screen, focused, screen.view, screen.query_text, screen.query_one(FilterLine).box.value,
         screen.only_marked, screen.sort, screen.descending, screen.classes, screen.marks.value, screen.told,
-        rows.cursor, rows.top, rows.current, rows.active, rows.range_from, pane.scroll_offset,
+        rows.cursor, rows.top, rows.current, rows.active, pane.scroll_offset,
+        # A range that begins at the cursor is not seen yet.
+        rows.range_from not in {None, rows.cursor},
         pane.at, pane.has_focus and pane.text, *((bar.text, bar.classes) for bar in screen.query(Bar) if bar is not pane),
     )  # fmt: skip
 
