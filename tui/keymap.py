@@ -126,7 +126,7 @@ KEYS: tuple[Key, ...] = (
     Key("first", ("g", "home"), _T, "to the first invoice"),
     Key("last", ("G", "end"), _T, "to the last invoice"),
     Key("mark", ("space", "insert"), _T, "mark or unmark the invoice and move down", "mark"),
-    Key("range", ("v",), _T, "start a range; again marks it, Esc drops it"),
+    Key("range", ("v",), _T, "start a range; again marks it, Esc drops it", "range"),
     Key("scroll-down", ("j", "down"), _D, "one line down"),
     Key("scroll-up", ("k", "up"), _D, "one line up"),
     Key("page-down", ("space", "pagedown"), _D, "one page down", "page"),
@@ -301,6 +301,10 @@ _BOXES = frozenset({Place.FILTER, Place.COMMAND})
 _READS = frozenset({"invoices.show-errors", "invoices.panel"})
 
 
+# In the footer these make room for what a bulk review presses all the time.
+_LESS_OFTEN = frozenset({"hold", "query", "dry-run", "saved-views", "more"})
+
+
 def footer(width: int, *places: Place, decides: bool = True) -> str:
     """The keys of these places that fit into the width, in the table's order; help and quit are always there.
 
@@ -314,9 +318,10 @@ def footer(width: int, *places: Place, decides: bool = True) -> str:
         off = not decides and key.place in {Place.INVOICES, Place.COMMITMENTS} and key.name not in _READS
         names = [name for name in key.keys if not (in_a_box and key.typed(name))]
         if label and names and key.place in places and not off:
-            words.append((key.place is places[0] or key.name in also, key.id, f"{shown(names[0])} {label}"))
-    # The table's order, but what the place itself is for comes first.
-    words.sort(key=lambda word: not word[0])
+            own = key.place is places[0] or key.name in also
+            words.append((2 if key.id in _LESS_OFTEN else not own, key.id, f"{shown(names[0])} {label}"))
+    # The table's order, but what the place itself is for comes first, and what a day needs seldom last.
+    words.sort(key=lambda word: word[0])
     always = [word for _, name, word in words if name in {"help", "quit"}]
     room = width - sum(len(word) + 2 for word in always)
     chosen = []

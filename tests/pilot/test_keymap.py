@@ -148,13 +148,13 @@ def test_who_may_not_decide_is_promised_no_decision() -> None:
         assert decision in footer(198, Place.TABLE, Place.LIST, tool)
         text = footer(198, Place.TABLE, Place.LIST, tool, decides=False)
         assert not re.search(r"EXPORT|Reject|hold|query|dry run|Send|Retrieve|edit|approve", text)
-        assert "Space mark  ? Help  a all" in text
+        assert "Space mark  v range  ? Help  a all" in text
     assert "e errors" in footer(198, Place.TABLE, Place.LIST, Place.INVOICES, decides=False)
 
 
 async def test_the_foot_follows_the_focus_and_the_user(start: Start) -> None:
     async with start() as hand:
-        assert "Space mark  ? Help  x EXPORT  r Reject  H hold  i query" in hand.text("#foot")
+        assert "v range  ? Help  x EXPORT  r Reject  a all  / filter  q quit" in hand.text("#foot")
         await hand.press("enter")
         await hand.until(lambda: "Space page" in hand.text("#foot"))
         await hand.press("escape", "slash")
