@@ -68,9 +68,7 @@ def _values(db: Database, column: Any, index: str, mine: set[str]) -> list[str]:
         return [row[0] for row in statements.fetch(db, led(db, sql, index), params)]
 
     beyond = _beyond(db, column)
-    near = [
-        head for head in distinct(_head(column), beyond) if len(head) == HEAD or head.casefold() in mine
-    ]
+    near = [head for head in distinct(_head(column), beyond) if len(head) == HEAD or head.casefold() in mine]
     if not near:
         return []
     whole = distinct(column, beyond & Expression(_head(column), "IN", near))

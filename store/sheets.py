@@ -239,7 +239,11 @@ def _csv(file: IO[bytes], rows: Iterator[Row]) -> None:
     for row in rows:
         writer.writerow(
             [
-                to_decimal(value, row.currency) if n in _MONEY else value if n in _WHOLE else spreadsheet(value)
+                to_decimal(value, row.currency)
+                if n in _MONEY
+                else value
+                if n in _WHOLE
+                else spreadsheet(value)
                 for n, value in enumerate(_values(row))
             ]
         )

@@ -85,10 +85,10 @@ class Meter(Terminal):
         """As Terminal's, with what a terminal answers."""
         chunk = self.take(seconds)
         if chunk:
-            self.feed(chunk[1])
+            self.draw(chunk[1])
         return chunk is not None
 
-    def feed(self, data: bytes) -> None:
+    def draw(self, data: bytes) -> None:
         """Bring the screen up to these bytes."""
         self.written += data
         self.stream.feed(_PRIVATE.sub(b"", data))
@@ -116,7 +116,7 @@ class Meter(Terminal):
         text = shown = 0.0
         while not shown:
             for when, data in self._reply(self._begun, what):
-                self.feed(data)
+                self.draw(data)
                 lines = self.lines()
                 if not text and any(lines):
                     text = (when - self._begun) * 1000
@@ -139,7 +139,7 @@ class Meter(Terminal):
             for when, data in self._reply(sent, f"{what}: {key!r}"):
                 first = first or (when - sent) * 1000
                 size += len(data)
-                self.feed(data)
+                self.draw(data)
                 if not shown and condition(self.lines()):
                     shown = (when - sent) * 1000
         return Reply(first, shown, size, cpu_ms(self.pid) - cpu)
@@ -182,7 +182,7 @@ class Meter(Terminal):
             chunk = self.take(left)
             if chunk:
                 size += len(chunk[1])
-                self.feed(chunk[1])
+                self.draw(chunk[1])
         if self.ended_early:
             raise UnmeasuredError(f"it ended while idle\n{self.text()}")
         return size, (cpu_ms(self.pid) - cpu) / seconds

@@ -179,15 +179,11 @@ async def test_keys_typed_fast_land_where_tab_has_led(start: Start) -> None:
     async with start("mgarcia") as hand:
         await opened(hand, EditScreen, "e")
         boxes = {name: hand.app.screen.query_one(f"#{name}", Input) for name in ("work", "stored", "held")}
-        was = {name: box.value for name, box in boxes.items()}
+        before = [box.value for box in boxes.values()]
         await hand.burst("tab", "7")
-        assert [boxes[name].value for name in boxes] == [was["work"], was["stored"] + "7", was["held"]]
+        assert [boxes[name].value for name in boxes] == [before[0], "7", before[2]]
         await hand.burst("shift+tab", "1", "2", "tab", "tab", "5", "6")
-        assert [boxes[name].value for name in boxes] == [
-            was["work"] + "12",
-            was["stored"] + "7",
-            was["held"] + "56",
-        ]
+        assert [boxes[name].value for name in boxes] == ["12", "7", "56"]
 
 
 async def test_enter_in_a_burst_goes_on_with_what_was_typed_before_it(start: Start) -> None:
@@ -195,9 +191,9 @@ async def test_enter_in_a_burst_goes_on_with_what_was_typed_before_it(start: Sta
         await opened(hand, EditScreen, "e")
         work, released = (hand.app.screen.query_one(f"#{name}", Input) for name in ("work", "released"))
         await hand.burst("tab", "tab", "tab", "backspace", "5", "enter", "backspace", "3")
-        assert (work.value, released.value) == ("2000.03", "0.00")
+        assert (work.value, released.value) == ("3", "0.00")
         await hand.burst("up")
-        assert (work.value, released.value) == ("1000.00", "0.05")
+        assert (work.value, released.value) == ("1000.00", "5.00")
 
 
 @pytest.mark.parametrize(

@@ -226,7 +226,9 @@ CONFIRM = [
     Step("confirm.scroll-down", "j", scrolled(lambda _: 2)),
     Step("confirm.scroll-up", "up", scrolled(lambda _: 1)),
     Step("confirm.scroll-up", "k", scrolled(lambda _: 0)),
-    Step("confirm.page-down", "pagedown", scrolled(lambda text: text.size.height - 1)),
+    Step(
+        "confirm.page-down", "pagedown", scrolled(lambda text: min(text.size.height - 1, text.max_scroll_y))
+    ),
     Step("confirm.page-up", "pageup", scrolled(lambda _: 0)),
     Step("confirm.list", "d", on(DryRunScreen)),
     Step("confirm.visible", "v", says("#hidden", "Visible ones only"), ("escape",)),

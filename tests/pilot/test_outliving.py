@@ -96,7 +96,7 @@ def test_the_export_goes_on_without_the_desk_and_a_new_desk_shows_it(demo: Path,
         os.waitpid(first.pid, 0)
     assert done(demo) < COUNT, "the export was over before the desk left: nothing was shown"
     second = desk(demo)
-    second.shows("BATCH 1 started")
+    second.shows("BATCH 1 by jlopez")
     assert f"{COUNT}/{COUNT}  ok" in second.shows(f"{COUNT}/{COUNT}")
     second.close()
     third = desk(demo)

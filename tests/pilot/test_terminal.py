@@ -183,7 +183,8 @@ def test_letters_of_escape_sequences_decide_nothing(opened: Terminal, demo: Path
             opened.feed(f"\x1bO{last}".encode())
     opened.feed(b"\x1bO2P\x1bO5D\x1b[1;5R\x1b[1;2Q")
     opened.settle()
-    assert "q quit" in opened.text()
+    # One of them is the keypad's slash, which opens the filter: the foot is that of the place.
+    assert "quit" in opened.text()
     assert "Export:" not in opened.text()
     assert state(demo) == before
 
@@ -399,6 +400,9 @@ def test_a_keymap_counts_everywhere_and_a_wrong_one_keeps_the_desk_shut(tmp_path
     terminal.type("q")
     terminal.shows("q does nothing here.")
     terminal.type("?")
+    for _ in range(5):
+        if "= Ctrl+T" not in terminal.text():
+            terminal.type("PgDn")
     terminal.shows("= Ctrl+T")
     terminal.type("Escape", "K")
     assert terminal.ended() == 0

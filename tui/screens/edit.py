@@ -82,8 +82,8 @@ class EditScreen(Dialog[bool]):
                 yield button("Save", "save")
 
     def _box(self, name: str) -> Input:
-        # With the figure selected a single key typed on the way through would replace it.
-        box = Input(id=name, compact=True, select_on_focus=False)
+        # What Tab leads to is selected: a figure is typed over, not into.
+        box = Input(id=name, compact=True)
         box.cursor_blink = False
         return box
 

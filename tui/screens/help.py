@@ -38,17 +38,21 @@ class HelpScreen(Dialog[None]):
         super().__init__()
         self._place = place
         self._sections = sections
+        self._width = 0
 
     def on_resize(self, event: events.Resize) -> None:
         """As many columns as the window has room for."""
-        self.query_one("#keys", Static).update(self._text(event.size.width))
+        if event.size.width != self._width:
+            self._width = event.size.width
+            self.query_one("#keys", Static).update(self._text(self._width))
 
     def compose(self) -> ComposeResult:
         """Title, keys, how to leave."""
+        self._width = self.app.size.width
         with Vertical(classes="frame"):
             yield Static(f"Keys: {self._place}", classes="title", markup=False)
             with VerticalScroll(classes="keys"):
-                yield Static(id="keys", markup=False)
+                yield Static(self._text(self._width), id="keys", markup=False)
             yield Static("Up, Down scroll; Esc closes", classes="note", markup=False)
 
     def _text(self, width: int) -> Text:
