@@ -75,9 +75,9 @@ async def test_in_a_storm_nothing_but_interrupted_leaves(
     assert await db.read(listed) == await db.count(totals) == await db.look(ids) == 60
 
 
+# Of SQLite there is no server that could cut it.
+@pytest.mark.parametrize("db_url", ["postgres"], indirect=True)
 async def test_a_connection_cut_between_two_rows_is_told(db: Database) -> None:
-    if not db.postgres:
-        pytest.skip("SQLite has no server")
     write(db, book(60))
 
     def cut(db: Database) -> None:
