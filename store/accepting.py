@@ -220,7 +220,8 @@ def _queue(
             sent, lines.get(sent.id, ()), company=company.name, erp=company.erp, accounting_date=day
         )
         jobs.append((
-            sent.id, sent.revision + 1, batches[sent.currency], bill.key, company.erp, *encode(bill), due,
+            sent.id, sent.revision + 1, batches[sent.currency], bill.key, company.erp, *encode(bill),
+            day.isoformat(), due, False,
         ))  # fmt: skip
     outbox.enqueue(db, jobs)
 

@@ -211,6 +211,8 @@ class ExportJob(Model):
     batch = ForeignKeyField(Batch, backref="+")
     parcel = BigIntegerField(null=True)
     alone = BooleanField(default=False)
+    look_first = BooleanField(default=False)
+    accounting_date = TextField(default="")
     idem_key = TextField(unique=True)
     erp = TextField()
     payload = TextField()
@@ -264,12 +266,13 @@ class ExportAttempt(Model):
 
 
 class ErpState(Model):
-    """One row per ERP: its circuit breaker."""
+    """One row per ERP: its circuit breaker, and when the next request may go."""
 
     erp = TextField(primary_key=True)
     open_until = BigIntegerField(default=0)
     failures = IntegerField(default=0)
     error_text = TextField(default="")
+    pace_at = BigIntegerField(default=0)
 
     class Meta:
         table_name = "erp_state"
@@ -298,9 +301,24 @@ class Worker(Model):
     started_at = BigIntegerField()
     heartbeat_at = BigIntegerField()
     stopped_at = BigIntegerField(null=True)
+    version = TextField(default="")
+    erp = TextField(default="")
 
     class Meta:
         table_name = "workers"
+
+
+class Epoch(Model):
+    """Append-only: where the database was adopted, and when; the newest row counts."""
+
+    id = BigAutoField()
+    raised_at = BigIntegerField()
+    raised_by = ForeignKeyField(User, backref="+", column_name="raised_by", null=True)
+    reason = TextField()
+    place = TextField()
+
+    class Meta:
+        table_name = "epochs"
 
 
 class Notice(Model):
@@ -397,6 +415,7 @@ TABLES: tuple[type[Model], ...] = (
     ErpState,
     ErpPeriod,
     Worker,
+    Epoch,
     Notice,
     AuditEvent,
     AuditRow,

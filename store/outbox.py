@@ -41,12 +41,17 @@ def backoff_ms(tries: int) -> int:
     return whole // 2 + random.randrange(whole // 2 + 1)  # noqa: S311 - jitter guards a server, not a secret
 
 
-def enqueue(db: Database, rows: Sequence[tuple[int, int, int, str, str, str, str, int]]) -> None:
-    """Add held jobs: (invoice, revision, batch, key, erp, payload, sha256, due at), in the deciding transaction."""
+def enqueue(db: Database, rows: Sequence[tuple[int, int, int, str, str, str, str, str, int, bool]]) -> None:
+    """Add held jobs, in the deciding transaction.
+
+    Each row: invoice, revision, batch, key, erp, payload, sha256, accounting date as ISO day, due at, and whether the
+    ERP is asked about it before it is sent.
+    """
     now = db.now()
     db.executemany(
-        "INSERT INTO export_jobs (invoice_id, revision, batch_id, idem_key, erp, payload, payload_sha256, state,"
-        f" run_at, alone, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, '{JobState.HELD}', ?, ?, ?)",
+        "INSERT INTO export_jobs (invoice_id, revision, batch_id, idem_key, erp, payload, payload_sha256,"
+        " accounting_date, run_at, look_first, state, alone, updated_at)"
+        f" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '{JobState.HELD}', ?, ?)",
         [(*row, False, now) for row in rows],
     )
     grown(db, len(rows))

@@ -96,7 +96,17 @@ def queue_jobs(db: Database, bills: list[Bill], *, erp: str = "sandbox") -> list
         outbox.enqueue(
             db,
             [
-                (invoice, 1, batch, bill.key, erp, *encode(bill), now)
+                (
+                    invoice,
+                    1,
+                    batch,
+                    bill.key,
+                    erp,
+                    *encode(bill),
+                    bill.accounting_date.isoformat(),
+                    now,
+                    False,
+                )
                 for invoice, bill in zip(ids, bills, strict=True)
             ],
         )

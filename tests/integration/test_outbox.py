@@ -155,7 +155,9 @@ def test_an_invoice_whose_job_never_left_can_be_exported_again(db: Database) -> 
     db.execute("UPDATE invoices SET erp_status = 'queued'")
     with db.transaction():
         batch = db.execute("SELECT batch_id FROM invoices").fetchone()[0]
-        outbox.enqueue(db, [(invoice, 2, batch, "key:2", "sandbox", *encode(make_bill(1)), 0)])
+        outbox.enqueue(
+            db, [(invoice, 2, batch, "key:2", "sandbox", *encode(make_bill(1)), "2026-10-31", 0, False)]
+        )
     assert [job.key for job in outbox.fence(db, "w1", claim(db))] == ["key:2"]
 
 

@@ -1,0 +1,26 @@
+-- What the export needs on many hosts: pace of an ERP, restores, what a reconciliation reads.
+
+-- When the next request may go to this ERP, in milliseconds of the database's clock; store/outbox.py keeps the pace.
+ALTER TABLE erp_state ADD COLUMN pace_at BIGINT NOT NULL DEFAULT 0;
+
+-- The ERP is asked about this job before anything of it is sent: it was open, or its invoice was known, when the
+-- database was restored (store/epochs.py).
+ALTER TABLE export_jobs ADD COLUMN look_first $BOOL NOT NULL DEFAULT $FALSE;
+-- The bill's accounting date, as in its payload: a reconciliation asks for what was sent in a period.
+ALTER TABLE export_jobs ADD COLUMN accounting_date TEXT NOT NULL DEFAULT '';
+UPDATE export_jobs SET accounting_date = substr(payload, $FIND (payload, '"accounting_date":"') + 19, 10);
+CREATE INDEX export_jobs_sent ON export_jobs (erp, accounting_date $BYTES$ID) WHERE sends > 0;
+CREATE INDEX export_jobs_parked ON export_jobs (id) WHERE state = 'parked';
+
+-- What runs where: a worker says which program it is and which ERP it serves.
+ALTER TABLE workers ADD COLUMN version TEXT NOT NULL DEFAULT '';
+ALTER TABLE workers ADD COLUMN erp TEXT NOT NULL DEFAULT '';
+
+-- Append-only; the newest row is the epoch. ``place`` is where the database was then (store/epochs.py).
+CREATE TABLE epochs (
+    id $PK,
+    raised_at BIGINT NOT NULL,
+    raised_by BIGINT REFERENCES users (id),
+    reason TEXT NOT NULL,
+    place TEXT NOT NULL
+);
