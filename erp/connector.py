@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from store.domain.bill import Bill
-from store.domain.outcome import Answer, Booked, Later, Period, Refused, Unknown
+from store.domain.outcome import Answer, Booked, ErpBill, Later, Period, Refused, Unknown
 from store.domain.profile import Finding, Profile
 
 
@@ -51,6 +51,14 @@ class Connector(Protocol):
 
     async def exists(self, ref: str) -> bool:
         """Whether the bill of that reference is still in the ERP."""
+        ...
+
+    def bills(self, period: Period) -> AsyncIterator[Sequence[ErpBill]]:
+        """Every bill that stands in the ERP with an accounting date in the period, whoever entered it, page by page.
+
+        One value for each bill that was posted, none for one that was voided or deleted; whether the period is open does
+        not matter. Raises UnavailableError. Called only where the profile says that the ERP ``lists``.
+        """
         ...
 
     async def close(self) -> None:

@@ -14,9 +14,11 @@ import fcntl
 import hashlib
 import io
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,7 +27,7 @@ import msgspec
 from erp.connector import UnavailableError
 from store.domain.bill import Bill
 from store.domain.money import hash_part
-from store.domain.outcome import Answer, Booked, Later, Missing, Period, Refused, Unknown
+from store.domain.outcome import Answer, Booked, ErpBill, Later, Missing, Period, Refused, Unknown
 from store.domain.profile import Finding, Profile
 from store.domain.text import formula_like, safe
 
@@ -36,9 +38,13 @@ DATES = ("period_start", "period_end", "invoice_date", "accounting_date")
 AMOUNTS = ("gross", "retainage", "net", "tax")
 LINE = ("position", "item_type", "cost_code", "description", "amount", "retainage")
 COLUMNS = (*HEADER, *DATES, "description", *AMOUNTS, *(f"line_{name}" for name in LINE))
+LISTED = ("vendor", "number", "currency", "gross", "retainage", "net")
 TEXTS = ("company", "vendor", "vendor_name", "job", "commitment", "number", "description")
 LINE_TEXTS = ("item_type", "cost_code", "description")
-_FIXES = {"number": "D: enter another ERP invoice number", "description": "D: enter another description"}
+_FIXES = {
+    "number": "{invoices.export-values}: enter another ERP invoice number",
+    "description": "{invoices.export-values}: enter another description",
+}
 
 
 class FilesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,6 +99,13 @@ class Files:
     async def exists(self, ref: str) -> bool:
         """Whether the archive has it; what became of the file afterwards, a folder cannot tell."""
         return await self._call(lambda: ref in self._refs.values())
+
+    async def bills(self, period: Period) -> AsyncIterator[Sequence[ErpBill]]:
+        """The archive's bills of these accounting dates, a file at a time. Raises UnavailableError for a spoilt file."""
+        for file in await self._call(lambda: sorted(self._archive.glob("payapp-*.csv"))):
+            found = await self._call(partial(_listed, file, period))
+            if found:
+                yield found
 
     async def close(self) -> None:
         """Wait for what is being written. Closing twice is no harm."""
@@ -231,6 +244,25 @@ def _keys(file: Path) -> list[str]:
     except (FileNotFoundError, msgspec.MsgspecError):
         with file.open(newline="", encoding="utf-8") as rows:
             return list(dict.fromkeys(row["key"] for row in csv.DictReader(rows)))
+
+
+def _listed(file: Path, period: Period) -> list[ErpBill]:
+    """The bills of an archived file, from its rows: a manifest does not tell whether they were changed."""
+    found: dict[str, ErpBill] = {}
+    try:
+        with file.open(newline="", encoding="utf-8") as rows:
+            for row in csv.DictReader(rows):
+                key = row["key"]
+                if key not in found:
+                    day = date.fromisoformat(row["accounting_date"])
+                    said = {name: row[name] for name in LISTED}
+                    if None in said.values():
+                        raise ValueError("a row is too short")
+                    ref = f"{file.name}/{len(found) + 1}"
+                    found[key] = ErpBill(ref=ref, key=key, accounting_date=day, **said)
+    except (OSError, ValueError, KeyError, csv.Error) as error:
+        raise UnavailableError(f"{file.name} in the archive cannot be read: {error}") from error
+    return [bill for bill in found.values() if period.start <= bill.accounting_date <= period.end]
 
 
 def _sync(folder: Path) -> None:

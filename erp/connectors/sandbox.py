@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import random
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
@@ -23,12 +23,14 @@ import msgspec
 
 from erp.connector import UnavailableError
 from store.domain.bill import Bill
-from store.domain.outcome import Answer, Booked, Later, Missing, Period, Refused, Unknown
+from store.domain.outcome import Answer, Booked, ErpBill, Later, Missing, Period, Refused, Unknown
 from store.domain.profile import Finding, Profile
 
 T = TypeVar("T")
 
 NUMBER_AT_MOST = 15
+# So many bills are listed at a time.
+PAGE = 500
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS vendors (ref TEXT PRIMARY KEY, name TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS cost_codes (job TEXT NOT NULL, code TEXT NOT NULL, PRIMARY KEY (job, code));
@@ -130,6 +132,13 @@ class Sandbox:
         return await self._call(
             lambda books: bool(books.execute("SELECT 1 FROM bills WHERE id = ?", (_id_of(ref),)).fetchone())
         )
+
+    async def bills(self, period: Period) -> AsyncIterator[Sequence[ErpBill]]:
+        """The ledger's bills of these accounting dates, in the order of booking."""
+        last = 0
+        while found := await self._call(partial(_page, period=period, after=last)):
+            last = found[-1][0]
+            yield [bill for _, bill in found]
 
     async def close(self) -> None:
         """Close the books once what is under way is done. Closing twice is no harm."""
@@ -248,6 +257,18 @@ def _book(books: sqlite3.Connection, bill: Bill) -> Booked | Refused:
             ),
         ).fetchall()[0][0]
         return Booked(bill.key, _ref_of(number))
+
+
+def _page(books: sqlite3.Connection, period: Period, after: int) -> list[tuple[int, ErpBill]]:
+    found = books.execute(
+        "SELECT id, key, vendor, number, accounting_date, currency, gross, retainage, net FROM bills"
+        f" WHERE id > ? AND accounting_date BETWEEN ? AND ? ORDER BY id LIMIT {PAGE}",
+        (after, period.start.isoformat(), period.end.isoformat()),
+    )
+    return [
+        (number, ErpBill(_ref_of(number), key, vendor, name, date.fromisoformat(day), *amounts))
+        for number, key, vendor, name, day, *amounts in found
+    ]
 
 
 def _periods(books: sqlite3.Connection) -> list[Period]:

@@ -60,3 +60,20 @@ class Period(msgspec.Struct, frozen=True):
     start: date
     end: date
     is_open: bool
+
+
+class ErpBill(msgspec.Struct, frozen=True):
+    """One bill as the ERP has it, as its connector lists it. ``key`` is None where the ERP keeps none.
+
+    Amounts are plain decimal strings of the currency, such as "-1200.00". None: the ERP cannot say.
+    """
+
+    ref: str
+    key: str | None
+    vendor: str | None
+    number: str | None
+    accounting_date: date
+    currency: str
+    gross: str | None
+    retainage: str | None
+    net: str | None

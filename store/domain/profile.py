@@ -41,7 +41,8 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One ERP. Times in seconds.
 
     ``enforces_keys``: the ERP itself answers a replay of a key with the first bill. ``finds``: it can be asked for a
-    bill by its key. ``settle``: how long after a lost reply its answer to that question counts.
+    bill by its key. ``settle``: how long after a lost reply its answer to that question counts. ``lists``: it can say
+    which bills it has in a period.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parcel: Count
     concurrency: Count
     rules: tuple[Rule, ...] = ()
+    lists: bool = False
 
 
 class Finding(msgspec.Struct, frozen=True):

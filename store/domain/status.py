@@ -164,8 +164,8 @@ TRANSITIONS: dict[Action, Transition] = {
     ),
     # The export has begun: from here on the ERP may have it.
     Action.BEGIN: Transition((_E.QUEUED,), _E.EXPORTING),
-    Action.BOOK: Transition((_E.EXPORTING, _E.UNCERTAIN), _E.SYNCED),
-    Action.REFUSE: Transition((_E.EXPORTING, _E.UNCERTAIN), _E.FAILED),
+    Action.BOOK: Transition((_E.EXPORTING, _E.UNCERTAIN, _E.PARKED), _E.SYNCED),
+    Action.REFUSE: Transition((_E.EXPORTING, _E.UNCERTAIN, _E.PARKED), _E.FAILED),
     Action.LOSE: Transition((_E.EXPORTING,), _E.UNCERTAIN),
     # The ERP certainly has not booked it, and later may: back to the queue.
     Action.DEFER: Transition((_E.EXPORTING,), _E.QUEUED),
@@ -176,7 +176,7 @@ TRANSITIONS: dict[Action, Transition] = {
 # What can be done instead, where that depends on where the invoice stands.
 _IN_COMMITMENTS = "It is in Commitments already"
 _ASKING = "Wait: the worker asks the ERP whether it has it"
-_BY_HAND = "Look in the ERP first whether it is there: nobody knows"
+_BY_HAND = "Look in the ERP whether it is there: nobody knows; payapp reconcile asks it, and settles it by hand"
 FIXES: dict[tuple[Action, ErpStatus], str] = {
     (Action.REJECT, _E.NOT_SENT): _IN_COMMITMENTS,
     (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from erp.connector import Connector
 from erp.connectors import sandbox
 from erp.connectors.files import Files, FilesSettings
 from store.domain.bill import Bill, BillLine
-from store.domain.outcome import Booked, Missing, Refused
+from store.domain.keys import spelled
+from store.domain.outcome import Booked, ErpBill, Missing, Period, Refused
 
 Amounts = dict[str, tuple[Decimal, Decimal, Decimal]]
 
@@ -119,7 +121,7 @@ async def test_a_refusal_has_a_code_a_cause_with_both_figures_and_a_fix(case: Ca
     assert refused.code == "totals.misfooted"
     assert "100.02" in refused.cause
     assert "100.01" in refused.cause
-    assert "r rejects" in refused.fix
+    assert "r rejects" in spelled(refused.fix)
     assert await case.connector.find([misfooted(1)]) == [Missing(refused.key)]
 
 
@@ -188,6 +190,56 @@ async def test_it_knows_whether_a_bill_is_still_there(case: Case) -> None:
     assert await case.connector.exists(booked.ref)
     assert not await case.connector.exists(booked.ref + "9")
     assert not await case.connector.exists("")
+
+
+# -- listing ---------------------------------------------------------------------------------------------------
+
+OCTOBER = Period(date(2026, 10, 1), date(2026, 10, 31), is_open=True)
+
+
+async def listed(connector: Connector, period: Period = OCTOBER) -> list[ErpBill]:
+    assert connector.profile.lists
+    return [bill async for page in connector.bills(period) for bill in page]
+
+
+async def test_it_lists_what_it_booked_with_key_reference_and_amounts(case: Case) -> None:
+    bills = [make_bill(1), make_bill(2, gross="-1200.00", retainage="0.00", net="-1200.00",
+             lines=(BillLine(1, "change_order_item", "03-300", "Credit", "-1200.00", "0.00"),))]  # fmt: skip
+    outcomes = await case.connector.post(bills)
+    refs = {outcome.key: outcome.ref for outcome in outcomes if isinstance(outcome, Booked)}
+    for connector in (case.connector, case.another()):
+        found = {bill.key: bill for bill in await listed(connector)}
+        assert found == {
+            bill.key: ErpBill(
+                refs[bill.key], bill.key, bill.vendor, bill.number, bill.accounting_date, bill.currency, bill.gross,
+                bill.retainage, bill.net,
+            ) for bill in bills
+        }  # fmt: skip
+
+
+async def test_it_lists_the_days_of_the_period_and_no_others(case: Case) -> None:
+    days = (date(2026, 10, 1), date(2026, 10, 15), date(2026, 10, 31))
+    bills = [make_bill(n, accounting_date=day) for n, day in enumerate(days, 1)]
+    await case.connector.post(bills)
+    middle = Period(date(2026, 10, 2), date(2026, 10, 30), is_open=False)
+    assert [bill.key for bill in await listed(case.connector, middle)] == [bills[1].key]
+    assert len(await listed(case.connector)) == 3
+    assert await listed(case.connector, Period(date(2026, 11, 1), date(2026, 11, 30), is_open=True)) == []
+
+
+async def test_it_lists_many_in_pages_each_once(case: Case) -> None:
+    bills = [make_bill(n, number=f"N-{n}") for n in range(1, 602)]
+    for first in range(0, len(bills), 300):
+        await case.connector.post(bills[first : first + 300])
+    pages = [list(page) async for page in case.connector.bills(OCTOBER)]
+    assert all(0 < len(page) <= 500 for page in pages) and len(pages) > 1
+    assert sorted(bill.key or "" for page in pages for bill in page) == sorted(bill.key for bill in bills)
+
+
+async def test_what_it_never_booked_it_does_not_list(case: Case) -> None:
+    assert await listed(case.connector) == []
+    await case.connector.post([misfooted(1), make_bill(2)])
+    assert [bill.key for bill in await listed(case.connector)] == [make_bill(2).key]
 
 
 async def test_many_at_once_from_two_processes_book_each_once(case: Case) -> None:

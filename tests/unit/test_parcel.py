@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -13,7 +13,7 @@ from export_case import make_bill
 from erp import parcel, profiles
 from erp.connector import ParcelRefusedError, UnavailableError
 from store.domain.bill import Bill, encode
-from store.domain.outcome import Answer, Booked, Later, Missing, Period, Refused, Split, Unknown
+from store.domain.outcome import Answer, Booked, ErpBill, Later, Missing, Period, Refused, Split, Unknown
 from store.domain.profile import Finding
 from store.job import Job
 
@@ -41,6 +41,9 @@ class Wayward:
         raise NotImplementedError
 
     async def exists(self, _ref: str) -> bool:
+        raise NotImplementedError
+
+    def bills(self, _period: Period) -> AsyncIterator[Sequence[ErpBill]]:
         raise NotImplementedError
 
     async def close(self) -> None:
