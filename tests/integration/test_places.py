@@ -116,6 +116,10 @@ def settled(db: Database) -> list[str]:
     return [name for name, _ in sorted(rows, key=lambda row: int(row[1]))]
 
 
+def place(db: Database, number: str) -> int:
+    return int(db.execute("SELECT place FROM commitments WHERE number = ?", (number,)).fetchone()[0])
+
+
 def test_two_imports_at_once_give_no_place_twice(desks: tuple[Database, Database], tmp_path: Path) -> None:
     admin = directory.actor(desks[0], "admin")
     bell, cole = commitment(tmp_path, "SC-102", "BELL"), commitment(tmp_path, "SC-202", "COLE")
@@ -132,7 +136,10 @@ def test_an_invoice_that_comes_in_beside_a_renaming_has_the_new_place(
     desks: tuple[Database, Database], tmp_path: Path
 ) -> None:
     admin = directory.actor(desks[0], "admin")
-    import_file(desks[0], admin, commitment(tmp_path, "SC-102", "BELL"))
+    # Two stand between its old place and its new one: it is the commitment that moves, and not they.
+    for number, vendor in (("SC-102", "BELL"), ("SC-202", "COLE")):
+        import_file(desks[0], admin, commitment(tmp_path, number, vendor))
+    before = place(desks[0], "SC-102")
     files = renamed(tmp_path, "BELL", "Zulu"), invoice(tmp_path, "SC-102", "1")
     assert not at_once(
         desks,
@@ -140,7 +147,8 @@ def test_an_invoice_that_comes_in_beside_a_renaming_has_the_new_place(
         lambda db: import_file(db, admin, files[0]),
         lambda db: import_file(db, admin, files[1]),
     )
-    assert settled(desks[0]) == ["Apex", "Zeta", "Zulu"]
+    assert settled(desks[0]) == ["Apex", "Cole", "Zeta", "Zulu"]
+    assert place(desks[0], "SC-102") != before
     assert desks[0].execute("SELECT count(*) FROM invoices").fetchone()[0] == 3
 
 
