@@ -5,6 +5,8 @@ from __future__ import annotations
 import select
 import sqlite3
 from collections.abc import Callable
+from concurrent.futures import Future
+from threading import Thread
 from typing import Any
 
 CHANNEL = "payapp"
@@ -49,11 +51,15 @@ class SqliteFeed(ChangeFeed):
 
 
 class PostgresFeed(ChangeFeed):
-    """LISTEN on a connection of its own. While the server is away it says "changed", so that whoever asks finds out."""
+    """LISTEN on a connection of its own. While the server is away it says "changed", so that whoever asks finds out.
+
+    A lost connection is made anew in a thread: a server that does not answer takes its time, and nobody waits for it.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._connection = self._connect()
+        self._coming: Future[Any] | None = None
 
     def _connect(self) -> Any:
         import psycopg
@@ -65,10 +71,10 @@ class PostgresFeed(ChangeFeed):
     def changed(self) -> bool:  # noqa: D102 - as declared above
         import psycopg
 
+        if self._connection.closed:
+            self._renew()
+            return True
         try:
-            if self._connection.closed:
-                self._connection = self._connect()
-                return True
             if not select.select([self._connection.fileno()], [], [], 0)[0]:
                 return False
             return len(list(self._connection.notifies(timeout=0))) > 0
@@ -76,5 +82,31 @@ class PostgresFeed(ChangeFeed):
             self._connection.close()
             return True
 
+    def _renew(self) -> None:
+        """Have a connection made, or take the one that was; what was committed meanwhile is not told by it."""
+        if self._coming is None:
+            self._coming = Future()
+            Thread(target=self._make, args=(self._coming,), name="payapp-listen", daemon=True).start()
+        elif self._coming.done():
+            coming, self._coming = self._coming, None
+            if coming.exception() is None:
+                self._connection = coming.result()
+
+    def _make(self, coming: Future[Any]) -> None:
+        try:
+            connection = self._connect()
+        except Exception as error:  # noqa: BLE001 - whatever it was, it is tried again
+            coming.set_exception(error)
+        else:
+            coming.set_result(connection)
+
     def close(self) -> None:  # noqa: D102 - as declared above
         self._connection.close()
+        if self._coming is not None:
+            # One that is made only now is of no use to anybody.
+            self._coming.add_done_callback(_close)
+
+
+def _close(coming: Future[Any]) -> None:
+    if coming.exception() is None:
+        coming.result().close()
