@@ -62,7 +62,8 @@ def _changed(job: Job, error: ValueError) -> PostOutcome:
         job.key,
         "payload.changed",
         cause,
-        "Have the database looked into (payapp audit verify); x exports the invoice as it stands now, r rejects it",
+        "Have the database looked into (payapp audit verify); {invoices.export} exports the invoice as it stands now,"
+        " {invoices.reject} rejects it",
     )
 
 
@@ -93,7 +94,10 @@ def _refused_whole(bill: Bill, error: ParcelRefusedError, *, alone: bool) -> Pos
     if not alone:
         return Split(bill.key, _said(error))
     return Refused(
-        bill.key, "refused", _said(error), "Correct what the ERP names, then x retries; r rejects it"
+        bill.key,
+        "refused",
+        _said(error),
+        "Correct what the ERP names, then {invoices.export} retries; {invoices.reject} rejects it",
     )
 
 

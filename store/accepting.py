@@ -97,7 +97,7 @@ def _export(
             raise Changed(
                 "What the ERP calls a vendor, job, commitment or cost code of these has changed since it was shown",
                 why="nothing was changed by you",
-                fix="Look at the list again (F5) and decide again",
+                fix="Look at the list again ({list.refresh}) and decide again",
             )
         for t in totals:
             batches.close(t)

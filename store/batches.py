@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from peewee import Expression, fn
 
 from store.db import Database
+from store.domain.keys import spelled
 from store.domain.status import JobState
 from store.models import Batch, ExportAttempt, ExportJob, Invoice, User, Vendor
 
@@ -174,4 +175,7 @@ def _failures(db: Database, batch: int, limit: int) -> tuple[Failure, ...]:
         .order_by(ExportJob.updated_at.desc(), ExportJob.id.desc())
         .limit(limit)
     )
-    return tuple(Failure(*row) for row in found)
+    return tuple(
+        Failure(number, name, vendor, code, cause, spelled(fix))
+        for number, name, vendor, code, cause, fix in found
+    )

@@ -86,7 +86,7 @@ def edit(
 def _editable(db: Database, invoice_id: int, version: int) -> Candidate:
     found = next(candidates.load(db, [invoice_id]), [])
     if not found:
-        raise NothingMatched(f"Invoice #{invoice_id} is gone", fix="Refresh the list (F5)")
+        raise NothingMatched(f"Invoice #{invoice_id} is gone", fix="Refresh the list ({list.refresh})")
     if found[0].erp_status is not ErpStatus.NOT_SENT:
         raise Disallowed(
             f"{safe(found[0].name)} is locked",

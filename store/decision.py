@@ -84,7 +84,7 @@ class Chosen:
                     raise Changed(
                         "Others decided on some of these invoices at the same moment",
                         why="nothing was changed by you",
-                        fix="Look at the list again (F5) and decide again",
+                        fix="Look at the list again ({list.refresh}) and decide again",
                     )
                 kept = {c.id for c in same}
                 self.changed += _numbers(self._db, [number for number in known if number not in kept])
@@ -98,10 +98,13 @@ def selected(db: Database, selection: Selection, found: Seen | None = None) -> C
     """
     picked = select_ids(db, selection, found)
     if isinstance(selection, Marked) and not selection.versions:
-        raise NothingMatched("Nothing is marked", fix="Space marks one invoice, a marks all that match")
+        raise NothingMatched(
+            "Nothing is marked", fix="{table.mark} marks one invoice, {list.mark-all} marks all that match"
+        )
     if not picked.ids and not picked.changed:
         raise NothingMatched(
-            "Nothing matches", fix="Widen the filter (\\ clears it) or choose another view (1-5)"
+            "Nothing matches",
+            fix="Widen the filter ({list.clear-filter} clears it) or choose another view ({list.view-1}-{list.view-5})",
         )
     return Chosen(db, picked, marked=isinstance(selection, Marked))
 
@@ -146,7 +149,9 @@ def settle(
             error.what += f" (and {len(stays) + unnamed - 1:,} more)"
         raise error
     raise Disallowed(
-        f"Nothing was {what}", why=f"others changed {', '.join(changed[:5])} meanwhile", fix="Look again (F5)"
+        f"Nothing was {what}",
+        why=f"others changed {', '.join(changed[:5])} meanwhile",
+        fix="Look again ({list.refresh})",
     )
 
 

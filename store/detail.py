@@ -86,7 +86,7 @@ def detail(db: Database, invoice_id: int, me: Actor | None = None) -> Detail:
     """The invoice whole. Raises NothingMatched when it is gone."""
     found = invoices.rows(db, [invoice_id], me)
     if not found:
-        raise NothingMatched(f"Invoice #{invoice_id} is gone", fix="Refresh the list (F5)")
+        raise NothingMatched(f"Invoice #{invoice_id} is gone", fix="Refresh the list ({list.refresh})")
     own = lines(db, invoice_id)
     row = db.rows(
         joined(

@@ -90,7 +90,7 @@ def release(db: Database, actor: Actor, selection: Selection) -> Decision:
 
 
 def _free(c: Candidate) -> Stay:
-    return stay(c, "state", Disallowed(f"{c.name} is not on hold", fix="H places one on it"))
+    return stay(c, "state", Disallowed(f"{c.name} is not on hold", fix="{invoices.hold} places one on it"))
 
 
 def _placeable(chunk: Sequence[Candidate], held: Mapping[int, Hold]) -> tuple[list[Candidate], list[Stay]]:
@@ -108,7 +108,7 @@ def _placeable(chunk: Sequence[Candidate], held: Mapping[int, Hold]) -> tuple[li
 
 def _not_placed(c: Candidate, held: Hold | None) -> Disallowed | None:
     if held is not None:
-        return Disallowed(f"{c.name} is on hold already", why=held.told, fix="H releases it")
+        return Disallowed(f"{c.name} is on hold already", why=held.told, fix="{invoices.hold} releases it")
     if c.erp_status not in HOLDABLE:
         return Disallowed(
             f"{c.name} cannot be placed on hold",

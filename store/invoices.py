@@ -14,6 +14,7 @@ from store import owning
 from store.db import Database
 from store.domain.actor import Actor
 from store.domain.errors import BadInput, NothingMatched
+from store.domain.keys import spelled
 from store.domain.status import ErpStatus, ProjectView, View
 from store.domain.text import safe, storable
 from store.models import Commitment, Invoice, Project, Vendor
@@ -119,7 +120,7 @@ def _row(row: tuple[Any, ...], me: Actor | None) -> Row:
         outcome_reason=row[16],
         error_code=row[17],
         error_cause=row[18],
-        error_fix=row[19],
+        error_fix=spelled(row[19]),
         origin_id=row[20] or "",
         flags="".join(flag for flag, there in zip("DHOCSL", (*marks, own, over), strict=True) if there),
     )

@@ -55,7 +55,7 @@ def write(db: Database, columns: Sequence[str], rows: Sequence[tuple[Candidate, 
         raise Changed(
             "Others decided on some of these invoices at the same moment",
             why="nothing was changed by you",
-            fix="Look at the list again (F5) and decide again",
+            fix="Look at the list again ({list.refresh}) and decide again",
         )
     for at in apart:
         _set(db, columns[at], [(candidate.id, values[at]) for candidate, values in rows])

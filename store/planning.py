@@ -243,7 +243,7 @@ class Judge:
 
     def _judge(self, c: Candidate, sent: Candidate, facts: _Facts) -> Going | Stay:
         if (held := facts.held.get(c.id)) is not None:
-            error = Blocked("It is on hold", why=held.told, fix="Release it (H)")
+            error = Blocked("It is on hold", why=held.told, fix="Release it ({invoices.hold})")
             return stay(c, "hold", error, error.what)
         try:
             check(self._terms.action, c.erp_status, c.name)
@@ -304,7 +304,7 @@ class Judge:
         if not accounting.is_open(self._known, day):
             raise Blocked(
                 f"Its accounting date {day} is in a closed period of the ERP",
-                fix="Give another accounting date (D), or open the period in the ERP",
+                fix="Give another accounting date ({invoices.export-values}), or open the period in the ERP",
             )
         return day
 
@@ -313,7 +313,9 @@ def _footing(candidate: Candidate, own: Sequence[Line]) -> None:
     claims = {"gross": candidate.gross, "retainage": candidate.retainage, "net": candidate.net}
     if wrong := foot(own, claims, candidate.currency, candidate.tax):
         raise Blocked(
-            "Its amounts do not foot", why=wrong[0], fix="Reject it (r), so that the project corrects it"
+            "Its amounts do not foot",
+            why=wrong[0],
+            fix="Reject it ({invoices.reject}), so that the project corrects it",
         )
 
 
@@ -325,5 +327,5 @@ def _previous(candidate: Candidate, outdated: tuple[str, str, int, int] | None) 
         "Its previous application is not the one it was made from",
         why=f"line {safe(item)} has {name} {show(ours, candidate.currency)} before, the previous application has"
         f" {show(theirs, candidate.currency)}",
-        fix="Reject it (r), so that the project corrects it",
+        fix="Reject it ({invoices.reject}), so that the project corrects it",
     )

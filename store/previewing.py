@@ -161,7 +161,7 @@ def payload(
         for g in going:
             raw = msgspec.json.encode(judge.bill(g.sent, g.day), order="deterministic")
             return msgspec.json.format(raw, indent=2).decode()
-    raise NothingMatched("This invoice is gone", fix="Refresh the list (F5)")
+    raise NothingMatched("This invoice is gone", fix="Refresh the list ({list.refresh})")
 
 
 def _beyond(ids: Sequence[int], visible: Sequence[int]) -> Sequence[int]:

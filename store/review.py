@@ -191,7 +191,7 @@ def recall_batch(db: Database, actor: Actor, batch: int) -> Decision:
             raise Disallowed(
                 f"Batch {batch} cannot be recalled",
                 why="nothing of it waits in the queue any more",
-                fix="What arrived is under Synced (4), what failed under Failed to Export (3)",
+                fix="What arrived is under Synced ({list.view-4}), what failed under Failed to Export ({list.view-3})",
             )
         return recall(db, actor, Marked({row[0]: row[1] for row in found}))
 

@@ -54,7 +54,9 @@ def load(db: Database, actor: Actor, name: str) -> SavedView:
     for saved in views(db, actor):
         if saved.name == name:
             return saved
-    raise NothingMatched(f"There is no saved view {safe(name)!r}", fix="o shows those there are")
+    raise NothingMatched(
+        f"There is no saved view {safe(name)!r}", fix="{list.saved-views} shows those there are"
+    )
 
 
 def save(
@@ -82,7 +84,9 @@ def save(
         if name in taken and not replace:
             raise NameTaken(f"There is a view {name!r} already", fix="Overwrite it, or take another name")
         if name not in taken and len(taken) >= VIEWS_MOST:
-            raise BadInput(f"There are {VIEWS_MOST} saved views already", fix="Delete one first (o, x)")
+            raise BadInput(
+                f"There are {VIEWS_MOST} saved views already", fix="Delete one first ({list.saved-views}, x)"
+            )
         db.execute(
             "INSERT INTO saved_views (user_id, name, view, query, sort, descending) VALUES (?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (user_id, name) DO UPDATE SET view = excluded.view, query = excluded.query,"

@@ -196,7 +196,7 @@ def select_ids(db: Database, selection: Selection, found: Seen | None = None) ->
         raise Changed(
             "What matches has changed since it was shown",
             why="others changed invoices meanwhile",
-            fix="Look at the list again (F5) and decide again",
+            fix="Look at the list again ({list.refresh}) and decide again",
         )
     return Picked(found.ids, found.versions, array("q"))
 

@@ -92,7 +92,7 @@ def write(
         raise BadInput(
             f"{len(ids):,} invoices do not fit into a worksheet",
             why=f"it has {SHEET_ROWS:,} rows, of which the header and the totals take some",
-            fix="Write CSV, or narrow the filter (/)",
+            fix="Write CSV, or narrow the filter ({list.filter})",
         )
     sums = Sums()
     rows = sums.over(_rows(db, ids, order.me, stop, progress))

@@ -18,7 +18,7 @@ from store.domain.errors import PayappError
 from store.domain.text import one_line
 from tui.commands.output import say
 from tui.driver import DeskDriver
-from tui.keymap import Place, pressed, why_off
+from tui.keymap import Place, pressed, way, why_off
 from tui.screens.commitments import CommitmentsScreen
 from tui.screens.deciding import no_worker
 from tui.screens.dialog import Dialog
@@ -80,8 +80,7 @@ class DeskApp(App[None]):
         self.install_screen(CommitmentsScreen(self.desk), COMMITMENTS)
         self.push_screen(INVOICES if self.desk.me.sees_erp else COMMITMENTS)
         if self._welcome:
-            card = WelcomeScreen(one_line(self.desk.company.name), project=not self.desk.me.sees_erp)
-            self.push_screen(card, self._welcomed)
+            self.push_screen(self._card(), self._welcomed)
         self._look()
         if self.desk.me.is_approver:
             self.set_interval(TEND, self._tend)
@@ -98,6 +97,12 @@ class DeskApp(App[None]):
             if timer is not None:
                 timer.cancel()
         self._feed.close()
+
+    def _card(self) -> WelcomeScreen:
+        me = self.desk.me
+        tool = self.get_screen(INVOICES if me.sees_erp else COMMITMENTS, ListingScreen)
+        company = one_line(self.desk.company.name)
+        return WelcomeScreen(company, project=not me.sees_erp, why_not=tool.why_not())
 
     async def _welcomed(self, _: None) -> None:
         """The card has been read: it does not come again."""
@@ -200,7 +205,7 @@ class DeskApp(App[None]):
     def _refuse_paste(self) -> None:
         if isinstance(self.screen, Guarded):
             self.screen.trouble(
-                f"Pasted text does nothing outside a text box. {pressed('list.filter')} opens the filter."
+                f"Pasted text does nothing outside a text box. {way('list.filter')} opens the filter."
             )
 
     def on_key(self, event: events.Key) -> None:

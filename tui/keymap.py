@@ -14,6 +14,8 @@ from textual.binding import Binding, BindingType
 from textual.keys import REPLACED_KEYS, key_to_character
 from textual.widgets import Input
 
+from store.domain import keys as sentences
+
 
 class Place(StrEnum):
     """Where a key works."""
@@ -85,13 +87,13 @@ TOGETHER: tuple[frozenset[Place], ...] = (
 class Key:
     """One binding: its public id, its keys in Textual's names, the footer's word for it ("" keeps it out), its help.
 
-    ``does`` is the action where it is not the id's own.
+    ``does`` is the action where it is not the id's own. ``meaning`` is the help, with other bindings' ids for their keys.
     """
 
     id: str
     keys: tuple[str, ...]
     place: Place
-    help: str
+    meaning: str
     label: str = ""
     does: str = ""
 
@@ -99,6 +101,11 @@ class Key:
     def action(self) -> str:
         """The action of the widget or screen that carries the binding."""
         return self.does or self.id.replace("-", "_")
+
+    @property
+    def help(self) -> str:
+        """What it does, in the words of this process's keys."""
+        return sentences.spelled(self.meaning)
 
     @property
     def name(self) -> str:
@@ -126,7 +133,7 @@ KEYS: tuple[Key, ...] = (
     Key("first", ("g", "home"), _T, "to the first invoice"),
     Key("last", ("G", "end"), _T, "to the last invoice"),
     Key("mark", ("space", "insert"), _T, "mark or unmark the invoice and move down", "mark"),
-    Key("range", ("v",), _T, "start a range; again marks it, Esc drops it", "range"),
+    Key("range", ("v",), _T, "start a range; again marks it, {list.cancel} drops it", "range"),
     Key("scroll-down", ("j", "down"), _D, "one line down"),
     Key("scroll-up", ("k", "up"), _D, "one line up"),
     Key("page-down", ("space", "pagedown"), _D, "one page down", "page"),
@@ -257,6 +264,7 @@ def use(table: tuple[Key, ...]) -> None:
     """Take that table instead of KEYS for this process. Screens bind their keys when they are imported: call it before."""
     global _table  # noqa: PLW0603 - Textual reads a class's bindings once, when the class is made
     _table = table
+    sentences.use({key.name: way(key.name) for key in table})
 
 
 def table() -> tuple[Key, ...]:
@@ -267,6 +275,11 @@ def table() -> tuple[Key, ...]:
 def pressed(name: str) -> str:
     """The first key of that binding (``table.mark``) as people write it: ``Space``; "" when it has none."""
     return next((shown(key.keys[0]) for key in _table if key.name == name and key.keys), "")
+
+
+def way(name: str) -> str:
+    """How a list's action is reached: its first key, or its id for the command line where it has none: ``:recall``."""
+    return pressed(name) or f"{pressed('list.command')}{name.partition('.')[2]}"
 
 
 def bindings(*places: Place) -> list[BindingType]:
@@ -301,6 +314,10 @@ _BOXES = frozenset({Place.FILTER, Place.COMMAND})
 _READS = frozenset({"invoices.show-errors", "invoices.panel"})
 
 
+def _decides(key: Key) -> bool:
+    return key.place in {Place.INVOICES, Place.COMMITMENTS} and key.name not in _READS
+
+
 # In the footer these make room for what a bulk review presses all the time.
 _LESS_OFTEN = frozenset({"hold", "query", "dry-run", "saved-views", "more"})
 
@@ -315,7 +332,7 @@ def footer(width: int, *places: Place, decides: bool = True) -> str:
     words = []
     for key in _table:
         label = key.label or also.get(key.name, "")
-        off = not decides and key.place in {Place.INVOICES, Place.COMMITMENTS} and key.name not in _READS
+        off = not decides and _decides(key)
         names = [name for name in key.keys if not (in_a_box and key.typed(name))]
         if label and names and key.place in places and not off:
             own = key.place is places[0] or key.name in also
@@ -341,24 +358,29 @@ _BEYOND = {
 }
 
 
-def help_places(*places: Place) -> list[Place]:
+def help_places(*places: Place, decides: bool = True) -> list[Place]:
     """What the help lists: the place with the focus (the first one) before all, a tool's decisions, then the others.
 
-    In the list, where one mostly is, the decisions come before the ways of moving.
+    In the list, where one mostly is, the decisions come before the ways of moving. Not ``decides``: as in the footer.
     """
     own, *others = places
     decisions = [place for place in others if place in _BEYOND]
     first = [*decisions, own] if own is Place.TABLE else [own, *decisions]
     found = [*first, *others, Place.TABLE, Place.DETAIL, Place.FILTER, Place.COMMAND, Place.DIALOG]
-    for place in decisions:
+    for place in decisions if decides else ():
         found += _BEYOND[place]
     return list(dict.fromkeys([*found, Place.ASK, Place.CHOICE, Place.VIEWS, Place.MORE, Place.HELP]))
 
 
-def sections(*places: Place, views: Sequence[str] | None = None) -> list[tuple[str, list[tuple[str, str]]]]:
-    """The help of these places: title, and per key what is pressed and what it does; ``views`` are their titles."""
+def sections(
+    *places: Place, views: Sequence[str] | None = None, decides: bool = True
+) -> list[tuple[str, list[tuple[str, str]]]]:
+    """The help of these places: title, and per key what is pressed and what it does; ``views`` are their titles.
+
+    Not ``decides``: as in the footer.
+    """
     named = {f"list.view-{n}": f"the view {title}" for n, title in enumerate(views or (), 1)}
-    return [
+    found = [
         (
             PLACE_TITLES[place],
             [
@@ -366,11 +388,13 @@ def sections(*places: Place, views: Sequence[str] | None = None) -> list[tuple[s
                 for key in _table
                 if key.place is place
                 and key.keys
+                and (decides or not _decides(key))
                 and (views is None or key.name in named or not _is_view(key))
             ],
         )
         for place in places
     ]
+    return [(title, keys) for title, keys in found if keys]
 
 
 def _is_view(key: Key) -> bool:
@@ -381,13 +405,16 @@ def why_off(name: str, *live: Place) -> str:
     """Why that key, in Textual's name, does nothing where only these places' keys are live: a sentence."""
     ways = {
         Place.TABLE: f"in the list ({pressed('list.cancel')})",
-        Place.DETAIL: f"in the detail ({pressed('list.open')} opens it)",
+        Place.DETAIL: f"in the detail ({way('list.open')} opens it)",
         Place.INVOICES: f"in ERP Integrations ({pressed('list.more')})",
         Place.COMMITMENTS: f"in Commitments ({pressed('list.more')})",
-        Place.FILTER: f"in the filter ({pressed('list.filter')})",
-        Place.COMMAND: f"on the command line ({pressed('list.command')})",
+        Place.FILTER: f"in the filter ({way('list.filter')})",
+        Place.COMMAND: f"on the command line ({way('list.command')})",
     }
     for key in _table:
         if name in key.keys and key.place in ways and key.place not in live:
             return f"{shown(name)} works {ways[key.place]}: {key.help}."
     return f"{shown(name)} does nothing here. {pressed('list.help')} lists the keys."
+
+
+use(KEYS)

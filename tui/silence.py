@@ -7,6 +7,7 @@ from typing import Any
 
 from textual.widget import Widget
 
+from store.domain.keys import spelled
 from tui.keymap import Place, shown, table
 from tui.screens.listing import ListingScreen
 from tui.widgets.bar import Bar
@@ -17,7 +18,7 @@ _TOP, _END = "This is the top.", "This is the end."
 _SENTENCES = {
     "table.cursor-up": _FIRST, "table.page-up": _FIRST, "table.first": _FIRST, "list.previous-invoice": _FIRST,
     "table.cursor-down": _LAST, "table.page-down": _LAST, "table.last": _LAST, "list.next-invoice": _LAST,
-    "table.range": "A range begins here: move, and the same key marks it; Esc drops it.",
+    "table.range": "A range begins here: move, and the same key marks it; {list.cancel} drops it.",
     "table.mark": "There is no invoice to mark.",
     "detail.scroll-up": _TOP, "detail.page-up": _TOP, "detail.scroll-home": _TOP,
     "detail.scroll-down": _END, "detail.page-down": _END, "detail.scroll-end": _END,
@@ -53,4 +54,4 @@ def nothing_done(name: str, live: AbstractSet[Place], screen: ListingScreen[Any]
         return ""
     if key.name in _MOVES and screen.table.current is None:
         return screen.empty_text()
-    return _SENTENCES.get(key.name, f"{shown(name)} changes nothing here: {key.help}.")
+    return spelled(_SENTENCES.get(key.name, "")) or f"{shown(name)} changes nothing here: {key.help}."

@@ -317,7 +317,7 @@ def _objections(bill: Bill) -> Iterator[Finding]:
                 "line", f"line {line.position}'s {name.replace('_', ' ')}", getattr(line, name)
             )
     if not bill.lines:
-        yield Finding("lines.missing", "the bill has no lines", "r rejects it")
+        yield Finding("lines.missing", "the bill has no lines", "{invoices.reject} rejects it")
         return
     gross = sum((Decimal(line.amount) for line in bill.lines), Decimal(0))
     held = sum((Decimal(line.retainage) for line in bill.lines), Decimal(0))
@@ -328,12 +328,12 @@ def _objections(bill: Bill) -> Iterator[Finding]:
             yield Finding(
                 "totals.misfooted",
                 f"the bill's {name} is {said}, its lines come to {found}",
-                "r rejects it: the invoice must foot in Commitments",
+                "{invoices.reject} rejects it: the invoice must foot in Commitments",
             )
 
 
 def _unsafe(field: str, words: str, text: str) -> Iterator[Finding]:
-    fix = _FIXES.get(field, "Correct it where it comes from; r rejects the invoice")
+    fix = _FIXES.get(field, "Correct it where it comes from; {invoices.reject} rejects the invoice")
     if formula_like(text):
         yield Finding(
             f"{field}.formula", f"{words} {safe(text)[:40]!r} would be read as a formula or number", fix

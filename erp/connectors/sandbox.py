@@ -285,7 +285,7 @@ def _objections(books: sqlite3.Connection, bill: Bill) -> Iterator[Finding]:
         yield Finding(
             "vendor.unknown",
             f"vendor {bill.vendor or '(none)'} is not in the sandbox",
-            "Add the vendor to the ERP, then x retries; r rejects",
+            "Add the vendor to the ERP, then {invoices.export} retries; {invoices.reject} rejects",
         )
     yield from _unknown_codes(books, bill)
     yield from _period(books, bill)
@@ -300,7 +300,7 @@ def _unknown_codes(books: sqlite3.Connection, bill: Bill) -> Iterator[Finding]:
             yield Finding(
                 "cost_code.unknown",
                 f"cost code {code or '(none)'} is not in job {bill.job or '(none)'}",
-                "Add the cost code to the job in the ERP, then x retries; r rejects",
+                "Add the cost code to the job in the ERP, then {invoices.export} retries; {invoices.reject} rejects",
             )
 
 
@@ -314,20 +314,20 @@ def _period(books: sqlite3.Connection, bill: Bill) -> Iterator[Finding]:
         yield Finding(
             "period.closed" if found else "period.missing",
             f"accounting date {day} {cause}",
-            "D: choose an accounting date in an open period, then x retries",
+            "{invoices.export-values}: choose an accounting date in an open period, then {invoices.export} retries",
         )
 
 
 def _number(books: sqlite3.Connection, bill: Bill) -> Iterator[Finding]:
     number = bill.number
-    change = "D: enter another ERP invoice number, then x retries; r rejects"
+    change = "{invoices.export-values}: enter another ERP invoice number, then {invoices.export} retries; {invoices.reject} rejects"
     if not number.strip():
         yield Finding("number.missing", "the ERP invoice number is missing", change)
     elif len(number) > NUMBER_AT_MOST:
         yield Finding(
             "number.too_long",
             f"ERP invoice number {number} has {len(number)} characters; the sandbox takes {NUMBER_AT_MOST}",
-            "D: enter a shorter ERP invoice number, then x retries",
+            "{invoices.export-values}: enter a shorter ERP invoice number, then {invoices.export} retries",
         )
     elif books.execute(
         "SELECT 1 FROM used_numbers WHERE vendor = ? AND number = ?"
@@ -340,7 +340,7 @@ def _number(books: sqlite3.Connection, bill: Bill) -> Iterator[Finding]:
 
 
 def _totals(bill: Bill) -> Iterator[Finding]:
-    fix = "r rejects it: the invoice must foot in Commitments"
+    fix = "{invoices.reject} rejects it: the invoice must foot in Commitments"
     if not bill.lines:
         yield Finding("lines.missing", "the bill has no lines", fix)
         return

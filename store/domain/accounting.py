@@ -21,7 +21,7 @@ def default_date(periods: Sequence[Period], period_end: date) -> date:
             return period.start
     raise Blocked(
         f"No accounting period of the ERP is open from {period_end} on",
-        fix="Open the period in the ERP, or give another accounting date (D)",
+        fix="Open the period in the ERP, or give another accounting date ({invoices.export-values})",
     )
 
 

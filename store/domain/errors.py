@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from store.domain.keys import spelled
+
 
 class PayappError(Exception):
     """A refusal with its sentence.
 
-    ``what`` happened, ``why``, and the ``fix`` (naming the key or command); the three make the message.
+    ``what`` happened, ``why``, and the ``fix`` (naming the command, or the key as store.domain.keys has it); the three make
+    the message.
     ``exit_code`` is what the command line returns: 1 error, 2 usage, 3 some failed, 4 none matched,
     5 not permitted, 6 control totals differ.
     """
@@ -18,7 +21,7 @@ class PayappError(Exception):
         super().__init__(what)
         self.what = what
         self.why = why
-        self.fix = fix
+        self.fix = spelled(fix)
 
     def __str__(self) -> str:
         parts = [self.what.rstrip(".") + (f": {self.why.rstrip('.')}." if self.why else ".")]

@@ -15,7 +15,10 @@ class Booked(msgspec.Struct, frozen=True):
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """The ERP has proven not to have it and says why: a stable code, the plain cause, the fix with its key."""
+    """The ERP has proven not to have it and says why: a stable code, the plain cause, the fix.
+
+    Keys in a fix are named as store.domain.keys has it: ``{invoices.export} retries``.
+    """
 
     key: str
     code: str

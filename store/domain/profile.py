@@ -23,7 +23,10 @@ class Kind(StrEnum):
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One rule over one field of the bill; ``source`` says where the ERP documents it."""
+    """One rule over one field of the bill; ``source`` says where the ERP documents it.
+
+    Keys in ``fix`` are named as store.domain.keys has it: ``{invoices.reject} rejects``.
+    """
 
     field: str
     kind: Kind

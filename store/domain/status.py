@@ -148,7 +148,7 @@ TRANSITIONS: dict[Action, Transition] = {
         fix="Only Ready to Export invoices can be retrieved",
     ),
     Action.ACCEPT: Transition(
-        (_E.READY,), _E.QUEUED, fix="Only Ready to Export invoices can be exported (view 1)"
+        (_E.READY,), _E.QUEUED, fix="Only Ready to Export invoices can be exported (view {list.view-1})"
     ),
     Action.REJECT: Transition(
         (_E.READY, _E.FAILED, _E.QUEUED),
@@ -157,10 +157,14 @@ TRANSITIONS: dict[Action, Transition] = {
         fix="Only what is in ERP Integrations and not in the ERP can be rejected",
     ),
     Action.RETRY: Transition(
-        (_E.FAILED,), _E.QUEUED, fix="Only Failed to Export invoices can be retried (view 3, x)"
+        (_E.FAILED,),
+        _E.QUEUED,
+        fix="Only Failed to Export invoices can be retried (view {list.view-3}, {invoices.export})",
     ),
     Action.RECALL: Transition(
-        (_E.QUEUED,), _E.READY, fix="Only queued invoices can be recalled, before they are sent (Z)"
+        (_E.QUEUED,),
+        _E.READY,
+        fix="Only queued invoices can be recalled, before they are sent ({invoices.recall})",
     ),
     # The export has begun: from here on the ERP may have it.
     Action.BEGIN: Transition((_E.QUEUED,), _E.EXPORTING),
@@ -182,7 +186,7 @@ FIXES: dict[tuple[Action, ErpStatus], str] = {
     (
         Action.REJECT,
         _E.EXPORTING,
-    ): "Wait until its export has ended; what failed can be rejected then (view 3, r)",
+    ): "Wait until its export has ended; what failed can be rejected then (view {list.view-3}, {invoices.reject})",
     (Action.REJECT, _E.UNCERTAIN): _ASKING,
     (Action.REJECT, _E.PARKED): _BY_HAND,
     (Action.REJECT, _E.SYNCED): "The ERP has booked it: it must be voided there first",
@@ -190,14 +194,17 @@ FIXES: dict[tuple[Action, ErpStatus], str] = {
     (
         Action.RETRIEVE,
         _E.QUEUED,
-    ): "It is accepted: ask the accounting approver to recall it (Z) or to reject it (r)",
+    ): "It is accepted: ask the accounting approver to recall it ({invoices.recall}) or to reject it ({invoices.reject})",
     (
         Action.RETRIEVE,
         _E.EXPORTING,
     ): "Wait until its export has ended; the accounting approver can reject what failed",
     (Action.RETRIEVE, _E.UNCERTAIN): _ASKING,
     (Action.RETRIEVE, _E.PARKED): _BY_HAND,
-    (Action.RETRIEVE, _E.FAILED): "Ask the accounting approver to reject it (view 3, r)",
+    (
+        Action.RETRIEVE,
+        _E.FAILED,
+    ): "Ask the accounting approver to reject it (view {list.view-3}, {invoices.reject})",
     (Action.RETRIEVE, _E.SYNCED): "The ERP has booked it: accounting must void it there first",
 }
 

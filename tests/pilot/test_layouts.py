@@ -95,7 +95,7 @@ async def test_a_long_company_keeps_the_header_on_one_line(start: Start, size: t
         ("mgarcia", ("2",), ("view 1",)),
         ("mgarcia", ("3",), ("(2)", "press f")),
         ("mgarcia", ("4",), ("payapp import",)),
-        ("jlopez", ("slash", "z", "z", "enter"), ("0 of", "\\ clears")),
+        ("jlopez", ("slash", "z", "z", "enter"), ("Nothing waits for export.", "\\ clears the filter.")),
     ],
 )
 async def test_an_empty_list_says_why_and_which_key_helps(

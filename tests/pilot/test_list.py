@@ -161,7 +161,7 @@ async def test_an_empty_list_names_cause_and_key(start: Start) -> None:
     async with start() as hand:
         await hand.press("slash", *"nobody", "enter")
         table = hand.invoices.table
-        assert "0 of 10 match. \\ clears" in table._drawn[1].text
+        assert "None of the 10 in Ready to Export matches. \\ clears" in table._drawn[1].text
         await hand.press("x")
         await hand.says("Nothing is marked")
         await hand.press("backslash", "2")

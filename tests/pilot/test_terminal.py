@@ -116,7 +116,7 @@ def test_bytes_that_are_no_utf8_are_typed_and_harm_nothing(opened: Terminal) -> 
     opened.feed(b"\xe9\xff\xc3")
     opened.settle()
     opened.type("zz")
-    opened.shows("0 of 60 match")
+    opened.shows("None of the 60 in Ready to Export matches.")
     opened.type("Enter", "\\")
     opened.shows("60 of 60")
 

@@ -12,7 +12,7 @@ from store.domain.text import safe
 from tui import settings as configuration
 from tui import user_keymap
 from tui.commands.output import print_json, print_table, say
-from tui.keymap import DIALOGS, KEYS, PLACE_TITLES, Key, Place, shown
+from tui.keymap import DIALOGS, KEYS, PLACE_TITLES, Key, Place, shown, use
 
 ABOUT = """\
 # Keys
@@ -60,6 +60,8 @@ def keys(
         _check(path)
         return
     table = KEYS if path is None else user_keymap.load(path)
+    # What a key does may name another one.
+    use(table)
     if as_json:
         print_json([_as_dict(key) for key in table])
     elif markdown:

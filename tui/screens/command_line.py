@@ -21,7 +21,7 @@ from tui.screens import listing as pace
 from tui.screens.gestures import GestureScreen
 from tui.screens.listing import V
 from tui.screens.more import COMMITMENTS, INVOICES
-from tui.widgets.command_line import CommandInput, CommandLine, Entry, matching, named
+from tui.widgets.command_line import CommandInput, CommandLine, Entry, choosing, matching, named
 from tui.widgets.filter_line import FilterLine
 
 MOST = 20
@@ -154,7 +154,7 @@ class CommandScreen(GestureScreen[V], Generic[V]):
         line.box.cursor_position = len(text)
         line.offer(text, entries)
         self.set_focus(line.box)
-        self.say(f"{told}: Up and Down choose, Enter takes it, Esc leaves.")
+        self.say(f"{told}: {choosing()}.")
 
     def _run(self, key: Key) -> None:
         target: Any = self.table if key.place is Place.TABLE else self

@@ -10,7 +10,7 @@ from store.domain.errors import Disallowed
 from store.domain.selection import Marked, Selection
 from store.domain.status import PROJECT_VIEW_TITLES, SENDABLE, ProjectView, Status
 from store.domain.text import one_line
-from tui.keymap import Place, bindings
+from tui.keymap import Place, bindings, way
 from tui.screens.ask import AskScreen, nets
 from tui.screens.deciding import Press
 from tui.screens.edit import EditScreen, InvoiceEdit
@@ -43,19 +43,28 @@ class CommitmentsScreen(ToolScreen[ProjectView], LookingScreen[ProjectView]):
         """Counts of the four views."""
         return await self.desk.db.count(invoices.project_counts)
 
-    def empty_text(self) -> str:
+    def require_decider(self) -> None:
+        """Who has Admin on Commitments decides here."""
+        self.desk.me.require_sender()
+
+    def empty_view(self) -> str:
         """Each view's own way to be empty."""
-        if self.query_text or self.only_marked:
-            return super().empty_text()
         match self.view:
             case ProjectView.RETURNED:
-                return "Nothing was rejected. What is not sent yet is in view 2."
+                return f"Nothing was rejected. What is not sent yet is in view {way('list.view-2')}."
             case ProjectView.NOT_SENT:
-                return "Every invoice is sent. What came back is in view 1."
+                return f"Every invoice is sent. What came back is in view {way('list.view-1')}."
+            case ProjectView.SENT if self.decides:
+                return f"Nothing is sent. Mark in Not Sent ({way('list.view-2')}) and press {way('commitments.send')}."
             case ProjectView.SENT:
-                return "Nothing is sent. Mark in Not Sent (2) and press f."
-            case ProjectView.ALL:
+                return (
+                    f"Nothing is sent. Who has Admin on Commitments sends from Not Sent ({way('list.view-2')});"
+                    " a Directory Admin grants it."
+                )
+            case ProjectView.ALL if self.decides:
                 return "There are no invoices yet: payapp import brings them in."
+            case ProjectView.ALL:
+                return "There are no invoices yet. Who has Admin on Commitments imports them."
 
     # -- decisions ---------------------------------------------------------------------------------------------
 
@@ -108,7 +117,9 @@ class CommitmentsScreen(ToolScreen[ProjectView], LookingScreen[ProjectView]):
         part, count = await thread(looking.matching_part, at.view, selection, UNAPPROVED, me)
         alone = at.count - count
         if not count:
-            raise Disallowed("Nothing was approved", why=f"{alone:,} need no approval", fix="f sends them")
+            raise Disallowed(
+                "Nothing was approved", why=f"{alone:,} need no approval", fix="{commitments.send} sends them"
+            )
         if going := await self._sure(part, "Approve"):
             decision = await self.carry_out(
                 f"Approving {noun(count)}", commitments.set_status, me, going, Status.APPROVED
@@ -134,5 +145,6 @@ class CommitmentsScreen(ToolScreen[ProjectView], LookingScreen[ProjectView]):
             self._followed.update(decision.done)
 
         if await self.app.push_screen_wait(EditScreen(found, save)):
-            self.result(f"{one_line(row.number)} is saved. y approves, f sends what is marked.")
+            keys = f"{way('commitments.approve')} approves, {way('commitments.send')} sends what is marked"
+            self.result(f"{one_line(row.number)} is saved. {keys}.")
             self.request()

@@ -15,7 +15,7 @@ from store.domain.errors import Interrupted, NothingMatched, PayappError
 from store.domain.selection import Marked, Matching, Selection
 from store.invoices import Row
 from store.listing import Listing
-from tui.keymap import pressed
+from tui.keymap import way
 from tui.screens.listing import V
 from tui.screens.listing_text import outcome
 from tui.screens.reading import ReadingScreen
@@ -56,7 +56,7 @@ class Press(Generic[V]):
         if not self.count:
             raise NothingMatched(
                 "Nothing is marked",
-                fix=f"{pressed('table.mark')} marks the invoice under the cursor, {pressed('list.mark-all')} all clean matches",
+                fix=f"{way('table.mark')} marks the invoice under the cursor, {way('list.mark-all')} all clean matches",
             )
         return self.selected
 
@@ -98,7 +98,7 @@ class DecidingScreen(ReadingScreen[V], Generic[V]):
             under_way = f"{self._writing}\u2026 is" if self._writing else "The one before is"
             self.say(f"{under_way} still under way: one decision at a time.")
         elif self.unread:
-            self.say(f"{self.unread} {pressed('list.clear-filter')} clears the filter.")
+            self.say(f"{self.unread} {way('list.clear-filter')} clears the filter.")
         else:
             self._deciding = True
             self.run_worker(partial(self._decide, work, self.pressed()), group="decide")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Generic
 
-from tui.keymap import help_places, sections
+from tui.keymap import help_places, sections, way
 from tui.screens.help import HelpScreen
 from tui.screens.listing import FILTERING, V
 from tui.screens.marking import MarkingScreen
@@ -49,7 +49,8 @@ class GestureScreen(MarkingScreen[V], Generic[V]):
         if number <= len(views):
             self.show_view(views[number - 1])
         else:
-            self.say(f"There is no view {number} here. Press 1 to {len(views)}.")
+            first, last = way("list.view-1"), way(f"list.view-{len(views)}")
+            self.say(f"There is no view {number} here. Press {first} to {last}.")
 
     def action_view_1(self) -> None:
         """The first view."""
@@ -113,7 +114,7 @@ class GestureScreen(MarkingScreen[V], Generic[V]):
         place = sorts.index(table.active) if table.active in sorts else 0
         table.active = sorts[(place + step) % len(sorts)]
         table.paint()
-        self.say(f"Active column: {table.active.value}. s sorts by it.")
+        self.say(f"Active column: {table.active.value}. {way('list.sort')} sorts by it.")
 
     def action_column_left(self) -> None:
         """The active column moves left."""
@@ -237,9 +238,11 @@ class GestureScreen(MarkingScreen[V], Generic[V]):
     def action_help(self) -> None:
         """The keys of this place."""
         self.say("")
-        self.app.push_screen(
-            HelpScreen(self.TOOL, sections(*help_places(*self.live), views=[*self.TITLES.values()]))
-        )
+        places = help_places(*self.live, decides=self.decides)
+        found = sections(*places, views=[*self.TITLES.values()], decides=self.decides)
+        if why := self.why_not():
+            found.insert(0, ("Deciding", [("", why)]))
+        self.app.push_screen(HelpScreen(self.TOOL, found))
 
     def action_more(self) -> None:
         """The other tools."""

@@ -11,6 +11,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Static
 
 from store.holding import REASON_MOST
+from tui.keymap import way
 from tui.screens.dialog import Dialog
 from tui.screens.fields import button
 from tui.widgets.text_box import TextBox
@@ -52,7 +53,7 @@ class HoldScreen(Dialog[HoldChoice | None]):
                 yield Static("Reason", classes="title", markup=False)
                 yield TextBox(id="reason")
             yield Static(
-                "Export leaves an invoice on hold where it is, until an approver releases it (H).",
+                f"Export leaves an invoice on hold where it is, until an approver releases it ({way('invoices.hold')}).",
                 classes="note",
                 markup=False,
             )

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 from textual.app import ComposeResult
 from textual.timer import Timer
 
-from store import batches, invoices, looking, reasons, recalling, review
+from store import batches, epochs, invoices, looking, reasons, recalling, review
 from store.batches import Progress
+from store.domain.actor import Level
 from store.domain.errors import Changed, Disallowed
 from store.domain.money import show
 from store.domain.selection import Marked, Matching, Selection
 from store.domain.status import VIEW_TITLES, Action, View
 from store.domain.text import one_line
 from store.review import Plan
-from tui.keymap import Place, bindings, pressed
+from tui.keymap import Place, bindings, way
 from tui.screens.ask import AskScreen
 from tui.screens.confirm import ConfirmExport, ExportChoice
 from tui.screens.deciding import Press
@@ -40,10 +41,6 @@ TICK = 0.5
 def _action(at: Press[View]) -> Action:
     """What Export does in the view."""
     return Action.RETRY if at.view is View.FAILED else Action.ACCEPT
-
-
-def _begin() -> str:
-    return f"Mark in Ready to Export ({pressed('list.view-1')}) and press {pressed('invoices.export')}."
 
 
 class InvoicesScreen(ApproverScreen, LookingScreen[View]):
@@ -78,25 +75,34 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
         """The newest batch."""
         await self._read_batch()
 
-    def empty_text(self) -> str:
+    def require_decider(self) -> None:
+        """Accounting approvers decide here."""
+        self.desk.me.require_approver()
+
+    def _where(self) -> str:
+        ready = f"Ready to Export ({way('list.view-1')})"
+        if self.decides:
+            return f"Mark in {ready} and press {way('invoices.export')}."
+        return f"An accounting approver exports from {ready}; a Directory Admin says who is one."
+
+    def empty_view(self) -> str:
         """Each view's own way to be empty."""
-        if self.query_text or self.only_marked:
-            return super().empty_text()
+        # No way is named to where this user may not go.
+        opens = self.desk.me.commitments_level is not Level.NONE
         match self.view:
             case View.READY:
-                return (
-                    f"Nothing waits for export. The project sends from Commitments ({pressed('list.more')})."
-                )
+                commitments = f"Commitments ({way('list.more')})" if opens else "Commitments"
+                return f"Nothing waits for export. The project sends from {commitments}."
             case View.EXPORTING:
-                return f"Nothing is being exported. {_begin()}"
+                return f"Nothing is being exported. {self._where()}"
             case View.FAILED:
-                return "Nothing failed. What is on its way is in view 2, what arrived in view 4."
+                under_way, arrived = way("list.view-2"), way("list.view-4")
+                return f"Nothing failed. What is on its way is in view {under_way}, what arrived in view {arrived}."
             case View.SYNCED:
-                return f"Nothing is synced yet. {_begin()}"
+                return f"Nothing is synced yet. {self._where()}"
             case View.ALL:
-                return (
-                    f"No invoice has been sent to ERP Integrations yet ({pressed('list.more')}: Commitments)."
-                )
+                commitments = f" ({way('list.more')}: Commitments)" if opens else ""
+                return f"No invoice has been sent to ERP Integrations yet{commitments}."
 
     # -- export and retry --------------------------------------------------------------------------------------
 
@@ -125,12 +131,13 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
         if at.view not in {View.READY, View.FAILED}:
             raise Disallowed(
                 f"Nothing can be exported from {VIEW_TITLES[at.view]}",
-                fix="Export in Ready to Export (1), retry in Failed to Export (3)",
+                fix="Export in Ready to Export ({list.view-1}), retry in Failed to Export ({list.view-3})",
             )
         return at.selection()
 
     async def _export(self, at: Press[View]) -> None:
         selection, visible, hidden = self._exportable(at), at.visible, at.hidden
+        await self.desk.db.read(epochs.require)
         before, why = None, ""
         while True:
             plan = await self._plan(at, selection, visible, hidden, before)
@@ -309,7 +316,7 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
         wanted = batch is not None and bool(self._panel_wanted)
         panel.set_class(wanted, "shown")
         if batch is not None and wanted:
-            panel.tell(batch, seconds_held(batch))
+            panel.tell(batch, seconds_held(batch), decides=self.decides)
         self._keep_ticking(running=batch is not None and batch.running and wanted)
 
     def _keep_ticking(self, *, running: bool) -> None:

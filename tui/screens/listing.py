@@ -13,13 +13,13 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from store import detail
-from store.domain.errors import NothingMatched
+from store.domain.errors import NothingMatched, NotPermitted
 from store.domain.selection import Selection
 from store.domain.status import ProjectView, View
 from store.invoices import SortBy
 from store.listing import Listing, Order
 from store.looking import Page, Tally
-from tui.keymap import Place, bindings
+from tui.keymap import Place, bindings, way
 from tui.screens.listing_text import (
     filter_info,
     foot,
@@ -48,8 +48,8 @@ WIDE = 110
 # From this one on the views stand in the right pane too, and the detail has the whole G703.
 VAST = 160
 # What follows the cursor or a marking waits this long for the next key: a fast hand is not billed for it.
-REST = 0.15
-TYPING = 0.1
+REST = 0.1
+TYPING = 0.03
 # Others' changes are shown at most twice a second.
 BETWEEN_REFRESHES = 0.5
 # What keys wait for: a list that is being read, a filter that has not got all that was typed yet.
@@ -115,7 +115,8 @@ class ListingScreen(TellingScreen, Generic[V]):
             yield InvoiceTable(self, self.desk.company.currency)
             with Vertical(id="right"):
                 yield Bar(id="views-list")
-                yield DetailPane()
+                # Errors are mended by deciding in ERP Integrations.
+                yield DetailPane(decides=self.decides and Place.INVOICES in self.PLACES)
         yield from self.compose_below()
         yield Bar(id="foot")
 
@@ -183,11 +184,47 @@ class ListingScreen(TellingScreen, Generic[V]):
     async def read_beside(self) -> None:
         """What stands beside the list and is read with it."""
 
+    def require_decider(self) -> None:
+        """Raise NotPermitted for who reads here and no more."""
+        raise NotImplementedError
+
+    def empty_view(self) -> str:
+        """Why a whole view is empty, and the key that helps."""
+        raise NotImplementedError
+
+    # -- who sits there, and what there is not -----------------------------------------------------------------
+
+    def why_not(self) -> str:
+        """Why this user decides nothing here, and whom to ask; "" for who may."""
+        try:
+            self.require_decider()
+        except NotPermitted as error:
+            return str(error)
+        return ""
+
+    @property
+    def decides(self) -> bool:
+        """Whether this user decides here, or reads and no more."""
+        return not self.why_not()
+
     def empty_text(self) -> str:
         """Why the list is empty, and the key that helps."""
         if self.only_marked:
-            return "Nothing marked matches. t shows all again."
-        return f"0 of {self._counts.get(self.view, 0):,} match. \\ clears the filter."
+            return f"Nothing marked matches. {way('list.only-marked')} shows all again."
+        if not self.query_text:
+            return self.empty_view()
+        clears = f"{way('list.clear-filter')} clears the filter"
+        count = self._counts.get(self.view)
+        if count == 0:
+            return f"{self.empty_view()} {clears}."
+        title = self.TITLES[self.view]
+        whole: V = list(self.TITLES)[-1]
+        of = "Nothing" if count is None else f"None of the {count:,}"
+        none = f"The only invoice in {title} does not match" if count == 1 else f"{of} in {title} matches"
+        beyond = ""
+        if self._counts.get(whole, 0) > (count or 0):
+            beyond = f"; {way(f'list.view-{len(self.TITLES)}')} looks in {self.TITLES[whole]} ({self._counts[whole]:,})"
+        return f"{none}. {clears}{beyond}."
 
     # -- reading -----------------------------------------------------------------------------------------------
 
@@ -255,11 +292,9 @@ class ListingScreen(TellingScreen, Generic[V]):
             totals = marked_line(len(versions) or None, 0, (), width)
         else:
             totals = marked_line(tally.count, tally.count - tally.visible, tally.totals, width)
-        me = self.desk.me
-        decides = me.may_send if Place.COMMITMENTS in self.PLACES else me.is_approver
         quiet = bool(self.unfinished) and self._message == self.unfinished
         self.query_one("#foot", Bar).show(
-            *foot(totals, self._message, width, *self.live, decides=decides, quiet=quiet)
+            *foot(totals, self._message, width, *self.live, decides=self.decides, quiet=quiet)
         )
 
     @property

@@ -13,7 +13,7 @@ from store.domain.selection import Totals
 from store.domain.status import View
 from store.domain.text import one_line
 from store.invoices import SortBy
-from tui.keymap import Place, footer, pressed
+from tui.keymap import Place, footer, pressed, way
 from tui.text import cut, fitting, role, wrapped
 from tui.widgets.bar import BAD, BOLD, DIM, REVERSE, WARN, Line, Part, plain
 
@@ -69,7 +69,7 @@ def tabs_line(tabs: str, mail: tuple[int, str], width: int) -> Line:
 def views_line(
     titles: Mapping[V, str], short: Mapping[V, str], counts: Mapping[V, int], current: V, width: int
 ) -> Line:
-    """The views with their counts and digits; the one that is shown in brackets."""
+    """The views with their counts and keys; the one that is shown in brackets."""
     full = [_view(view, title, counts, current, n) for n, (view, title) in enumerate(titles.items(), 1)]
     brief = [
         _view(view, short.get(view, title), counts, current, n)
@@ -100,10 +100,12 @@ def views_list(titles: Mapping[V, str], counts: Mapping[V, int], current: V) -> 
     return [*lines, (Part("| "),)]
 
 
-def _view(view: V, title: str, counts: Mapping[V, int], current: V, digit: int) -> tuple[str, bool]:
+def _view(view: V, title: str, counts: Mapping[V, int], current: V, number: int) -> tuple[str, bool]:
     count = counts.get(view)
     alarm = "!" if view is View.FAILED and count else ""
-    text = f"{digit} {title}" + ("" if count is None else f" {count:,}{alarm}")
+    text = f"{pressed(f'list.view-{number}')} {title}".lstrip() + (
+        "" if count is None else f" {count:,}{alarm}"
+    )
     return (f"[{text}]", True) if view is current else (text, False)
 
 
@@ -215,7 +217,7 @@ def outcome(decision: Decision) -> str:
     if decision.stays:
         first = decision.stays[0]
         # d lists what stands against an export, h what happened to one that was decided otherwise meanwhile.
-        key = pressed("list.show-history" if first.code in {"state", "status"} else "invoices.dry-run")
+        key = way("list.show-history" if first.code in {"state", "status"} else "invoices.dry-run")
         name = one_line(first.name)
         more = (
             f" and {len(decision.stays) - 1:,} more stay, {key} tells"

@@ -13,6 +13,7 @@ from store import looking
 from store.domain.errors import BadInput
 from store.domain.filter import BadFilter
 from store.domain.selection import Gesture, Marked, Matching, Stroke
+from tui.keymap import way
 from tui.screens.deciding import MARKING, DecidingScreen, Press
 from tui.screens.listing import V
 from tui.widgets import marks as marking
@@ -50,7 +51,7 @@ class MarkingScreen(DecidingScreen[V], Generic[V]):
     def _mark_by(self, work: Callable[[Press[V]], Awaitable[None]]) -> None:
         """Mark beside the screen; keys wait for it, so that a decision has all the marks before it."""
         if self.unread:
-            self.say(f"{self.unread} \\ clears the filter.")
+            self.say(f"{self.unread} {way('list.clear-filter')} clears the filter.")
             return
         self.table.turns.hold(MARKING)
         self.run_worker(partial(self._marking, work, self.pressed()), group="marking")
@@ -201,7 +202,8 @@ class MarkingScreen(DecidingScreen[V], Generic[V]):
         pairs = await self.desk.db.read(lists.between, at.listing, one, other, marking.LIMIT)
         if pairs is None:
             self.say(
-                f"More than {marking.LIMIT:,} lie between: filter for them (/) and press A, or mark by +."
+                f"More than {marking.LIMIT:,} lie between: filter for them ({way('list.filter')})"
+                f" and press {way('list.mark-every')}, or mark by {way('list.mark-query')}."
             )
         elif not pairs:
             self.say("Nothing was marked: where the range began is not listed any more.")
@@ -221,7 +223,9 @@ class MarkingScreen(DecidingScreen[V], Generic[V]):
             said = "Nothing was marked."
         else:
             count = len(versions) or (tally.count if tally else 0)
-            said = f"{f'{count:,}' if count else 'All'} unmarked; z brings them back."
+            said = (
+                f"{f'{count:,}' if count else 'All'} unmarked; {way('list.undo-marking')} brings them back."
+            )
         self.marks.clear()
         self.say(said)
         self.marks_changed()
@@ -240,7 +244,7 @@ class MarkingScreen(DecidingScreen[V], Generic[V]):
 
     def _only_marked(self) -> None:
         if not self.only_marked and self.marks.empty:
-            self.say("Nothing is marked. Space marks one, a all.")
+            self.say(f"Nothing is marked. {way('table.mark')} marks one, {way('list.mark-all')} all.")
             return
         self.only_marked = not self.only_marked
         self.hold()
@@ -304,5 +308,6 @@ class MarkingScreen(DecidingScreen[V], Generic[V]):
 
 
 def _all_clean(clean: int, flagged: int, of: str = "") -> str:
-    rest = f"; {flagged:,} flagged ones not (Space marks one, A all of them)" if flagged else ""
+    ways = f"{way('table.mark')} marks one, {way('list.mark-every')} all of them"
+    rest = f"; {flagged:,} flagged ones not ({ways})" if flagged else ""
     return f"All {clean:,} clean matches{of} are marked{rest}."

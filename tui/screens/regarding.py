@@ -13,6 +13,7 @@ from store.domain.errors import Changed, Interrupted
 from store.domain.selection import Matching
 from store.domain.text import one_line
 from store.selecting import Seen
+from tui.keymap import way
 from tui.screens.gestures import GestureScreen
 from tui.screens.hold import noun
 from tui.screens.listing import V
@@ -78,7 +79,7 @@ class LookingScreen(GestureScreen[V], Generic[V]):
             done, _ = await asyncio.wait({task}, timeout=PATIENCE)
             if not done:
                 told = True
-                self.say(f"{words}\u2026 Esc leaves.")
+                self.say(f"{words}\u2026 {way('list.cancel')} leaves.")
                 await asyncio.wait({task})
         except asyncio.CancelledError:
             self._give_up()

@@ -17,7 +17,7 @@ from store.domain.status import View
 from store.domain.text import one_line
 from store.invoices import Row
 from store.listing import Order, every_id
-from tui.keymap import pressed
+from tui.keymap import way
 from tui.screens.ask import nets
 from tui.screens.ask_by_mail import AskByMailScreen
 from tui.screens.command_line import CommandScreen
@@ -63,7 +63,7 @@ class ToolScreen(CommandScreen[V], Generic[V]):
             raise BadInput(
                 f"{COPIED_MOST} numbers can be copied at once",
                 why=f"{at.count:,} are marked",
-                fix=f"Mark fewer, or write a file ({pressed('list.write')})",
+                fix=f"Mark fewer, or write a file ({way('list.write')})",
             )
         if at.count:
             ids = await self.desk.db.read(every_id, self._order(at, "", at.selection()))

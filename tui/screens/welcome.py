@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
-from tui.keymap import pressed
+from store.domain.keys import spelled
+from tui.keymap import way
 from tui.screens.dialog import Dialog
 
-_NAMED = re.compile(r"\{([a-z.-]+)\}")
 # The keys by their ids, and what a newcomer gains by each.
 APPROVER = (
     ("table.mark", "marks the invoice under the cursor; the foot counts them"),
@@ -29,13 +27,18 @@ PROJECT = (
     ("commitments.send", "sends what is marked; {commitments.edit} edits the one under the cursor"),
     APPROVER[4],
 )
+READER = (
+    *APPROVER[:3],
+    ("list.write", "writes a file of what is listed or marked: CSV, XLSX, report"),
+    APPROVER[4],
+)
 
 
-def card(*, project: bool) -> list[str]:
-    """The five lines, with the keys as this user has them."""
+def card(*, project: bool, decides: bool = True) -> list[str]:
+    """The five lines, with the keys as this user has them; not ``decides``: the user reads and no more."""
     return [
-        f"  {pressed(name):<8} {_NAMED.sub(lambda found: pressed(found[1]), text)}"
-        for name, text in (PROJECT if project else APPROVER)
+        f"  {way(name):<8} {spelled(text)}"
+        for name, text in ((PROJECT if project else APPROVER) if decides else READER)
     ]
 
 
@@ -44,16 +47,21 @@ class WelcomeScreen(Dialog[None]):
 
     CSS_PATH = ["dialog.tcss"]
 
-    def __init__(self, company: str, *, project: bool) -> None:
+    def __init__(self, company: str, *, project: bool, why_not: str = "") -> None:
         super().__init__()
         self._company = company
         self._project = project
+        # Why the user decides nothing, and whom to ask.
+        self._why_not = why_not
 
     def compose(self) -> ComposeResult:
         """Five keys."""
         with Vertical(classes="frame"):
             yield Static(f"Welcome to the desk of {self._company}. Five keys:", classes="title", markup=False)
-            yield Static("\n".join(["", *card(project=self._project), ""]), markup=False)
+            five = card(project=self._project, decides=not self._why_not)
+            yield Static("\n".join(["", *five, ""]), markup=False)
+            if self._why_not:
+                yield Static(self._why_not, classes="note", markup=False)
             yield Static("Any key puts this card away; it does not come again.", classes="note", markup=False)
 
     def on_key(self, event: events.Key) -> None:

@@ -12,7 +12,7 @@ from textual.widgets import Input
 
 from store.domain.money import show
 from store.finding import Found
-from tui.keymap import Key, Place, bindings, shown
+from tui.keymap import Key, Place, bindings, pressed, shown
 from tui.text import cut, day, short_status
 from tui.widgets.bar import DIM, REVERSE, Bar, Line, Part, plain
 
@@ -134,12 +134,23 @@ class CommandLine(Vertical):
         ]
         if not lines:
             lines = [plain(" Nothing is called that.", DIM)]
-        hint = "Up and Down choose, Enter takes it, Esc leaves" if self._entries else "Esc leaves"
+        hint = choosing() if self._entries else f"{pressed('list.cancel')} leaves"
         head = plain(f"-- {len(self._entries)} found: {hint} ".ljust(width, "-"), DIM)
         bar = self.query_one("#command-list", Bar)
         if bar.styles.height is None or bar.styles.height.value != len(lines) + 1:
             bar.styles.height = len(lines) + 1
         bar.show(head, *lines)
+
+
+def choosing() -> str:
+    """The keys of the line, as far as they have one: ``Up and Down choose, Enter takes it, Esc leaves``."""
+    steps = " and ".join(filter(None, map(pressed, ("command.command-up", "command.command-down"))))
+    words = (
+        (steps, "choose"),
+        (pressed("command.command-done"), "takes it"),
+        (pressed("list.cancel"), "leaves"),
+    )
+    return ", ".join(f"{keys} {does}" for keys, does in words if keys)
 
 
 def entry_line(entry: Entry, width: int) -> str:

@@ -17,7 +17,7 @@ from textual.widgets import Input
 from store.choices import choices
 from store.domain.completing import Choice, Completing, complete_at
 from store.domain.errors import PayappError
-from tui.keymap import Place, bindings
+from tui.keymap import Place, bindings, pressed
 from tui.text import cut
 
 if TYPE_CHECKING:
@@ -152,13 +152,13 @@ class CompletingBox(Input):
         cursor = self.cursor_position
         at = complete_at(self.value, cursor)
         if at is None:
-            self._tell("Nothing is completed here: Tab completes keys and names.")
+            self._tell(f"Nothing is completed here: {pressed('filter.complete')} completes keys and names.")
             return None
         try:
             async with asyncio.timeout(PATIENCE):
                 found = await self._choices(at)
         except (PayappError, TimeoutError) as error:
-            self._tell(str(error) or "The choices take too long; press Tab again.")
+            self._tell(str(error) or f"The choices take too long; press {pressed('filter.complete')} again.")
             return None
         if not found:
             self._tell("Nothing begins or goes on like that.")

@@ -12,28 +12,36 @@ from store.domain.money import show
 from store.domain.status import TITLES, Status
 from store.domain.text import one_line
 from store.duplicates import Twin
-from tui.keymap import Place, bindings
+from tui.keymap import Place, bindings, way
 from tui.text import STATUS_TITLES, cut, fitting, moment, status, wrapped
 from tui.widgets.bar import BAD, BOLD, DIM, REVERSE, WARN, Bar, Line, Part, plain
 
 G703 = "Lines (G703)"
 SECTIONS = {"lines": G703, "errors": "Errors", "history": "History"}
 EDGE = "| "
+# What can be done about an error, and who does it where these keys are of no use.
+MENDING = (
+    ("invoices.export-values", "dates, description, ERP number"), ("invoices.export", "retry"), ("invoices.reject", "reject"),
+)  # fmt: skip
+ELSEWHERE = "An accounting approver retries or rejects it, in ERP Integrations."
 # Where the whole G703 leaves less for a line's name, the table shows this bill's figures alone.
 NAME_LEAST = 16
 
 
-def describe(detail: Detail, width: int, section: str) -> list[Line]:
-    """The invoice in lines of at most ``width`` cells; amounts are never cut."""
+def describe(detail: Detail, width: int, section: str, *, decides: bool = True) -> list[Line]:
+    """The invoice in lines of at most ``width`` cells; amounts are never cut.
+
+    ``decides``: the keys that decide are of use where it is shown, and to who looks at it.
+    """
     match section:
         case "errors":
-            return _errors(detail, width)
+            return _errors(detail, width, decides=decides)
         case "history":
             return _history(detail, width)
         case _:
             return [
                 *_returned(detail, width),
-                *_facts(detail, width),
+                *_facts(detail, width, decides=decides),
                 *_position(detail, width),
                 *_lines(detail, width),
                 *_g702(detail, width),
@@ -58,7 +66,7 @@ def _returned(detail: Detail, width: int) -> list[Line]:
     return [*_text(f"{row.outcome.upper()}{': ' + reason if reason else ''}", width, BAD), ()]
 
 
-def _facts(detail: Detail, width: int) -> list[Line]:
+def _facts(detail: Detail, width: int, *, decides: bool) -> list[Line]:
     row = detail.row
     facts = [
         f"{one_line(row.commitment)} {one_line(detail.commitment_title)}, application {row.application}",
@@ -76,13 +84,14 @@ def _facts(detail: Detail, width: int) -> list[Line]:
         f"By {one_line(detail.creator) or 'an import'}; sent by {one_line(detail.sender) or 'nobody'}"
     )
     found = [line for fact in facts for line in _text(fact, width)]
-    return [*found, *_flags(detail, width), ()]
+    return [*found, *_flags(detail, width, decides=decides), ()]
 
 
-def _flags(detail: Detail, width: int) -> list[Line]:
+def _flags(detail: Detail, width: int, *, decides: bool) -> list[Line]:
+    releases = way("invoices.hold") if decides else "an accounting approver"
     words = {
         "D": "D duplicate: the same vendor and number twice",
-        "H": "H on hold: Export leaves it where it is; H releases it",
+        "H": f"H on hold: Export leaves it where it is; {releases} releases it",
         "S": "S own: you created or sent it",
         "C": "C changed since its rejection",
         "O": "O overbilled: a line exceeds its scheduled value",
@@ -204,23 +213,23 @@ def _files(detail: Detail, width: int) -> list[Line]:
     ]
 
 
-def _errors(detail: Detail, width: int) -> list[Line]:
+def _errors(detail: Detail, width: int, *, decides: bool) -> list[Line]:
     row = detail.row
     if not row.error_code:
-        return _text("No errors. d shows what would stand against an export.", width, DIM)
-    return [
+        more = f" {way('invoices.dry-run')} shows what would stand against an export." if decides else ""
+        return _text(f"No errors.{more}", width, DIM)
+    found = [
         *_text(f"FAIL {row.error_code}", width, BAD),
         *_text(row.error_cause, width),
         (),
         *_text(f"Fix: {row.error_fix}", width),
         (),
-        plain("Keys:", DIM),
-        *(
-            plain(f"  {line}", DIM)
-            for text in ("D: dates, description, ERP number", "x: retry", "r: reject")
-            for line in wrapped(text, width - 2)
-        ),
     ]
+    if not decides:
+        return [*found, *_text(ELSEWHERE, width, DIM)]
+    keys = [f"{way(name)}: {does}" for name, does in MENDING]
+    lines = (line for text in keys for line in wrapped(text, width - 2))
+    return [*found, plain("Keys:", DIM), *(plain(f"  {line}", DIM) for line in lines)]
 
 
 def _history(detail: Detail, width: int) -> list[Line]:
@@ -238,8 +247,9 @@ class DetailPane(Bar, can_focus=True):
 
     BINDINGS = bindings(Place.DETAIL)
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, *, decides: bool = True, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
+        self._decides = decides
         self._detail: Detail | None = None
         self._body: list[Line] = []
         self._top = 0
@@ -283,7 +293,9 @@ class DetailPane(Bar, can_focus=True):
 
     def _describe(self) -> None:
         width = max(10, self.size.width - len(EDGE))
-        self._body = describe(self._detail, width, self.section) if self._detail else []
+        self._body = (
+            describe(self._detail, width, self.section, decides=self._decides) if self._detail else []
+        )
         self._draw()
 
     def _draw(self) -> None:

@@ -29,14 +29,22 @@ KEYS = (
     ("list.view-3", "view"), ("invoices.show-errors", "error"), ("invoices.export", "retry"), ("invoices.reject", "reject"),
 )  # fmt: skip
 
+DECIDING = frozenset({"invoices.export", "invoices.reject"})
+
 
 class ExportPanel(Bar):
     """The newest batch: a bar, counts, time left, and its failures with cause, fix and next key."""
 
-    def tell(self, batch: Progress, seconds_held: int) -> None:
-        """Draw this batch; the lines that stayed the same are not written again."""
+    def tell(self, batch: Progress, seconds_held: int, *, decides: bool = True) -> None:
+        """Draw this batch; the lines that stayed the same are not written again. ``decides``: as in the footer."""
         room = max(LINES_LEAST, min(LINES_MOST, self.app.size.height - OTHERS))
-        lines = report(batch, self.size.width or self.app.size.width, seconds_held, room)
+        lines = report(
+            batch,
+            self.size.width or self.app.size.width,
+            seconds_held if decides else 0,
+            room,
+            decides=decides,
+        )
         if self.styles.height is None or self.styles.height.value != len(lines):
             self.styles.height = len(lines)
         self.show(*lines)
@@ -47,7 +55,7 @@ def seconds_held(batch: Progress) -> int:
     return max(0, -(-(batch.hold_until - batch.now) // 1000)) if batch.recallable else 0
 
 
-def report(batch: Progress, width: int, held: int, lines: int) -> list[Line]:
+def report(batch: Progress, width: int, held: int, lines: int, *, decides: bool = True) -> list[Line]:
     """The batch in at most so many lines of that width; failures fold title and progress into one where they must."""
     if not batch.failures:
         return [_title(batch, width, held), _progress(batch, width)]
@@ -58,7 +66,7 @@ def report(batch: Progress, width: int, held: int, lines: int) -> list[Line]:
     shown = batch.failures[: max(1, (lines - len(found) - 1) // 2)]
     for failure in shown:
         found += _failure(failure, width)
-    return [*found, _next(batch.unresolved - len(shown), held, width)]
+    return [*found, _next(batch.unresolved - len(shown), held, width, decides=decides)]
 
 
 def _name(batch: Progress) -> str:
@@ -186,9 +194,11 @@ def _recall() -> str:
     return pressed("invoices.recall") or "recall"
 
 
-def _next(more: int, held: int, width: int) -> Line:
+def _next(more: int, held: int, width: int, *, decides: bool) -> Line:
     """What can be done about failures, and how many more there are."""
-    bound = [(key, what) for name, what in KEYS if (key := pressed(name))]
+    bound = [
+        (key, what) for name, what in KEYS if (decides or name not in DECIDING) and (key := pressed(name))
+    ]
     view = pressed("list.view-3")
     rest = f"  and {more:,} more" + (f" ({view})" if view else "") if more > 0 else ""
     recall = f"  {_recall()}: recall, {held} s left" if held else ""

@@ -12,6 +12,7 @@ from textual.containers import Horizontal
 from textual.message import Message
 
 from store.domain.filter import word_end
+from tui.keymap import pressed, way
 from tui.text import cut
 from tui.widgets.bar import DIM, Bar, plain
 from tui.widgets.completing_box import CompletingBox
@@ -52,9 +53,10 @@ class FilterLine(Horizontal):
 
     def compose(self) -> ComposeResult:
         """The word, the box, and what came of it."""
+        completes = f", {key} completes" if (key := pressed("filter.complete")) else ""
         yield Bar(id="filter-word")
         yield FilterInput(
-            placeholder="/ filters, Tab completes",
+            placeholder=f"{way('list.filter')} filters{completes}",
             highlighter=self._fault,
             id="filter-box",
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from textual.worker import Worker
 
 from store.domain.errors import PayappError
-from tui.keymap import pressed
+from tui.keymap import way
 
 if TYPE_CHECKING:
     from textual.widget import Widget as Node
@@ -27,7 +27,7 @@ def fault(error: Exception) -> str:
         [
             f"Something went wrong inside payapp: {type(error).__name__}; nothing more was done.",
             *_notes(error),
-            f"Press {pressed('list.refresh')}; if it stays, quit and run payapp status.",
+            f"Press {way('list.refresh')}; if it stays, quit and run payapp status.",
         ]
     )
 

@@ -21,6 +21,7 @@ from textual.strip import Strip
 from store.invoices import Row, SortBy
 from store.looking import Glance, Stand
 from tui.keymap import Place, bindings
+from tui.text import wrapped
 from tui.widgets import marks as marking
 from tui.widgets.columns import PREFIX, Column, Widths, fit, heading
 from tui.widgets.loaded_rows import LoadedRows, Source
@@ -288,7 +289,8 @@ class InvoiceTable(LoadedRows, can_focus=True):
     def _line(self, y: int) -> Drawn:
         index = self.top + y
         if index >= self.count:
-            return Drawn("", "  " + self.empty if y == 1 and not self.count else "")
+            said = [] if self.count else wrapped(self.empty, max(1, self.size.width - 4))
+            return Drawn("", f"  {said[y - 1]}" if 0 < y <= len(said) else "")
         row = self._rows.at(index)
         gutter = ">" if index == self.cursor else "|" if self._in_range(index) else " "
         prefix = f"{gutter}[{'x' if row is not None and self.marks.box(row.id) else ' '}]"

@@ -10,7 +10,7 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input
 
-from tui.keymap import Place, bindings
+from tui.keymap import Place, bindings, pressed
 from tui.widgets.bar import BOLD, Bar, plain
 from tui.widgets.filter_line import WordAtFault
 
@@ -47,9 +47,10 @@ class QueryLine(Horizontal):
 
     def compose(self) -> ComposeResult:
         """The word and the box."""
+        does, leaves = pressed("filter.filter-done"), pressed("list.cancel")
         yield Bar(id="query-word")
         yield QueryInput(
-            placeholder="a filter over the whole view; Enter does it, Esc leaves",
+            placeholder=f"a filter over the whole view; {does} does it, {leaves} leaves",
             compact=True,
             highlighter=self._fault,
             select_on_focus=False,
