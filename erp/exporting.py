@@ -14,7 +14,7 @@ from erp import eventlog, parcel
 from erp.connector import Connector
 from erp.lock import WorkerLock
 from erp.process import proven_dead
-from store import lookup, outbox
+from store import high_water, lookup, outbox
 from store.domain.errors import PayappError
 from store.domain.outcome import Answer, Booked, PostOutcome
 from store.job import Job
@@ -58,6 +58,7 @@ class Exporting:
         )
         try:
             held = await self.db.write(outbox.fence, self.worker, jobs) if jobs and may_send() else []
+            await self.mark()
         except Exception:
             # Nothing of it is sent. Where even this fails, the lease is not extended and brings it back.
             with contextlib.suppress(Exception):
@@ -132,7 +133,9 @@ class Exporting:
                 to_ask.append(job)
             else:
                 answers.append((job, Booked(job.key, reference)))
-        asked, strays = await parcel.ask(self.connector, to_ask)
+        asked, strays = await parcel.ask(
+            self.connector, to_ask, await self.db.read(lookup.keys, to_ask)
+        )
         for job in strays:
             why = "the stored bill is not the one that was accepted, so nobody can ask for it"
             await self.db.write(lookup.park, self.worker, job, why)
@@ -182,6 +185,11 @@ class Exporting:
         jobs = list(self._holding.values())
         if jobs:
             await self.db.write(outbox.extend, self.worker, jobs, self._lease_ms)
+
+    async def mark(self) -> None:
+        """Write beside an SQLite database how far it has come, before anything is sent: an older copy is behind that."""
+        if self._lock:
+            self._lock.write(await self.db.write(high_water.of))
 
     async def release(self) -> int:
         """Give back what is claimed and not begun; returns how many."""

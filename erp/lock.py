@@ -7,14 +7,15 @@ import fcntl
 import os
 from pathlib import Path
 
+from store import high_water
+from store.high_water import Mark
+
 
 class WorkerLock:
     """An OS file lock beside the database. It goes with the process, however that ends."""
 
     def __init__(self, database: Path) -> None:
-        # By its real name: two names of one database are one lock.
-        real = database.resolve()
-        self.path = real.with_name(real.name + ".worker.lock")
+        self.path = high_water.lock_file(database)
         self._descriptor: int | None = None
 
     @property
@@ -27,7 +28,8 @@ class WorkerLock:
         if self.held:
             return True
         # The file stays when the lock goes: removing it would let two workers lock two files of one name.
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # Others read the mark in it.
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -38,6 +40,11 @@ class WorkerLock:
             raise
         self._descriptor = descriptor
         return True
+
+    def write(self, mark: Mark) -> None:
+        """Write down in the lock file how far the database has come. Raises OSError where that cannot be."""
+        if self._descriptor is not None:
+            os.pwrite(self._descriptor, mark.line, 0)
 
     def release(self) -> None:
         """Let the next worker in."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
+
+import msgspec
 
 from erp import eventlog
 from erp.connector import Connector, ParcelRefusedError, UnavailableError
-from store.domain.bill import Bill, decode
+from store.domain.bill import Bill, decode, revision_of
 from store.domain.outcome import Answer, Booked, Later, Missing, PostOutcome, Refused, Split, Unknown
 from store.domain.text import one_line, safe
 from store.job import Job
@@ -25,16 +27,34 @@ async def post(connector: Connector, jobs: Sequence[Job]) -> list[tuple[Job, Pos
     return results
 
 
-async def ask(connector: Connector, jobs: Sequence[Job]) -> tuple[list[tuple[Job, Answer]], list[Job]]:
-    """Ask about uncertain jobs: an answer each, and the jobs whose payload is no longer what was accepted."""
+async def ask(
+    connector: Connector, jobs: Sequence[Job], more: Mapping[int, Sequence[str]] | None = None
+) -> tuple[list[tuple[Job, Answer]], list[Job]]:
+    """Ask about jobs: an answer each, and the jobs whose payload is no longer what was accepted.
+
+    ``more``: other keys under which the ERP may have one, by the job's id. Booked under any of them is booked, and
+    missing is what is missing under all.
+    """
     bills, strays = _verified(jobs)
-    asked = [bill for _, bill in bills]
+    keys = {job.id: [job.key, *(more or {}).get(job.id, ())] for job, _ in bills}
+    asked = [msgspec.structs.replace(bill, key=key) for job, bill in bills for key in keys[job.id]]
     answers: dict[str, Answer]
     if not connector.profile.finds:
         answers = {bill.key: Unknown(bill.key, "this ERP cannot be asked") for bill in asked}
-    elif asked:
-        answers = await _found(connector, asked)
-    return [(job, answers[bill.key]) for job, bill in bills], [job for job, _ in strays]
+    else:
+        answers = {}
+        # Asked for at most as many at once as a parcel has.
+        for first in range(0, len(asked), connector.profile.parcel):
+            answers |= await _found(connector, asked[first : first + connector.profile.parcel])
+    return [(job, _joined([answers[key] for key in keys[job.id]])) for job, _ in bills], [job for job, _ in strays]
+
+
+def _joined(answers: Sequence[Answer]) -> Answer:
+    """One answer for one job: the bill of the latest revision, else a doubt, else that it is missing under its own key."""
+    booked = [answer for answer in answers if isinstance(answer, Booked)]
+    if booked:
+        return max(booked, key=lambda answer: revision_of(answer.key))
+    return next((answer for answer in answers if isinstance(answer, Unknown)), answers[0])
 
 
 def _verified(jobs: Sequence[Job]) -> tuple[list[tuple[Job, Bill]], list[tuple[Job, PostOutcome]]]:

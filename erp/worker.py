@@ -20,7 +20,7 @@ from erp.lock import WorkerLock
 from erp.notices import Mailer
 from erp.process import place
 from erp.settings import WorkerSettings
-from store import due, notices, periods, workers
+from store import due, epochs, notices, periods, workers
 from store.domain.errors import PayappError, SettingsError
 from store.due import Due
 
@@ -31,6 +31,8 @@ __all__ = ["Worker", "WorkerRunningError", "WorkerSettings"]
 
 # The desk takes a worker for dead after five silent seconds (store.workers), whatever the lease.
 BEAT_AT_MOST = 2.0
+# How often it is looked whether the database is the one that was adopted; each claim looks for itself.
+PLACE_EVERY = 1.0
 # A step that failed (a database that is away, a defect) is tried again at this pace, doubling.
 TROUBLE_FIRST, TROUBLE_MOST = 0.5, 15.0
 
@@ -74,6 +76,9 @@ class Worker:
         self._claim_after = 0.0
         self._periods_after = 0.0
         self._trouble = 0.0
+        self._place_after = 0.0
+        # Why nothing is sent from this database; "" is not known yet.
+        self._displaced: str | None = ""
 
     async def run(self, stop: asyncio.Event, *, until_idle: bool = False, wait: bool = True) -> None:
         """Work until ``stop`` is set; then finish what is being sent, and give the rest back.
@@ -126,7 +131,22 @@ class Worker:
         await self.db.write(workers.register, self.id, place(), os.getpid())
         self._beaten = self._now()
         eventlog.info("worker.started", worker=self.id, erp=self.profile.name, pid=os.getpid())
+
+    async def _placed(self) -> bool:
+        """Whether the database is the one that was adopted. From any other nothing is claimed, sent or mailed."""
+        if self._displaced is not None or self._now() >= self._place_after:
+            before, self._displaced = self._displaced, await self.db.read(epochs.trouble)
+            self._place_after = self._now() + PLACE_EVERY
+            if self._displaced is None and before is not None:
+                await self._take_over()
+            elif self._displaced is not None and self._displaced != before:
+                eventlog.warning("worker.displaced", worker=self.id, why=self._displaced)
+        return self._displaced is None
+
+    async def _take_over(self) -> None:
+        """The database is ours: what workers before us held is free, where only one can live."""
         if self._lock:
+            await self._export.mark()
             await self._export.expire(sole=True)
             await self.db.write(notices.expire, self.id)
 
@@ -153,6 +173,8 @@ class Worker:
             try:
                 await self.db.write(workers.beat, self.id)
                 await self._export.keep()
+                if self._displaced is None:
+                    await self._export.mark()
             except Exception as error:  # noqa: BLE001 - a beat that fails must not end the beating
                 self._beaten = -self.settings.lease
                 eventlog.warning("heartbeat.failed", worker=self.id, error=error)
@@ -170,9 +192,11 @@ class Worker:
         while not self._stop.is_set():
             try:
                 todo = await self.db.read(due.of, self.profile.name)
-                begun = await self._begin(todo)
-                if not begun and self._idle(todo):
-                    patience = 0.0 if until_idle and self._nothing(todo) else self.settings.idle_exit
+                placed = await self._placed()
+                begun = placed and await self._begin(todo)
+                if not begun and (self._idle(todo) or not placed):
+                    leaves = until_idle and (self._nothing(todo) or not placed)
+                    patience = 0.0 if leaves else self.settings.idle_exit
                     if patience is not None and self._now() - idle_since >= patience:
                         eventlog.info("worker.idle", worker=self.id)
                         return

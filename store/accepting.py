@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from store import audit, candidates, directory, outbox
+from store import audit, candidates, directory, epochs, outbox
 from store.db import Database
 from store.decision import Decision, Expectation, Outcome, selected
 from store.domain.actor import Actor
@@ -72,6 +72,7 @@ def retry(
 def _export(
     db: Database, actor: Actor, selection: Selection, terms: Terms, expect: Expectation | None
 ) -> Decision:
+    epochs.require(db)
     actor = directory.refresh(db, actor)
     actor.require_approver()
     chosen = selected(db, selection)
@@ -101,6 +102,7 @@ def _export(
             )
         for t in totals:
             batches.close(t)
+        epochs.look_first(db, decision.batches)
         outbox.grown(db, len(decision.done))
         detail = {
             "erp": terms.company.erp, "batches": [_control(batches.of(t.currency), t) for t in totals]

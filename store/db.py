@@ -43,6 +43,8 @@ CACHE, READING_CACHE = 8000, 2000
 CONNECT_WAIT = 10
 # The migration from which on numbers beyond ASCII are kept folded: SQL alone cannot fold them.
 _FOLDED = 2
+# The migration from which on a database knows where it was adopted.
+_EPOCHS = 3
 _SQLITE_WORDS = {
     "PK": "INTEGER PRIMARY KEY AUTOINCREMENT",
     "BOOL": "INTEGER",
@@ -394,8 +396,15 @@ def _migrate(db: Database, *, create: bool) -> None:
         raise StoreError(
             "This is not a payapp database", fix="Name another one, or make one with payapp init"
         )
-    if version == steps[-1][0]:
-        return
+    if version < steps[-1][0]:
+        _bring_up(db, steps)
+    if steps[-1][0] >= _EPOCHS:
+        from store import epochs
+
+        epochs.found(db, fresh=version == 0)
+
+
+def _bring_up(db: Database, steps: list[tuple[int, str]]) -> None:
     with db.transaction():
         if db.postgres:
             db.execute("SELECT pg_advisory_xact_lock(1885434209)")

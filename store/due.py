@@ -16,7 +16,7 @@ class Due:
     """Moments in milliseconds of the database's clock, ``now`` included; None: nothing of that kind.
 
     ``export``: the earliest held or pending job, not before the breaker lets one through. ``lookup``: the earliest
-    uncertain job that may be asked about. ``lease``: the first claim to run out. ``notice``: the earliest mail.
+    uncertain job, or job that looks first, that may be asked about. ``lease``: the first claim to run out. ``notice``: the earliest mail.
     ``paused``: the breaker is open. ``claimed``: jobs in some worker's hands.
     """
 
@@ -49,19 +49,21 @@ def of(db: Database, erp: str) -> Due:
     now = db.now()
     row = db.execute(
         "SELECT (SELECT open_until FROM erp_state WHERE erp = ?),"
-        f" (SELECT run_at FROM export_jobs WHERE state IN ('{JobState.HELD}', '{JobState.PENDING}') AND erp = ?"
-        " ORDER BY run_at, id LIMIT 1),"
+        f" (SELECT run_at FROM export_jobs WHERE state IN ('{JobState.HELD}', '{JobState.PENDING}') AND NOT look_first"
+        " AND erp = ? ORDER BY run_at, id LIMIT 1),"
         f" (SELECT {_FREE} FROM export_jobs WHERE state = '{JobState.UNCERTAIN}' AND erp = ?),"
+        f" (SELECT {_FREE} FROM export_jobs WHERE look_first AND state IN ('{JobState.HELD}', '{JobState.PENDING}')"
+        " AND erp = ?),"
         f" (SELECT min(lease_until) FROM export_jobs WHERE state = '{JobState.CLAIMED}' AND erp = ?),"
         f" (SELECT count(*) FROM export_jobs WHERE state = '{JobState.CLAIMED}' AND erp = ?),"
         f" (SELECT {_FREE} FROM notices WHERE state = 'waiting')",
-        (erp,) * 5,
+        (erp,) * 6,
     ).fetchone()
-    until, export, lookup, lease, claimed, notice = row
+    until, export, uncertain, unsent, lease, claimed, notice = row
     return Due(
         now=now,
         export=None if export is None else max(export, until or 0),
-        lookup=lookup,
+        lookup=min((moment for moment in (uncertain, unsent) if moment is not None), default=None),
         lease=lease,
         notice=notice,
         paused=(until or 0) > now,

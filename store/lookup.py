@@ -1,41 +1,98 @@
-"""Uncertain jobs: ask the ERP before anything is sent again (ARCHITECTURE.md, "The export", point 6).
+"""Asking the ERP before anything is sent (ARCHITECTURE.md, "The export", points 6 and 11).
 
-A job is uncertain when its sending began and no proof of its outcome came back. It is claimed for look-up only.
+A job is uncertain when its sending began and no proof of its outcome came back. A job that looks first waits in the queue,
+held or pending, and may have been sent before the database was restored. Both are claimed for look-up only; while
+nothing of it was sent from here, a job that looks first can be recalled like any other.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from store import epochs
 from store.db import Database
+from store.domain.bill import idempotency_key, revision_of
 from store.domain.outcome import Answer, Booked, Missing, Unknown
 from store.domain.profile import Profile
 from store.domain.status import Action, JobState
 from store.domain.text import safe
-from store.job import JOB_COLUMNS, Job, end_claims, job_of, log_attempts, move, strand
+from store.job import (
+    JOB_COLUMNS,
+    Job,
+    chunks,
+    end_claims,
+    job_of,
+    log_attempts,
+    marks,
+    move,
+    strand,
+)
 from store.outbox import backoff_ms, book
 
 # "Not found" counts when it was answered twice, the profile's settle apart.
 MISSES_THAT_COUNT = 2
 # After so many look-ups without any answer a person must look.
 UNANSWERED_AT_MOST = 12
+# Before the restore a job may have been recalled and accepted again so often, each time under the next revision.
+LATER_REVISIONS = 4
+
+_UNCERTAIN = f"state = '{JobState.UNCERTAIN}'"
+# As the index export_jobs_look has it.
+_UNSENT = f"look_first AND state IN ('{JobState.HELD}', '{JobState.PENDING}')"
 
 
 def claim_lookups(db: Database, erp: str, worker: str, *, limit: int, lease_ms: int) -> list[Job]:
-    """Claim uncertain jobs whose settle time is over. They stay uncertain."""
+    """Claim uncertain jobs whose settle time is over, then jobs that look first and are due. Their states stay.
+
+    Raises Displaced where the database is not the one that was adopted.
+    """
     with db.transaction():
+        epochs.require(db)
         now = db.now()
-        picked = (
-            f"SELECT id FROM export_jobs WHERE state = '{JobState.UNCERTAIN}' AND run_at <= ? AND erp = ?"
-            " AND (lease_until IS NULL OR lease_until < ?) ORDER BY run_at, id LIMIT ?"
-            + (" FOR UPDATE SKIP LOCKED" if db.postgres else "")
-        )
-        found = db.execute(
-            "UPDATE export_jobs SET worker = ?, lease_until = ?, attempt = attempt + 1, updated_at = ?"
-            f" WHERE id IN ({picked}) RETURNING {JOB_COLUMNS}",
-            (worker, now + lease_ms, now, now, erp, now, limit),
+        found: list[Job] = []
+        for which in (_UNCERTAIN, _UNSENT):
+            picked = (
+                f"SELECT id FROM export_jobs WHERE {which} AND run_at <= ? AND erp = ?"
+                " AND (lease_until IS NULL OR lease_until < ?) ORDER BY run_at, id LIMIT ?"
+                + (" FOR UPDATE SKIP LOCKED" if db.postgres else "")
+            )
+            rows = db.execute(
+                "UPDATE export_jobs SET worker = ?, lease_until = ?, attempt = attempt + 1, updated_at = ?"
+                f" WHERE id IN ({picked}) RETURNING {JOB_COLUMNS}",
+                (worker, now + lease_ms, now, now, erp, now, limit - len(found)),
+            ).fetchall()
+            found += sorted((job_of(row) for row in rows), key=lambda job: job.id)
+        return found
+
+
+def waiting(db: Database) -> int:
+    """How many jobs wait in the queue to be looked for first."""
+    return int(db.execute(f"SELECT count(*) FROM export_jobs WHERE {_UNSENT}").fetchone()[0])
+
+
+def keys(db: Database, jobs: Sequence[Job]) -> dict[int, list[str]]:
+    """What else to ask for, of those of the claimed jobs that look first, by the job's id.
+
+    The keys of the revisions that may have followed before the restore, and of those that were recalled since without
+    having been looked for to the end.
+    """
+    found: dict[int, list[str]] = {}
+    for chunk in chunks(jobs):
+        rows = db.execute(
+            "SELECT j.id, i.uuid, j.revision, o.revision FROM export_jobs j JOIN invoices i ON i.id = j.invoice_id"
+            " LEFT JOIN export_jobs o ON o.invoice_id = j.invoice_id AND o.look_first AND o.revision < j.revision"
+            f" AND o.state = '{JobState.CANCELLED}' WHERE j.id IN ({marks(chunk)}) AND j.look_first"
+            " ORDER BY j.id, o.revision",
+            tuple(job.id for job in chunk),
         ).fetchall()
-        return sorted((job_of(row) for row in found), key=lambda job: job.id)
+        for number, uuid, revision, recalled in rows:
+            later = range(revision + 1, revision + LATER_REVISIONS + 1)
+            own = found.setdefault(number, [idempotency_key(uuid, n) for n in later])
+            if recalled is not None:
+                own.append(idempotency_key(uuid, recalled))
+    return found
 
 
 def late_reference(db: Database, job: Job) -> str | None:
@@ -67,93 +124,137 @@ def sender(db: Database, job: Job) -> Sender | None:
     return Sender(row[0], row[1], row[2], row[3] is not None) if row else None
 
 
+class _Held(NamedTuple):
+    """A job whose look-up claim still holds: where it is, and how often it was missing and unanswered before."""
+
+    state: JobState
+    misses: int
+    unanswered: int
+    looks_first: bool
+
+    @property
+    def unsent(self) -> bool:
+        """It waits in the queue: its invoice is queued, not uncertain."""
+        return self.state is not JobState.UNCERTAIN
+
+
+def _held(db: Database, worker: str, job: Job) -> _Held | None:
+    lock = " FOR UPDATE" if db.postgres else ""
+    row = db.execute(
+        "SELECT state, misses, deferrals, look_first FROM export_jobs WHERE id = ? AND worker = ? AND attempt = ?"
+        f" AND ({_UNCERTAIN} OR {_UNSENT}){lock}",
+        (job.id, worker, job.attempt),
+    ).fetchone()
+    return None if row is None else _Held(JobState(row[0]), row[1], row[2], bool(row[3]))
+
+
 def park(db: Database, worker: str, job: Job, why: str) -> None:
-    """Leave an uncertain job that nobody can ask about to a person. Does nothing where the claim no longer holds."""
+    """Leave a job that nobody can ask about to a person. Does nothing where the claim no longer holds."""
     with db.transaction():
-        held = db.execute(
-            f"SELECT 1 FROM export_jobs WHERE id = ? AND worker = ? AND attempt = ? AND state = '{JobState.UNCERTAIN}'"
-            + (" FOR UPDATE" if db.postgres else ""),
-            (job.id, worker, job.attempt),
-        ).fetchone()
-        if held:
-            _park(db, job, why, db.now())
+        held = _held(db, worker, job)
+        if held is not None:
+            _park(db, job, held, why, db.now())
 
 
 def resolve(
     db: Database, worker: str, job: Job, answer: Answer, profile: Profile, *, sender_dead: bool
 ) -> JobState:
-    """Write down the ERP's answer about an uncertain job; returns the state it is in now.
+    """Write down the ERP's answer about a job that was claimed for look-up; returns the state it is in now.
 
-    ``sender_dead``: the process that sent it is proven dead. Without it, and without an ERP that enforces keys,
-    "not found" cannot be told from "not yet", and the job is parked for a person.
+    ``answer`` is about all the keys that were asked for: booked under any of them, missing under all.
+    ``sender_dead``: the process that sent an uncertain one is proven dead. Without it, and without an ERP that
+    enforces keys, "not found" cannot be told from "not yet", and the job is parked for a person.
     """
     with db.transaction():
         now = db.now()
-        lock = " FOR UPDATE" if db.postgres else ""
-        row = db.execute(
-            f"SELECT misses, deferrals FROM export_jobs WHERE id = ? AND worker = ? AND attempt = ?"
-            f" AND state = '{JobState.UNCERTAIN}'{lock}",
-            (job.id, worker, job.attempt),
-        ).fetchone()
-        if row is None:
+        held = _held(db, worker, job)
+        if held is None:
             state = db.execute("SELECT state FROM export_jobs WHERE id = ?", (job.id,)).fetchone()[0]
             return JobState(state)
-        if strand(db, worker, JobState.UNCERTAIN, Action.PARK, [job], now):
+        action = Action.SET_ASIDE if held.unsent else Action.PARK
+        if strand(db, worker, held.state, action, [job], now):
             found = (
                 (job, "late", "booked", answer.ref) if isinstance(answer, Booked) else (job, "late", "", "")
             )
             log_attempts(db, worker, [found], now)
-            return JobState.PARKED
-        misses, unanswered = row
+            state = db.execute("SELECT state FROM export_jobs WHERE id = ?", (job.id,)).fetchone()[0]
+            return JobState(state)
         match answer:
             case Booked():
-                log_attempts(db, worker, [(job, "found", "booked", answer.ref)], now)
-                book(db, [(job, answer.ref)], now)
-                return JobState.DONE
+                under = "" if answer.key == job.key else f" under {answer.key}"
+                log_attempts(db, worker, [(job, "found", "booked", answer.ref + under)], now)
+                return _found(db, job, held, answer, now)
             case Missing():
                 log_attempts(db, worker, [(job, "found", "missing", "")], now)
-                return _missing(db, job, misses + 1, profile, now, sender_dead=sender_dead)
+                return _missing(db, job, held, profile, now, sender_dead=sender_dead)
             case Unknown():
                 log_attempts(db, worker, [(job, "found", "unknown", safe(answer.cause))], now)
-                return _unanswered(db, job, unanswered + 1, answer.cause, profile, now)
+                return _unanswered(db, job, held, answer.cause, profile, now)
+
+
+def _found(db: Database, job: Job, held: _Held, answer: Booked, now: int) -> JobState:
+    book(db, [(job, answer.ref)], now, Action.FIND if held.unsent else Action.BOOK)
+    if answer.key != job.key:
+        # The invoice has come so far: a later export of it must not come under a key that the ERP knows.
+        revision = revision_of(answer.key)
+        db.execute(
+            "UPDATE invoices SET revision = ? WHERE id = ? AND revision < ?",
+            (revision, job.invoice_id, revision),
+        )
+    return JobState.DONE
 
 
 def _missing(
-    db: Database, job: Job, misses: int, profile: Profile, now: int, *, sender_dead: bool
+    db: Database, job: Job, held: _Held, profile: Profile, now: int, *, sender_dead: bool
 ) -> JobState:
-    settle = round(profile.settle * 1000)
+    misses = held.misses + 1
     if misses < MISSES_THAT_COUNT:
-        end_claims(db, JobState.UNCERTAIN, [(job.id, misses, now + settle)], now, "misses", "run_at")
-        return JobState.UNCERTAIN
+        again = now + round(profile.settle * 1000)
+        end_claims(db, held.state, [(job.id, misses, again)], now, "misses", "run_at")
+        return held.state
+    if held.unsent:
+        return _free(db, job, now)
     if profile.enforces_keys or sender_dead:
         return _again(db, job, now)
-    return _park(db, job, "the ERP does not have it now, and cannot rule out that it still arrives", now)
+    return _park(
+        db, job, held, "the ERP does not have it now, and cannot rule out that it still arrives", now
+    )
 
 
-def _unanswered(db: Database, job: Job, tries: int, cause: str, profile: Profile, now: int) -> JobState:
+def _unanswered(db: Database, job: Job, held: _Held, cause: str, profile: Profile, now: int) -> JobState:
+    tries = held.unanswered + 1
     if not profile.finds:
         # An ERP that enforces keys answers a replay with the first bill; one that does neither needs a person.
-        return (
-            _again(db, job, now) if profile.enforces_keys else _park(db, job, "this ERP cannot be asked", now)
-        )
-    if tries >= UNANSWERED_AT_MOST:
-        return _park(db, job, f"the ERP did not answer {tries} look-ups: {cause}", now)
+        if not profile.enforces_keys:
+            return _park(db, job, held, "this ERP cannot be asked", now)
+        return _free(db, job, now) if held.unsent else _again(db, job, now)
+    # What was not sent from here can wait for an answer, and be recalled meanwhile.
+    if tries >= UNANSWERED_AT_MOST and not held.unsent:
+        return _park(db, job, held, f"the ERP did not answer {tries} look-ups: {cause}", now)
     row = (job.id, tries, now + backoff_ms(tries), safe(cause))
-    end_claims(db, JobState.UNCERTAIN, [row], now, "deferrals", "run_at", "error_text")
-    return JobState.UNCERTAIN
+    end_claims(db, held.state, [row], now, "deferrals", "run_at", "error_text")
+    return held.state
+
+
+def _free(db: Database, job: Job, now: int) -> JobState:
+    """The ERP does not have it: it is sent like any other."""
+    row = (job.id, now, 0, 0, False, "")
+    end_claims(db, JobState.PENDING, [row], now, "run_at", "misses", "deferrals", "look_first", "error_text")
+    return JobState.PENDING
 
 
 def _again(db: Database, job: Job, now: int) -> JobState:
     """Back to the queue with the same key and the same bytes, alone: a parcel is never regrouped."""
-    row = (job.id, now, 0, 0, True)
-    end_claims(db, JobState.PENDING, [row], now, "run_at", "misses", "deferrals", "alone")
+    row = (job.id, now, 0, 0, True, False)
+    end_claims(db, JobState.PENDING, [row], now, "run_at", "misses", "deferrals", "alone", "look_first")
     move(db, Action.RESEND, [(job.invoice_id,)], now)
     return JobState.PENDING
 
 
-def _park(db: Database, job: Job, why: str, now: int) -> JobState:
+def _park(db: Database, job: Job, held: _Held, why: str, now: int) -> JobState:
     end_claims(db, JobState.PARKED, [(job.id, safe(why))], now, "error_text")
     fix = "Look for it in the ERP by vendor and number; payapp never sends it again by itself"
     row = (job.invoice_id, "uncertain", safe(why), fix)
-    move(db, Action.PARK, [row], now, "error_code", "error_cause", "error_fix")
+    action = Action.SET_ASIDE if held.unsent else Action.PARK
+    move(db, action, [row], now, "error_code", "error_cause", "error_fix")
     return JobState.PARKED

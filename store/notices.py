@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from store import epochs
 from store.db import Database
 from store.domain.actor import Actor
 from store.domain.address import valid_address
@@ -289,8 +290,12 @@ def waiting(db: Database) -> tuple[int, str]:
 
 
 def claim(db: Database, worker: str, limit: int, lease_ms: int) -> list[Notice]:
-    """Claim waiting notices whose time has come, oldest first."""
+    """Claim waiting notices whose time has come, oldest first.
+
+    Raises Displaced where the database is not the one that was adopted: nobody is mailed twice.
+    """
     with db.transaction():
+        epochs.require(db)
         now = db.now()
         picked = (
             "SELECT id FROM notices WHERE state = 'waiting' AND run_at <= ? AND (lease_until IS NULL OR lease_until < ?)"

@@ -11,6 +11,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+from store import epochs
 from store.db import Database
 from store.domain.outcome import Booked, Later, PostOutcome, Refused, Split, Unknown
 from store.domain.status import Action, JobState
@@ -88,9 +89,11 @@ def cancel(db: Database, invoice_ids: Sequence[int]) -> set[int]:
 def claim(db: Database, erp: str, worker: str, *, limit: int, lease_ms: int, concurrency: int) -> list[Job]:
     """Claim due jobs of one ERP, oldest first, as one parcel (or one job that must go alone).
 
-    Returns nothing while the ERP's breaker is open or as many parcels are under way as it bears, on all hosts.
+    Returns nothing while the ERP's breaker is open or as many parcels are under way as it bears, on all hosts. What
+    looks first is not for it. Raises Displaced where the database is not the one that was adopted.
     """
     with db.transaction():
+        epochs.require(db)
         now = db.now()
         row = _erp_row(db, erp)
         if row[0] > now:
@@ -102,7 +105,7 @@ def claim(db: Database, erp: str, worker: str, *, limit: int, lease_ms: int, con
         probing = row[1] >= BREAKER_AFTER
         if busy >= (1 if probing else concurrency):
             return []
-        due = f"state IN ('{JobState.HELD}', '{JobState.PENDING}') AND run_at <= ? AND erp = ?"
+        due = f"state IN ('{JobState.HELD}', '{JobState.PENDING}') AND NOT look_first AND run_at <= ? AND erp = ?"
         first = db.execute(
             f"SELECT alone FROM export_jobs WHERE {due} ORDER BY run_at, id LIMIT 1", (now, erp)
         ).fetchone()
@@ -226,12 +229,14 @@ def _settle(
     _doubt(db, [(job, o, begun + settle_ms) for job, o, begun, _ in ended if isinstance(o, Unknown)], now)
 
 
-def book(db: Database, booked: Sequence[tuple[Job, str]], now: int) -> None:
-    """The ERP has them: the jobs are done and their invoices synced, each with its reference."""
+def book(
+    db: Database, booked: Sequence[tuple[Job, str]], now: int, action: Action = Action.BOOK
+) -> None:
+    """The ERP has them: the jobs are done and their invoices synced by ``action``, each with its reference."""
     rows = [(job.id, ref, "", "") for job, ref in booked]
     end_claims(db, JobState.DONE, rows, now, "erp_ref", "error_code", "error_text")
     synced = [(job.invoice_id, ref, "", "", "") for job, ref in booked]
-    move(db, Action.BOOK, synced, now, "origin_id", "error_code", "error_cause", "error_fix")
+    move(db, action, synced, now, "origin_id", "error_code", "error_cause", "error_fix")
 
 
 def _refuse(db: Database, refused: Sequence[tuple[Job, Refused]], now: int) -> None:
@@ -294,7 +299,7 @@ def extend(db: Database, worker: str, jobs: Sequence[Job], lease_ms: int) -> Non
         now = db.now()
         db.executemany(
             "UPDATE export_jobs SET lease_until = ? WHERE id = ? AND worker = ? AND attempt = ? AND lease_until > ?"
-            f" AND state IN ('{JobState.CLAIMED}', '{JobState.UNCERTAIN}')",
+            f" AND (state IN ('{JobState.CLAIMED}', '{JobState.UNCERTAIN}') OR look_first)",
             [(now + lease_ms, job.id, worker, job.attempt, now) for job in jobs],
         )
 

@@ -13,7 +13,7 @@ from textual.app import App
 from textual.binding import Binding
 from textual.widgets import Input, TextArea
 
-from store import due, signs
+from store import due, epochs, signs
 from store.domain.errors import PayappError
 from store.domain.text import one_line
 from tui.commands.output import say
@@ -72,6 +72,8 @@ class DeskApp(App[None]):
         self._feed = desk.db.changes()
         self._next_look: asyncio.TimerHandle | None = None
         self._away = False
+        # Why nothing is sent from this database, as it was told.
+        self._displaced: str | None = None
 
     def on_mount(self) -> None:
         """Put the tools up, open the first one that the user may see, and look for changes."""
@@ -136,6 +138,10 @@ class DeskApp(App[None]):
     async def _tend(self) -> None:
         """A worker that died while something is queued gets a successor."""
         try:
+            displaced = await self.desk.db.read(epochs.trouble)
+            if displaced and displaced != self._displaced:
+                self._tell(displaced)
+            self._displaced = displaced
             queue = await self.desk.db.read(due.of, self.desk.company.erp)
             if queue.open:
                 await self.desk.ensure_worker()

@@ -33,6 +33,7 @@ COMMANDS = {
     "worker": "worker:worker",
     "keys": "keys:keys",
     "company": "company:company",
+    "adopt": "adopting:adopt",
 }
 INTERRUPTED = 130
 # The variable in which a shell asks for completions.

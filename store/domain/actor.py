@@ -94,6 +94,15 @@ class Actor:
                 fix="Ask a Directory Admin",
             )
 
+    def require_erp_admin(self) -> None:
+        """Raise NotPermitted for who may not decide about the export as a whole."""
+        if self.erp_level is not Level.ADMIN:
+            raise NotPermitted(
+                f"{self.login} may not decide this",
+                why=f"that needs Admin on ERP Integrations, and the level is {self.erp_level.word}",
+                fix="Ask a Directory Admin",
+            )
+
     def require_directory_admin(self) -> None:
         """Raise NotPermitted for who may not change the Directory or load masters."""
         if self.directory_level is not Level.ADMIN:

@@ -61,6 +61,12 @@ def idempotency_key(invoice: str, revision: int) -> str:
     return f"{invoice}:{revision}"
 
 
+def revision_of(key: str) -> int:
+    """The revision that a key is of; 0 for what is none of our keys."""
+    number = key.rpartition(":")[2]
+    return int(number) if number.isascii() and number.isdigit() else 0
+
+
 def encode(bill: Bill) -> tuple[str, str]:
     """The payload and its SHA-256 in hex."""
     payload = msgspec.json.encode(bill, order="deterministic")

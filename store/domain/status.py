@@ -124,6 +124,8 @@ class Action(StrEnum):
     DEFER = "defer"
     RESEND = "resend"
     PARK = "park"
+    FIND = "find"
+    SET_ASIDE = "set aside"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +177,9 @@ TRANSITIONS: dict[Action, Transition] = {
     Action.DEFER: Transition((_E.EXPORTING,), _E.QUEUED),
     Action.RESEND: Transition((_E.UNCERTAIN,), _E.QUEUED),
     Action.PARK: Transition((_E.UNCERTAIN,), _E.PARKED),
+    # After a restore the ERP is asked about what waits in the queue, before anything of it is sent.
+    Action.FIND: Transition((_E.QUEUED,), _E.SYNCED),
+    Action.SET_ASIDE: Transition((_E.QUEUED,), _E.PARKED),
 }
 
 # What can be done instead, where that depends on where the invoice stands.
@@ -251,4 +256,6 @@ PAST = {
     Action.DEFER: "put back in the queue",
     Action.RESEND: "sent again",
     Action.PARK: "parked",
+    Action.FIND: "found in the ERP",
+    Action.SET_ASIDE: "parked",
 }

@@ -10,6 +10,10 @@ ALTER TABLE export_jobs ADD COLUMN look_first $BOOL NOT NULL DEFAULT $FALSE;
 ALTER TABLE export_jobs ADD COLUMN accounting_date TEXT NOT NULL DEFAULT '';
 UPDATE export_jobs SET accounting_date = substr(payload, $FIND (payload, '"accounting_date":"') + 19, 10);
 CREATE INDEX export_jobs_sent ON export_jobs (erp, accounting_date $BYTES$ID) WHERE sends > 0;
+-- What looks first is claimed for look-up alone, and is in nobody's way.
+DROP INDEX export_jobs_due;
+CREATE INDEX export_jobs_due ON export_jobs (run_at, id) WHERE state IN ('held', 'pending') AND NOT look_first;
+CREATE INDEX export_jobs_look ON export_jobs (run_at, id) WHERE look_first AND state IN ('held', 'pending');
 CREATE INDEX export_jobs_parked ON export_jobs (id) WHERE state = 'parked';
 
 -- What runs where: a worker says which program it is and which ERP it serves.

@@ -19,6 +19,8 @@ PROCESS = {
     Action.DEFER: ({E.EXPORTING}, E.QUEUED),
     Action.RESEND: ({E.UNCERTAIN}, E.QUEUED),
     Action.PARK: ({E.UNCERTAIN}, E.PARKED),
+    Action.FIND: ({E.QUEUED}, E.SYNCED),
+    Action.SET_ASIDE: ({E.QUEUED}, E.PARKED),
 }
 
 

@@ -168,6 +168,7 @@ def _make_demo(folder: Path, rows: int, mail: Mapping[str, str | int] | None) ->
             for file in (DATABASE, SANDBOX, SETTINGS):
                 (made / file).rename(folder / file)
                 undo.callback((folder / file).unlink)
+            _settle(folder / DATABASE)
 
 
 def _write_demo(folder: Path, rows: int, mail: Mapping[str, str | int] | None) -> None:
@@ -186,6 +187,15 @@ def _write_demo(folder: Path, rows: int, mail: Mapping[str, str | int] | None) -
         if rows:
             _invoices(db, rows)
         bootstrap.seed_sandbox(db, folder / SANDBOX, example=not rows)
+
+
+def _settle(file: Path) -> None:
+    """The demo is adopted where it is now; it was made elsewhere."""
+    from store import epochs
+    from tui import bootstrap
+
+    with bootstrap.created(f"sqlite:{file}") as db:
+        epochs.here(db, "made")
 
 
 def _people(db: Database) -> None:

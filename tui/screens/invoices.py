@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from textual.app import ComposeResult
 from textual.timer import Timer
 
-from store import batches, invoices, looking, reasons, recalling, review
+from store import batches, epochs, invoices, looking, reasons, recalling, review
 from store.batches import Progress
 from store.domain.actor import Level
 from store.domain.errors import Changed, Disallowed
@@ -137,6 +137,7 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
 
     async def _export(self, at: Press[View]) -> None:
         selection, visible, hidden = self._exportable(at), at.visible, at.hidden
+        await self.desk.db.read(epochs.require)
         before, why = None, ""
         while True:
             plan = await self._plan(at, selection, visible, hidden, before)

@@ -1,0 +1,93 @@
+"""Adopting a database that was copied or restored: from here on it is the one that sends, and it looks before it does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from store import audit, directory, epochs
+from store.db import Database
+from store.domain.actor import Actor
+from store.domain.errors import BadInput
+from store.domain.status import OPEN_JOBS, Action, JobState
+from store.domain.text import storable
+from store.job import JOB_COLUMNS, job_of, move, strand
+
+COMMENT_MOST = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """The epoch that was raised, and the open jobs by what becomes of them.
+
+    ``queued`` are looked up before they are sent, ``uncertain`` as every uncertain one is, ``parked`` stay for a person.
+    """
+
+    epoch: int
+    queued: int
+    uncertain: int
+    parked: int
+
+
+def adopt(db: Database, actor: Actor, comment: str, *, settle_ms: int, copy: bool = False) -> Adopted:
+    """Make this database the one that sends, by an admin of ERP Integrations (in a demo: by an approver).
+
+    Every claim ends, and every open job is looked for in the ERP first, from ``settle_ms`` on: what another worker was
+    sending has arrived by then. Every other worker of what this is a copy of must have ended.
+    ``copy``: say instead that it is for trying out, and sends nothing.
+    """
+    if not comment.strip() or not storable(comment) or len(comment) > COMMENT_MOST:
+        raise BadInput(
+            "Adopting a database needs a comment",
+            why=f"the audit trail keeps why; up to {COMMENT_MOST} characters",
+            fix="Say what happened with --comment",
+        )
+    with db.transaction():
+        actor = directory.refresh(db, actor)
+        if directory.company(db).demo:
+            actor.require_approver()
+        else:
+            actor.require_erp_admin()
+        before = db.execute("SELECT place FROM epochs ORDER BY id DESC LIMIT 1").fetchone()
+        place = epochs.COPY if copy else epochs.place(db)
+        epoch = epochs.append(db, actor.id, comment.strip(), place)
+        counts = {} if copy else _look_first(db, settle_ms)
+        adopted = Adopted(
+            epoch,
+            counts.get(JobState.HELD, 0) + counts.get(JobState.PENDING, 0),
+            counts.get(JobState.UNCERTAIN, 0),
+            counts.get(JobState.PARKED, 0),
+        )
+        detail: dict[str, Any] = {
+            "epoch": epoch,
+            "comment": comment.strip(),
+            "before": before[0] if before else "",
+            "place": place,
+            "queued": adopted.queued,
+            "uncertain": adopted.uncertain,
+            "parked": adopted.parked,
+        }
+        audit.record(db, actor, "adopt", detail, [])
+    return adopted
+
+
+def _look_first(db: Database, settle_ms: int) -> dict[str, int]:
+    """End all claims and mark the open jobs; returns how many there are by state."""
+    now = db.now()
+    opened = ", ".join(f"'{state}'" for state in OPEN_JOBS)
+    begun = db.execute(
+        f"SELECT {JOB_COLUMNS} FROM export_jobs WHERE state = '{JobState.CLAIMED}' AND send_begun IS NOT NULL"
+    ).fetchall()
+    db.execute(
+        f"UPDATE export_jobs SET look_first = TRUE, state = CASE WHEN state <> '{JobState.CLAIMED}' THEN state"
+        f" WHEN send_begun IS NULL THEN '{JobState.PENDING}' ELSE '{JobState.UNCERTAIN}' END,"
+        " worker = NULL, lease_until = NULL, misses = 0, deferrals = 0, updated_at = ?,"
+        " run_at = CASE WHEN run_at < ? THEN ? ELSE run_at END"
+        f" WHERE state IN ({opened})",
+        (now, now + settle_ms, now + settle_ms),
+    )
+    jobs = [job_of(row) for row in begun]
+    strays = strand(db, None, JobState.UNCERTAIN, Action.LOSE, jobs, now)
+    move(db, Action.LOSE, [(job.invoice_id,) for job in jobs if job not in strays], now)
+    counted = db.execute(f"SELECT state, count(*) FROM export_jobs WHERE state IN ({opened}) GROUP BY state")
+    return {str(state): int(count) for state, count in counted.fetchall()}
