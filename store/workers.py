@@ -12,23 +12,25 @@ ALIVE_MS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class WorkerSeen:
-    """One worker; moments in milliseconds UTC of the database's clock."""
+    """One worker; moments in milliseconds UTC of the database's clock. ``version`` is its program's."""
 
     id: str
     host: str
     pid: int
     started_at: int
     heartbeat_at: int
+    version: str
+    erp: str
     alive: bool
 
 
-def register(db: Database, worker: str, host: str, pid: int) -> None:
+def register(db: Database, worker: str, host: str, pid: int, *, version: str = "", erp: str = "") -> None:
     """A worker starts; its id is a fresh uuid per process."""
     with db.transaction():
         now = db.now()
         db.execute(
-            "INSERT INTO workers (id, host, pid, started_at, heartbeat_at) VALUES (?, ?, ?, ?, ?)",
-            (worker, host, pid, now, now),
+            "INSERT INTO workers (id, host, pid, started_at, heartbeat_at, version, erp) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (worker, host, pid, now, now, version, erp),
         )
 
 
@@ -47,9 +49,13 @@ def seen(db: Database) -> list[WorkerSeen]:
     """Workers that have not said that they stopped, newest first."""
     now = db.now()
     found = db.execute(
-        "SELECT id, host, pid, started_at, heartbeat_at FROM workers WHERE stopped_at IS NULL ORDER BY started_at DESC"
+        "SELECT id, host, pid, started_at, heartbeat_at, version, erp FROM workers WHERE stopped_at IS NULL"
+        " ORDER BY started_at DESC"
     ).fetchall()
-    return [WorkerSeen(row[0], row[1], row[2], row[3], row[4], now - row[4] <= ALIVE_MS) for row in found]
+    return [
+        WorkerSeen(worker, host, pid, started, beat, version, erp, alive=now - beat <= ALIVE_MS)
+        for worker, host, pid, started, beat, version, erp in found
+    ]
 
 
 def any_alive(db: Database) -> bool:

@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 from cli_case import PAYAPP, Told
+from export_case import make_bill, queue_jobs
 from invoice_factory import make
 
 from store.db import Database
@@ -90,17 +91,18 @@ def test_csv_keeps_money_numeric_and_quotes_text(company: Database, told: Told) 
 
 
 def test_status_tells_where_everything_stands(company: Database, told: Told) -> None:
-    make(company)
-    make(company, "2", application=2, erp_status="uncertain")
-    make(company, "3", application=3, erp_status="parked")
-    make(company, "4", application=4, erp_status="parked")
+    queue_jobs(company, [make_bill(n) for n in range(1, 5)])
+    for status, first, last in (("uncertain", 1, 1), ("parked", 2, 3)):
+        which = "SELECT invoice_id FROM export_jobs WHERE id BETWEEN ? AND ?"
+        company.execute(f"UPDATE invoices SET erp_status = ? WHERE id IN ({which})", (status, first, last))
+        company.execute("UPDATE export_jobs SET state = ? WHERE id BETWEEN ? AND ?", (status, first, last))
     code, out, _ = told("--as", "jlopez", "status", "--json")
     said = json.loads(out)
-    assert code == 0 and (said["views"]["ready"], said["uncertain"], said["parked"]) == (1, 1, 2)
+    assert code == 0 and (said["views"]["exporting"], said["uncertain"], said["parked"]) == (4, 1, 2)
     out = told("--as", "jlopez", "status")[1]
     assert "[DEMO]" in out and "uncertain 1   parked 2" in out and "payapp list --view exporting" in out
     parked = told("--as", "jlopez", "list", "--view", "exporting", "--where", "status:parked", "--json")[1]
-    assert [row["number"] for row in json.loads(parked)] == ["3", "4"]
+    assert [row["number"] for row in json.loads(parked)] == ["00002", "00003"]
 
 
 def test_status_tells_what_holds_the_mail(company: Database, told: Told) -> None:
