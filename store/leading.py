@@ -1,6 +1,6 @@
 """The first rows of a whole view in an order that no index has: found from what the indexes do have, on SQLite.
 
-By gross: state by state and currency by currency, each in order. By retainage and net: among the rows with the
+By gross: an index with all invoices, of which most are the view's. By retainage and net: among the rows with the
 greatest gross there are enough to say which value the first rows have at least; few more have it too. By job: the
 jobs in order, each with its commitments' places. By period: an index with all invoices, of which most are the view's.
 """
@@ -13,13 +13,12 @@ from store import statements
 from store.db import Database
 from store.domain.status import ErpStatus, ProjectView, View
 from store.invoices import SortBy
-from store.routes import AMOUNTS, view_index
-from store.view_totals import currencies, states
+from store.routes import AMOUNTS, GROSS, view_index
+from store.sizes import is_most
+from store.view_totals import states
 
 # So many rows with the greatest gross are looked at for the greatest of another amount.
 PROBED = 2000
-# More parts than this are not worth their merging.
-PARTS = 40
 _COLUMNS = {SortBy.GROSS: "gross", SortBy.RETAINAGE: "retainage", SortBy.NET: "net"}
 
 
@@ -46,47 +45,45 @@ def leading(
 
 def _by_amount(
     db: Database, view: View | ProjectView, column: str, count: int, seconds: float, direction: str
-) -> list[int] | None:
-    parts = [(state, currency) for state in states(view) for currency in currencies(db, state)]
-    if len(parts) > PARTS:
-        return None
-    near = [row for part in parts for row in _greatest(db, part, column, count, direction)]
+) -> list[int]:
+    if not is_most(db, view):
+        # Few: all of them are sorted sooner than the view's are found among the others.
+        return _sorted(db, view, column, "TRUE", (), count, seconds, direction)
+    most = count if column == "gross" else max(count, PROBED)
+    near, sufficed = statements.first(
+        db,
+        f"SELECT {column}, id FROM invoices INDEXED BY {GROSS} WHERE {_shown(view, '+erp_status')}"
+        f" ORDER BY gross {direction}, id {direction}",
+        (),
+        most,
+        seconds,
+    )
+    if not sufficed:
+        return []
     near.sort(reverse=direction == "DESC")
     if column == "gross" or len(near) < count:
         return [number for _, number in near[:count]]
-    return _beyond(db, view, column, near[count - 1][0], count, seconds, direction)
+    comes_before = f"{column} {'>=' if direction == 'DESC' else '<='} ?"
+    return _sorted(db, view, column, comes_before, (near[count - 1][0],), count, seconds, direction)
 
 
-def _greatest(
-    db: Database, part: tuple[ErpStatus, str], column: str, count: int, direction: str
-) -> list[tuple[int, int]]:
-    """The amounts and ids of the first rows by gross, of one state and currency."""
-    state, currency = part
-    most = count if column == "gross" else max(count, PROBED)
-    found = db.execute(
-        f"SELECT {column}, id FROM invoices INDEXED BY {AMOUNTS} WHERE erp_status = ? AND currency = ?"
-        f" ORDER BY gross {direction}, id {direction} LIMIT ?",
-        (state.value, currency, most),
-    )
-    return [(row[0], row[1]) for row in found.fetchall()]
-
-
-def _beyond(
+def _sorted(
     db: Database,
     view: View | ProjectView,
     column: str,
-    value: int,
+    where: str,
+    values: tuple[int, ...],
     count: int,
     seconds: float,
     direction: str,
 ) -> list[int]:
-    """The first of those that have the value or come before it: at least ``count`` do."""
+    """The first of the view's that meet the condition, which at least ``count`` do or all."""
     names = ", ".join(f"'{state.value}'" for state in states(view))
     found, sufficed = statements.first(
         db,
-        f"SELECT id FROM invoices INDEXED BY {AMOUNTS} WHERE erp_status IN ({names})"
-        f" AND {column} {'>=' if direction == 'DESC' else '<='} ? ORDER BY {column} {direction}, id {direction}",
-        (value,),
+        f"SELECT id FROM invoices INDEXED BY {AMOUNTS} WHERE erp_status IN ({names}) AND {where}"
+        f" ORDER BY {column} {direction}, id {direction}",
+        values,
         count,
         seconds,
     )

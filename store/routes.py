@@ -19,6 +19,8 @@ from store.sizes import INDEXES
 
 # The index that has state, currency and amounts.
 AMOUNTS = "invoices_status"
+# All invoices by gross.
+GROSS = "invoices_gross"
 # All invoices by period, then in the order of their vendors.
 PERIODS = "invoices_period"
 # The views whose invoices are all in one state: there the order by status is the vendors'.

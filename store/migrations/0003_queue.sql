@@ -28,3 +28,10 @@ CREATE TABLE epochs (
     reason TEXT NOT NULL,
     place TEXT NOT NULL
 );
+
+-- What a view sums up, each state in the order of the ids: a decision on many, or the queue, that moves neighbours from
+-- state to state writes neighbouring entries. By gross every one of them was on a page of its own.
+DROP INDEX invoices_status;
+CREATE INDEX invoices_status ON invoices (erp_status, currency, id, gross, retainage, net, number_hash);
+-- Amounts in their order, of all views: an index that no state is in is not written when states change.
+CREATE INDEX invoices_gross ON invoices (gross $ID);
