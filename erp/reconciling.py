@@ -1,0 +1,87 @@
+"""Asking an ERP for a reconciliation: its bills page by page, then by key what it did not list. Sends nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING
+
+from erp import parcel
+from erp.connector import Connector
+from store.domain.errors import PayappError
+from store.domain.outcome import Answer, ErpBill, Unknown
+from store.domain.text import one_line
+from store.job import Job
+from store.reconciling import Reconciliation
+
+if TYPE_CHECKING:
+    from store.db import Database
+
+# After so many requests without any answer the ERP is not asked any more.
+SILENCES_AT_MOST = 3
+
+
+async def compare(db: Database, connector: Connector, into: Reconciliation) -> None:
+    """Fill a reconciliation with both sides and conclude it.
+
+    Raises PayappError where the ERP can list its bills and does not; what it does not answer by key is a class.
+    """
+    if into.lists:
+        await _list(db, connector, into)
+    await db.look(into.read)
+    if connector.profile.finds:
+        await _ask(db, connector, into)
+    await db.look(into.conclude)
+
+
+async def _list(db: Database, connector: Connector, into: Reconciliation) -> None:
+    pages = connector.bills(into.period)
+    try:
+        while (page := await _next(pages, connector.profile.timeout)) is not None:
+            await db.look(into.add, page)
+    finally:
+        if hasattr(pages, "aclose"):
+            await pages.aclose()
+
+
+async def _next(pages: AsyncIterator[Sequence[ErpBill]], seconds: float) -> Sequence[ErpBill] | None:
+    """The next page; None: that was the last one."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await anext(pages)
+    except StopAsyncIteration:
+        return None
+    except TimeoutError:
+        why = "it did not answer in time"
+    except Exception as error:  # noqa: BLE001 - whatever a connector raises, there is no list
+        why = one_line(str(error)) or type(error).__name__
+    raise PayappError("The ERP did not list its bills", why=why, fix="Try again when it answers")
+
+
+async def _ask(db: Database, connector: Connector, into: Reconciliation) -> None:
+    last = silences = 0
+    while jobs := await db.look(into.to_ask, last, connector.profile.parcel):
+        last = jobs[-1].id
+        answers, _ = await parcel.ask(connector, jobs)
+        await db.look(into.answered, answers)
+        silent = bool(answers) and all(isinstance(answer, Unknown) for _, answer in answers)
+        silences = silences + 1 if silent else 0
+        if silences >= SILENCES_AT_MOST:
+            return
+
+
+async def ask_one(connector: Connector, job: Job) -> Answer:
+    """What the ERP says of one bill: Booked, Missing, or Unknown with the cause."""
+    answers, strays = await parcel.ask(connector, [job])
+    if strays:
+        return Unknown(job.key, "the stored bill is not the one that was accepted, so nobody can ask for it")
+    return answers[0][1]
+
+
+async def has(connector: Connector, reference: str) -> bool | None:
+    """Whether the ERP has a bill of that reference; None: it did not answer."""
+    try:
+        async with asyncio.timeout(connector.profile.timeout):
+            return await connector.exists(reference)
+    except Exception:  # noqa: BLE001 - no answer is no answer, whatever the reason
+        return None
