@@ -1,4 +1,4 @@
-"""The export's steps in their order: claim, fence, send, acknowledge; look up; expire (ARCHITECTURE.md, "The export").
+"""The export's steps in their order: begin, send, acknowledge and begin the next; look up; expire (ARCHITECTURE.md, "The export").
 
 The rows are store.outbox and store.lookup, which fence every step by worker, attempt and lease.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from erp import eventlog, parcel
 from erp.connector import Connector
@@ -28,6 +28,15 @@ AGAIN = 0.5
 AT_THE_END = 10.0
 
 
+class _Limits(TypedDict):
+    """What a parcel may be, as outbox.begin wants it."""
+
+    limit: int
+    lease_ms: int
+    concurrency: int
+    rate: int | None
+
+
 class Exporting:
     """One worker's hand on one ERP's queue. ``lock`` is the SQLite database's worker lock, held; None elsewhere."""
 
@@ -41,41 +50,36 @@ class Exporting:
         self._lock = lock
         self._lease_ms = round(lease * 1000)
         self._settle_ms = round(self.profile.settle * 1000)
+        self._limits: _Limits = {
+            "limit": self.profile.parcel,
+            "lease_ms": self._lease_ms,
+            "concurrency": self.profile.concurrency,
+            "rate": self.profile.per_minute,
+        }
         self._holding: dict[int, Job] = {}
 
-    async def claim(self, may_send: Callable[[], bool]) -> tuple[int, list[Job]]:
-        """Claim one parcel and fence it: how many were claimed, and the jobs that may be sent now.
+    async def begin(self, may_send: Callable[[], bool]) -> tuple[int, list[Job]]:
+        """Claim and fence one parcel: how many were claimed, and the jobs that may be sent now.
 
-        Call it one at a time: what the fence loses is given back, with whatever else is claimed and not begun.
+        What fails here was undone, or its commit was not heard of: then nothing of it is sent, and the lease's end
+        leaves it to a look-up.
         """
-        jobs = await self.db.write(
-            outbox.claim,
-            self.profile.name,
-            self.worker,
-            limit=self.profile.parcel,
-            lease_ms=self._lease_ms,
-            concurrency=self.profile.concurrency,
-        )
-        try:
-            held = await self.db.write(outbox.fence, self.worker, jobs) if jobs and may_send() else []
-            await self.mark()
-        except Exception:
-            # Nothing of it is sent. Where even this fails, the lease is not extended and brings it back.
-            with contextlib.suppress(Exception):
-                await self.release()
-            raise
-        if len(held) < len(jobs):
-            released = await self.release()
-            eventlog.warning("fence.lost", parcel=jobs[0].parcel, lost=len(jobs) - len(held), back=released)
-        return len(jobs), held
+        if not may_send():
+            return 0, []
+        began = self._clock()
+        claimed, held = await self.db.write(outbox.begin, self.profile.name, self.worker, **self._limits)
+        self._note(claimed, held)
+        return claimed, await self._fresh(held, began)
 
-    async def send(self, jobs: Sequence[Job], stop: asyncio.Event) -> None:
-        """Send fenced jobs as one parcel and write down what became of each."""
-        with self._held(jobs):
-            await self._send(jobs, stop)
+    async def send(self, jobs: Sequence[Job], may_send: Callable[[], bool], stop: asyncio.Event) -> None:
+        """Send fenced jobs as one parcel, write down what became of each, and go on with the next while there is one."""
+        while jobs:
+            with self._held(jobs):
+                results = await self._post(jobs)
+                jobs = await self._turn(results, may_send, stop)
 
-    async def _send(self, jobs: Sequence[Job], stop: asyncio.Event) -> None:
-        began = asyncio.get_running_loop().time()
+    async def _post(self, jobs: Sequence[Job]) -> list[tuple[Job, PostOutcome]]:
+        began = self._clock()
         results = await parcel.post(self.connector, jobs)
         words = [type(outcome).__name__.lower() for _, outcome in results]
         eventlog.info(
@@ -83,18 +87,55 @@ class Exporting:
             erp=self.profile.name,
             parcel=jobs[0].parcel,
             count=len(jobs),
-            ms=round((asyncio.get_running_loop().time() - began) * 1000),
+            ms=round((self._clock() - began) * 1000),
             **{word: words.count(word) for word in dict.fromkeys(words)},
         )
         for job, outcome in results:
             if not isinstance(outcome, Booked):
                 cause = getattr(outcome, "cause", "")
                 eventlog.info("job.ended", job=job.id, outcome=type(outcome).__name__.lower(), cause=cause)
+        return results
+
+    async def _turn(
+        self, results: Sequence[tuple[Job, PostOutcome]], may_send: Callable[[], bool], stop: asyncio.Event
+    ) -> list[Job]:
+        """Write it down and begin the next parcel in one transaction; alone, where nothing may be begun or that failed."""
+        if may_send():
+            began = self._clock()
+            try:
+                late, claimed, held = await self.db.write(
+                    outbox.turn,
+                    self.profile.name,
+                    self.worker,
+                    results,
+                    settle_ms=self._settle_ms,
+                    **self._limits,
+                )
+            except Exception as error:  # noqa: BLE001 - what was sent is written down, whatever is wrong with the next
+                eventlog.warning("turn.trouble", count=len(results), error=error)
+            else:
+                self._late(late)
+                self._note(claimed, held)
+                return await self._fresh(held, began)
         await self._acknowledge(results, stop)
+        return []
+
+    def _note(self, claimed: int, held: Sequence[Job]) -> None:
+        if len(held) < claimed:
+            # Their invoices were changed outside payapp; the jobs say so and are closed.
+            eventlog.warning("fence.lost", erp=self.profile.name, lost=claimed - len(held))
+
+    async def _fresh(self, held: list[Job], began: float) -> list[Job]:
+        """The fenced jobs, unless their fence took so long that the lease may not outlive the sending: then none."""
+        if held:
+            await self.mark()
+        if held and self._clock() - began > self._lease_ms / 2000:
+            eventlog.warning("fence.late", parcel=held[0].parcel, count=len(held))
+            return []
+        return held
 
     async def _acknowledge(self, results: Sequence[tuple[Job, PostOutcome]], stop: asyncio.Event) -> None:
         """Write it down, however long the database is away; only at the end it is left to a look-up."""
-        clock = asyncio.get_running_loop().time
         until = None
         while True:
             try:
@@ -103,14 +144,21 @@ class Exporting:
                 )
             except PayappError as error:
                 eventlog.warning("acknowledge.trouble", count=len(results), error=error)
-                until = until or (clock() + AT_THE_END if stop.is_set() else None)
-                if until and clock() >= until:
+                until = until or (self._clock() + AT_THE_END if stop.is_set() else None)
+                if until and self._clock() >= until:
                     return
                 await asyncio.sleep(AGAIN)
             else:
-                for job in late:
-                    eventlog.warning("acknowledge.late", job=job.id, attempt=job.attempt)
+                self._late(late)
                 return
+
+    def _late(self, late: Sequence[Job]) -> None:
+        for job in late:
+            eventlog.warning("acknowledge.late", job=job.id, attempt=job.attempt)
+
+    @staticmethod
+    def _clock() -> float:
+        return asyncio.get_running_loop().time()
 
     async def look_up(self) -> None:
         """Ask the ERP about uncertain jobs whose settle time is over, and write down what it answers."""
@@ -133,9 +181,7 @@ class Exporting:
                 to_ask.append(job)
             else:
                 answers.append((job, Booked(job.key, reference)))
-        asked, strays = await parcel.ask(
-            self.connector, to_ask, await self.db.read(lookup.keys, to_ask)
-        )
+        asked, strays = await parcel.ask(self.connector, to_ask, await self.db.read(lookup.keys, to_ask))
         for job in strays:
             why = "the stored bill is not the one that was accepted, so nobody can ask for it"
             await self.db.write(lookup.park, self.worker, job, why)

@@ -46,10 +46,10 @@ async def ask(
         # Asked for at most as many at once as a parcel has.
         for first in range(0, len(asked), connector.profile.parcel):
             answers |= await _found(connector, asked[first : first + connector.profile.parcel])
-    return [(job, _joined([answers[key] for key in keys[job.id]])) for job, _ in bills], [job for job, _ in strays]
+    return [(job, joined([answers[key] for key in keys[job.id]])) for job, _ in bills], [job for job, _ in strays]
 
 
-def _joined(answers: Sequence[Answer]) -> Answer:
+def joined(answers: Sequence[Answer]) -> Answer:
     """One answer for one job: the bill of the latest revision, else a doubt, else that it is missing under its own key."""
     booked = [answer for answer in answers if isinstance(answer, Booked)]
     if booked:
@@ -77,13 +77,14 @@ def _changed(job: Job, error: ValueError) -> PostOutcome:
     cause = f"the stored bill is not the one that was accepted: {safe(str(error))}"
     if job.sends:
         # Its true bill went out before: whether the ERP has it is for a look-up and a person.
-        return Unknown(job.key, cause)
+        return Unknown(job.key, cause, asked=False)
     return Refused(
         job.key,
         "payload.changed",
         cause,
         "Have the database looked into (payapp audit verify); {invoices.export} exports the invoice as it stands now,"
         " {invoices.reject} rejects it",
+        asked=False,
     )
 
 

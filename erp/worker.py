@@ -229,9 +229,11 @@ class Worker:
         free = len(self._sending) < self.profile.concurrency and self._now() >= self._claim_after
         if not (free and todo.is_due(todo.export) and self._fit()):
             return False
-        claimed, held = await self._export.claim(self._fit)
+        claimed, held = await self._export.begin(self._fit)
         if held:
-            task = asyncio.create_task(self._guarded("parcel", self._export.send(held, self._stop)))
+            task = asyncio.create_task(
+                self._guarded("parcel", self._export.send(held, self._fit, self._stop))
+            )
             self._sending.add(task)
             task.add_done_callback(self._sent)
         if not claimed:

@@ -36,6 +36,8 @@ T = TypeVar("T")
 APPLICATION_ID = 0x70617961
 # The SQL function on SQLite that is store.domain.text.fold, for columns that are never NULL.
 FOLD = "payapp_fold"
+# The clock that decides, as PostgreSQL says it.
+CLOCK = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 # How long a statement waits for another's lock, and a connection for its server, in seconds.
 LOCK_WAIT = 10
 # SQLite's page cache in KiB; the desk's connections that read alone gain nothing beyond what the system keeps.
@@ -183,7 +185,7 @@ class Database:
         """Milliseconds since 1970 in UTC, by the clock that decides: PostgreSQL's, or on SQLite this host's."""
         if not self.postgres:
             return time.time_ns() // 1_000_000
-        row = self.execute("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint").fetchone()
+        row = self.execute(f"SELECT {CLOCK}").fetchone()
         return int(row[0])
 
     @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from store import gate
 from store.db import Database
 from store.domain.status import JobState
 
@@ -15,8 +16,9 @@ _FREE = "min(CASE WHEN lease_until IS NULL OR lease_until < run_at THEN run_at E
 class Due:
     """Moments in milliseconds of the database's clock, ``now`` included; None: nothing of that kind.
 
-    ``export``: the earliest held or pending job, not before the breaker lets one through. ``lookup``: the earliest
-    uncertain job, or job that looks first, that may be asked about. ``lease``: the first claim to run out. ``notice``: the earliest mail.
+    ``export``: the earliest held or pending job. ``lookup``: the earliest uncertain job, or job that looks first, that may
+    be asked about. Neither comes before the breaker and the pace let a request through. ``lease``: the first claim to run
+    out. ``notice``: the earliest mail.
     ``paused``: the breaker is open. ``claimed``: jobs in some worker's hands.
     """
 
@@ -48,7 +50,7 @@ def of(db: Database, erp: str) -> Due:
     """What is due for this ERP and the mail, in one statement: a job on its way from one state to another is seen once."""
     now = db.now()
     row = db.execute(
-        "SELECT (SELECT open_until FROM erp_state WHERE erp = ?),"
+        "SELECT (SELECT open_until FROM erp_state WHERE erp = ?), (SELECT pace_at FROM erp_state WHERE erp = ?),"
         f" (SELECT run_at FROM export_jobs WHERE state IN ('{JobState.HELD}', '{JobState.PENDING}') AND NOT look_first"
         " AND erp = ? ORDER BY run_at, id LIMIT 1),"
         f" (SELECT {_FREE} FROM export_jobs WHERE state = '{JobState.UNCERTAIN}' AND erp = ?),"
@@ -57,15 +59,17 @@ def of(db: Database, erp: str) -> Due:
         f" (SELECT min(lease_until) FROM export_jobs WHERE state = '{JobState.CLAIMED}' AND erp = ?),"
         f" (SELECT count(*) FROM export_jobs WHERE state = '{JobState.CLAIMED}' AND erp = ?),"
         f" (SELECT {_FREE} FROM notices WHERE state = 'waiting')",
-        (erp,) * 6,
+        (erp,) * 7,
     ).fetchone()
-    until, export, uncertain, unsent, lease, claimed, notice = row
+    until, pace, export, uncertain, unsent, lease, claimed, notice = row
+    opens = gate.opens(until or 0, pace or 0, now)
+    lookup = min((moment for moment in (uncertain, unsent) if moment is not None), default=None)
     return Due(
         now=now,
-        export=None if export is None else max(export, until or 0),
-        lookup=min((moment for moment in (uncertain, unsent) if moment is not None), default=None),
+        export=None if export is None else max(export, opens),
+        lookup=None if lookup is None else max(lookup, opens),
         lease=lease,
         notice=notice,
-        paused=(until or 0) > now,
+        paused=gate.opens(until or 0, 0, now) > now,
         claimed=claimed,
     )

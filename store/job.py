@@ -5,7 +5,7 @@ Each step moves the job and its invoice together; call them in a transaction.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, TypeVar
@@ -13,8 +13,10 @@ from typing import Any, TypeVar
 from store.db import Database
 from store.domain.status import TRANSITIONS, Action, JobState
 from store.domain.text import safe
+from store.pipeline import later
 
 R = TypeVar("R")
+_ARRAYS = {int: "bigint[]", bool: "boolean[]", str: "text[]"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def end_claims(
     """
     begun = ", send_begun = NULL" if state is JobState.PENDING else ""
     settings = f"state = ?, worker = NULL, lease_until = NULL, updated_at = ?{begun}"
-    update_each(db, "export_jobs", settings, (state.value, now), rows, columns)
+    written(db, "export_jobs", settings, (state.value, now), rows, columns)
 
 
 def move(db: Database, action: Action, rows: Sequence[tuple[Any, ...]], now: int, *columns: str) -> None:
@@ -59,7 +61,7 @@ def move(db: Database, action: Action, rows: Sequence[tuple[Any, ...]], now: int
     """
     transition = TRANSITIONS[action]
     sources = ", ".join(f"'{source}'" for source in transition.sources)
-    moved = update_each(
+    moved = written(
         db,
         "invoices",
         "erp_status = ?, version = version + 1, updated_at = ?",
@@ -70,8 +72,12 @@ def move(db: Database, action: Action, rows: Sequence[tuple[Any, ...]], now: int
         # on the status is a shorter way to queued invoices.
         f"coalesce(erp_status, '') IN ({sources})",
     )
-    if strays := sorted({row[0] for row in rows} - moved):
-        raise RuntimeError(f"{action}: invoices {strays} are not in the state of their job")
+
+    def check() -> None:
+        if strays := sorted({row[0] for row in rows} - moved()):
+            raise RuntimeError(f"{action}: invoices {strays} are not in the state of their job")
+
+    later(check)
 
 
 def update_each(
@@ -84,35 +90,65 @@ def update_each(
     where: str = "TRUE",
     given: tuple[Any, ...] = (),
 ) -> set[int]:
-    """One UPDATE for rows by their ids, each with values of its own; returns the ids of those that it touched.
+    """As written(), and at once: the ids of the rows that it touched."""
+    return written(db, table, settings, values, rows, columns, where, given)()
+
+
+def written(
+    db: Database,
+    table: str,
+    settings: str,
+    values: tuple[Any, ...],
+    rows: Sequence[tuple[Any, ...]],
+    columns: Sequence[str] = (),
+    where: str = "TRUE",
+    given: tuple[Any, ...] = (),
+) -> Callable[[], set[int]]:
+    """One UPDATE for rows by their ids, each with values of its own. What it returns gives the ids that it touched.
 
     ``settings`` with its ``values`` are for all of them, a row is an id and its values of ``columns``. ``where`` with
     its ``given`` may compare with them as ``own.COLUMN``: such a column is set to what it is. A column's values are all
     of one type, and not None.
     """
-    touched: set[int] = set()
     sets = "".join(f", {name} = own.{name}" for name in columns)
-    for chunk in chunks(rows):
-        found = db.execute(
-            f"WITH own ({', '.join(['own_id', *columns])}) AS (VALUES {groups(chunk)})"
+    cursors = [
+        db.execute(
+            f"WITH own ({', '.join(['own_id', *columns])}) AS ({source})"
             f" UPDATE {table} SET {settings}{sets} FROM own WHERE id = own.own_id AND {where} RETURNING id",
-            (*chain.from_iterable(chunk), *values, *given),
-        ).fetchall()
-        touched.update(row[0] for row in found)
-    return touched
+            (*own, *values, *given),
+        )
+        for source, own in sources_of(db, rows)
+    ]
+    return lambda: {row[0] for cursor in cursors for row in cursor.fetchall()}
+
+
+def sources_of(db: Database, rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[str, Sequence[Any]]]:
+    """The rows as SQL that yields them, with its parameters, in as many parts as it takes.
+
+    On PostgreSQL one part whose text is the same for any number of rows, so that it is prepared once.
+    """
+    if not db.postgres:
+        for chunk in chunks(rows):
+            yield f"VALUES {groups(chunk)}", tuple(chain.from_iterable(chunk))
+    elif rows:
+        types = ", ".join(f"?::{_ARRAYS[type(value)]}" for value in rows[0])
+        yield f"SELECT * FROM unnest({types})", [list(column) for column in zip(*rows, strict=True)]
 
 
 def log_attempts(db: Database, worker: str, rows: Sequence[tuple[Job, str, str, str]], now: int) -> None:
     """Append (job, kind, outcome, evidence) to the attempts; nothing of them is ever changed."""
     logged = [
-        (job.id, job.attempt, job.parcel, worker, kind, outcome, evidence, now)
+        # A job that was never in a parcel is of none.
+        (job.id, job.attempt, job.parcel or 0, kind, outcome, evidence)
         for job, kind, outcome, evidence in rows
     ]
-    for chunk in chunks(logged):
+    for source, own in sources_of(db, logged):
         db.execute(
-            "INSERT INTO export_attempts (job_id, attempt, parcel, worker, kind, outcome, evidence, at)"
-            f" VALUES {groups(chunk)}",
-            tuple(chain.from_iterable(chunk)),
+            f"WITH own (job_id, attempt, parcel, kind, outcome, evidence) AS ({source}) INSERT INTO export_attempts"
+            " (job_id, attempt, parcel, worker, kind, outcome, evidence, at) SELECT job_id, attempt, nullif(parcel, 0),"
+            f" {'?::text' if db.postgres else '?'}, kind, outcome, evidence, {'?::bigint' if db.postgres else '?'}"
+            " FROM own",
+            (*own, worker, now),
         )
 
 

@@ -273,6 +273,8 @@ class ErpState(Model):
     failures = IntegerField(default=0)
     error_text = TextField(default="")
     pace_at = BigIntegerField(default=0)
+    probe = TextField(default="")
+    probe_until = BigIntegerField(default=0)
 
     class Meta:
         table_name = "erp_state"

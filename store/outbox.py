@@ -1,20 +1,21 @@
-"""The export queue's rows: claim, fence, acknowledge, look up, expire (ARCHITECTURE.md, "The export").
+"""The export queue's rows: claim, fence, acknowledge, expire (ARCHITECTURE.md, "The export").
 
-The invoice's state is the queue: every step here moves the job and its invoice in one transaction. A worker calls
-them in the order claim, fence, (send), acknowledge; whatever it is late for is fenced off by worker, attempt and
-lease. Times are milliseconds of the database's clock.
+The invoice's state is the queue: every step here moves the job and its invoice in one transaction. A worker begins
+(claims and fences), sends, and takes a turn: it acknowledges and begins the next in one. Whatever it is late for is
+fenced off by worker, attempt and lease. Times are milliseconds of the database's clock.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from store import epochs
-from store.db import Database
-from store.domain.outcome import Booked, Later, PostOutcome, Refused, Split, Unknown
-from store.domain.status import Action, JobState
+from store import epochs, gate
+from store.db import CLOCK, Database
+from store.domain.outcome import Answer, Booked, Later, Missing, PostOutcome, Refused, Split, Unknown
+from store.domain.status import Action, ErpStatus, JobState
 from store.domain.text import safe
 from store.job import (
     JOB_COLUMNS,
@@ -27,11 +28,14 @@ from store.job import (
     move,
     strand,
     update_each,
+    written,
 )
+from store.packed import among, packed
+from store.pipeline import later, pipelined
 
 BACKOFF_FIRST_MS = 1_000
 BACKOFF_MOST_MS = 300_000
-BREAKER_AFTER = 3
+BREAKER_AFTER = gate.BREAKER_AFTER
 # So many jobs at once make PostgreSQL's statistics of the queue useless.
 ANALYZE_FROM = 10_000
 
@@ -86,62 +90,143 @@ def cancel(db: Database, invoice_ids: Sequence[int]) -> set[int]:
 # -- what a worker does ----------------------------------------------------------------------------------------
 
 
-def claim(db: Database, erp: str, worker: str, *, limit: int, lease_ms: int, concurrency: int) -> list[Job]:
+def claim(
+    db: Database,
+    erp: str,
+    worker: str,
+    *,
+    limit: int,
+    lease_ms: int,
+    concurrency: int,
+    rate: int | None = None,
+) -> list[Job]:
     """Claim due jobs of one ERP, oldest first, as one parcel (or one job that must go alone).
 
-    Returns nothing while the ERP's breaker is open or as many parcels are under way as it bears, on all hosts. What
-    looks first is not for it. Raises Displaced where the database is not the one that was adopted.
+    Returns nothing while the ERP's breaker is open, its next request must wait (``rate``: requests a minute), or as many
+    parcels are under way as it bears, on all hosts. What looks first is not for it. Raises Displaced where the database
+    is not the one that was adopted.
     """
-    with db.transaction():
+    with db.transaction(), pipelined(db):
         epochs.require(db)
-        now = db.now()
-        row = _erp_row(db, erp)
-        if row[0] > now:
-            return []
-        busy = db.execute(
-            f"SELECT count(DISTINCT parcel) FROM export_jobs WHERE erp = ? AND state = '{JobState.CLAIMED}'",
-            (erp,),
-        ).fetchone()[0]
-        probing = row[1] >= BREAKER_AFTER
-        if busy >= (1 if probing else concurrency):
-            return []
-        due = f"state IN ('{JobState.HELD}', '{JobState.PENDING}') AND NOT look_first AND run_at <= ? AND erp = ?"
-        first = db.execute(
-            f"SELECT alone FROM export_jobs WHERE {due} ORDER BY run_at, id LIMIT 1", (now, erp)
-        ).fetchone()
-        if first is None:
-            return []
-        alone = bool(first[0])
-        parcel = db.execute(
-            "INSERT INTO parcels (erp, worker, created_at, members) VALUES (?, ?, ?, 0) RETURNING id",
-            (erp, worker, now),
-        ).fetchone()[0]
-        picked = f"SELECT id FROM export_jobs WHERE {due} AND alone = ? ORDER BY run_at, id LIMIT ?"
-        if db.postgres:
-            picked += " FOR UPDATE SKIP LOCKED"
-            picked = f"WITH due AS MATERIALIZED ({picked}) "
-        update = (
-            f"UPDATE export_jobs SET state = '{JobState.CLAIMED}', attempt = attempt + 1, worker = ?, lease_until = ?,"
-            " parcel = ?, updated_at = ? WHERE id IN "
+        seen, chosen = _due(db, erp, limit=limit, lease_ms=lease_ms, concurrency=concurrency, rate=rate)
+        jobs = take(db, seen, worker, [job for job, _ in chosen], lease_ms=lease_ms, fenced=False)
+        if jobs:
+            gate.passed(db, seen, _parcel(jobs[0]), lease_ms=lease_ms, rate=rate)
+    return jobs
+
+
+def begin(
+    db: Database,
+    erp: str,
+    worker: str,
+    *,
+    limit: int,
+    lease_ms: int,
+    concurrency: int,
+    rate: int | None = None,
+) -> tuple[int, list[Job]]:
+    """Claim as claim() does and fence in one transaction: how many were claimed, and the jobs that may be sent now.
+
+    A job whose invoice was changed outside payapp is closed, and is not among them.
+    """
+    with db.transaction(), pipelined(db):
+        epochs.require(db)
+        seen, chosen = _due(db, erp, limit=limit, lease_ms=lease_ms, concurrency=concurrency, rate=rate)
+        fit = [job for job, status in chosen if status == ErpStatus.QUEUED]
+        gone = [job for job, status in chosen if status != ErpStatus.QUEUED]
+        for state in (JobState.HELD, JobState.PENDING) if gone else ():
+            strand(db, None, state, Action.BEGIN, gone, seen.now)
+        jobs = take(db, seen, worker, fit, lease_ms=lease_ms, fenced=True)
+        if jobs:
+            gate.passed(db, seen, _parcel(jobs[0]), lease_ms=lease_ms, rate=rate)
+            _begun(db, worker, jobs, seen.now)
+    return len(chosen), jobs
+
+
+def turn(
+    db: Database,
+    erp: str,
+    worker: str,
+    results: Sequence[tuple[Job, PostOutcome]],
+    *,
+    settle_ms: int,
+    limit: int,
+    lease_ms: int,
+    concurrency: int,
+    rate: int | None = None,
+) -> tuple[list[Job], int, list[Job]]:
+    """Acknowledge one parcel and begin the next in one transaction: what acknowledge() and begin() return."""
+    with db.transaction(), pipelined(db):
+        late = acknowledge(db, worker, erp, results, settle_ms=settle_ms)
+        claimed, jobs = begin(
+            db, erp, worker, limit=limit, lease_ms=lease_ms, concurrency=concurrency, rate=rate
         )
-        chosen = (now, erp, alone, 1 if alone or probing else limit)
-        given = (worker, now + lease_ms, parcel, now)
-        if db.postgres:
-            found = db.execute(
-                f"{picked}{update}(SELECT id FROM due) RETURNING {JOB_COLUMNS}", (*chosen, *given)
-            ).fetchall()
-        else:
-            found = db.execute(f"{update}({picked}) RETURNING {JOB_COLUMNS}", (*given, *chosen)).fetchall()
-        db.execute("UPDATE parcels SET members = ? WHERE id = ?", (len(found), parcel))
-        return sorted((job_of(row) for row in found), key=lambda job: job.id)
+    return late, claimed, jobs
 
 
-def _erp_row(db: Database, erp: str) -> tuple[int, int]:
-    """The ERP's breaker (open until, failures in a row), locked until the transaction's end."""
-    db.execute("INSERT INTO erp_state (erp) VALUES (?) ON CONFLICT (erp) DO NOTHING", (erp,))
-    lock = " FOR UPDATE" if db.postgres else ""
-    row = db.execute(f"SELECT open_until, failures FROM erp_state WHERE erp = ?{lock}", (erp,)).fetchone()
-    return int(row[0]), int(row[1])
+def _due(
+    db: Database, erp: str, *, limit: int, lease_ms: int, concurrency: int, rate: int | None
+) -> tuple[gate.Gate, list[tuple[Job, str]]]:
+    """What may go now as one parcel, locked, each job with its invoice's state; and the ERP's row, locked before."""
+    look = gate.look(db, erp, rate=rate)
+    # Its order is that of the index, so that it reads no more of a long queue than it takes.
+    found = db.execute(
+        f"SELECT {JOB_COLUMNS}, (SELECT erp_status FROM invoices WHERE invoices.id = export_jobs.invoice_id)"
+        f" FROM export_jobs WHERE state IN ('{JobState.HELD}', '{JobState.PENDING}') AND NOT look_first AND erp = ?"
+        f" AND run_at <= {CLOCK if db.postgres else '?'} ORDER BY run_at, id LIMIT ?"
+        f"{' FOR UPDATE OF export_jobs SKIP LOCKED' if db.postgres else ''}",
+        (erp, limit) if db.postgres else (erp, db.now(), limit),
+    )
+    seen = look()
+    due = [(job_of(row), str(row[-1])) for row in found.fetchall()]
+    most = seen.parcel(limit, lease_ms, concurrency)
+    if due and due[0][0].alone:
+        chosen = due[: min(1, most)]
+    else:
+        chosen = [pair for pair in due if not pair[0].alone][:most]
+    return seen, sorted(chosen, key=lambda pair: pair[0].id)
+
+
+def take(
+    db: Database, seen: gate.Gate, worker: str, jobs: Sequence[Job], *, lease_ms: int, fenced: bool
+) -> list[Job]:
+    """Write the claim on jobs that this transaction has locked, and with ``fenced`` the fence; the jobs as they are now."""
+    if not jobs:
+        return []
+    parcel = seen.next_parcel
+    with_id = ("id, ", "?, ", (parcel,)) if parcel else ("", "", ())
+    made = db.execute(
+        f"INSERT INTO parcels ({with_id[0]}erp, worker, created_at, members) VALUES ({with_id[1]}?, ?, ?, ?) RETURNING id",
+        (*with_id[2], seen.erp, worker, seen.now, len(jobs)),
+    )
+    parcel = parcel or made.fetchone()[0]
+    fence, begun = (", send_begun = ?, sends = sends + 1", (seen.now,)) if fenced else ("", ())
+    taken = written(
+        db,
+        "export_jobs",
+        f"state = '{JobState.CLAIMED}', attempt = attempt + 1, worker = ?, lease_until = ?, parcel = ?, updated_at = ?"
+        f"{fence}",
+        (worker, seen.now + lease_ms, parcel, seen.now, *begun),
+        [(job.id,) for job in jobs],
+    )
+
+    def check() -> None:
+        if len(taken()) < len(jobs):
+            raise RuntimeError("jobs that were locked are gone")
+
+    later(check)
+    return [replace(job, attempt=job.attempt + 1, parcel=parcel) for job in jobs]
+
+
+def _begun(db: Database, worker: str, jobs: Sequence[Job], now: int) -> None:
+    """The sending of these jobs, whose fence was just written, begins."""
+    move(db, Action.BEGIN, [(job.invoice_id,) for job in jobs], now)
+    log_attempts(db, worker, [(job, "begun", "", "") for job in jobs], now)
+
+
+def _parcel(job: Job) -> str:
+    """What erp_state calls the parcel of that job, should it be the one that probes."""
+    return f"parcel {job.parcel}"
 
 
 def fence(db: Database, worker: str, jobs: Sequence[Job]) -> list[Job]:
@@ -161,8 +246,7 @@ def fence(db: Database, worker: str, jobs: Sequence[Job]) -> list[Job]:
             (worker, now),
         )
         held = [job for job in jobs if job.id in begun]
-        move(db, Action.BEGIN, [(job.invoice_id,) for job in held], now)
-        log_attempts(db, worker, [(job, "begun", "", "") for job in held], now)
+        _begun(db, worker, held, now)
     return held
 
 
@@ -173,35 +257,49 @@ def acknowledge(
 
     Returns the jobs whose claim no longer held: their outcome is kept as late evidence for the next look-up.
     """
-    with db.transaction():
-        now = db.now()
+    with db.transaction(), pipelined(db):
+        now, held, gone = _held(db, worker, [job for job, _ in results])
         # Every outcome starts from the same state of the invoice as a lost reply does.
-        strays = strand(db, worker, JobState.CLAIMED, Action.LOSE, [job for job, _ in results], now)
-        held = _held(db, worker, [job for job, _ in results])
+        strays = strand(db, worker, JobState.CLAIMED, Action.LOSE, gone, now) if gone else frozenset()
         log_attempts(
             db,
             worker,
             [(job, "ended" if job.id in held else "late", *_evidence(outcome)) for job, outcome in results],
             now,
         )
-        _settle(db, [(job, o, *held[job.id]) for job, o in results if job.id in held], now, settle_ms)
-        _breaker(db, erp, [outcome for _, outcome in results], now)
+        ended = [(job, outcome) for job, outcome in results if job.id in held]
+        _settle(db, [(job, outcome, *held[job.id]) for job, outcome in ended], now, settle_ms)
+        if ended:
+            _hear(db, erp, _parcel(ended[0][0]), [outcome for _, outcome in ended])
     return [job for job, _ in results if job.id not in held and job not in strays]
 
 
-def _held(db: Database, worker: str, jobs: Sequence[Job]) -> dict[int, tuple[int, int]]:
-    """When it began and how often it was deferred, of each job whose fence still holds, by id; locked till the end."""
+def _held(
+    db: Database, worker: str, jobs: Sequence[Job]
+) -> tuple[int, dict[int, tuple[int, int]], list[Job]]:
+    """Now; when it began and how often it was deferred, of each job whose fence still holds, by id; the strays among them.
+
+    They are locked till the transaction's end. A stray's invoice is not being exported any more.
+    """
+    lock = " ORDER BY id FOR UPDATE OF export_jobs" if db.postgres else ""
+    found = db.execute(
+        "SELECT id, attempt, send_begun, deferrals,"
+        " (SELECT erp_status FROM invoices WHERE invoices.id = export_jobs.invoice_id),"
+        f" {CLOCK if db.postgres else '0'} FROM export_jobs WHERE {among(db, 'id')} AND worker = ?"
+        f" AND state = '{JobState.CLAIMED}' AND send_begun IS NOT NULL{lock}",
+        (packed(db, [job.id for job in jobs]), worker),
+    ).fetchall()
+    rows = {(row[0], row[1]): row for row in found}
+    now = (found[0][5] if found else 0) or db.now()
     held: dict[int, tuple[int, int]] = {}
-    attempts = {job.id: job.attempt for job in jobs}
-    lock = " FOR UPDATE" if db.postgres else ""
-    for chunk in chunks(sorted(attempts)):
-        found = db.execute(
-            f"SELECT id, attempt, send_begun, deferrals FROM export_jobs WHERE id IN ({marks(chunk)}) AND worker = ?"
-            f" AND state = '{JobState.CLAIMED}' AND send_begun IS NOT NULL ORDER BY id{lock}",
-            (*chunk, worker),
-        ).fetchall()
-        held |= {row[0]: (row[2], row[3]) for row in found if row[1] == attempts[row[0]]}
-    return held
+    gone: list[Job] = []
+    for job in jobs:
+        row = rows.get((job.id, job.attempt))
+        if row is not None and row[4] == ErpStatus.EXPORTING:
+            held[job.id] = (row[2], row[3])
+        elif row is not None:
+            gone.append(job)
+    return now, held, gone
 
 
 def _evidence(outcome: PostOutcome) -> tuple[str, str]:
@@ -229,9 +327,7 @@ def _settle(
     _doubt(db, [(job, o, begun + settle_ms) for job, o, begun, _ in ended if isinstance(o, Unknown)], now)
 
 
-def book(
-    db: Database, booked: Sequence[tuple[Job, str]], now: int, action: Action = Action.BOOK
-) -> None:
+def book(db: Database, booked: Sequence[tuple[Job, str]], now: int, action: Action = Action.BOOK) -> None:
     """The ERP has them: the jobs are done and their invoices synced by ``action``, each with its reference."""
     rows = [(job.id, ref, "", "") for job, ref in booked]
     end_claims(db, JobState.DONE, rows, now, "erp_ref", "error_code", "error_text")
@@ -317,18 +413,28 @@ def _give_back(db: Database, which: str, given: tuple[Any, ...], now: int) -> li
     )
 
 
-def _breaker(db: Database, erp: str, outcomes: Sequence[PostOutcome], now: int) -> None:
-    """Pause an ERP that does not answer instead of failing what it was not asked about."""
-    failed = [o for o in outcomes if isinstance(o, Later | Unknown)]
-    if len(failed) < len(outcomes):
-        db.execute(
-            "UPDATE erp_state SET failures = 0, open_until = 0, error_text = '' WHERE erp = ? AND failures > 0",
-            (erp,),
-        )
-    elif failed:
-        failures = _erp_row(db, erp)[1] + 1
-        wait = backoff_ms(failures) if failures >= BREAKER_AFTER else 0
-        db.execute(
-            "UPDATE erp_state SET failures = ?, open_until = ?, error_text = ? WHERE erp = ?",
-            (failures, now + wait if wait else 0, safe(failed[0].cause), erp),
-        )
+def _hear(db: Database, erp: str, name: str, outcomes: Sequence[PostOutcome]) -> None:
+    """Pause an ERP that does not answer instead of failing what it was not asked about. A refusal is an answer."""
+    asked = [o for o in outcomes if getattr(o, "asked", True)]
+    if not asked:
+        gate.unasked(db, erp, name)
+    elif all(isinstance(o, Later | Unknown) for o in asked):
+        gate.silent(db, erp, name, safe(getattr(asked[0], "cause", "")), backoff_ms)
+    else:
+        gate.answered(db, erp)
+
+
+def heard(db: Database, erp: str, worker: str, answers: Sequence[Answer]) -> None:
+    """What a look-up of this worker says about the ERP itself; none: nobody was asked.
+
+    One without an answer counts as the ERP's silence only where it was the request that probes.
+    """
+    name = f"look-up by {worker}"
+    with db.transaction():
+        if any(isinstance(answer, Booked | Missing) for answer in answers):
+            gate.answered(db, erp)
+        elif answers:
+            cause = next((answer.cause for answer in answers if isinstance(answer, Unknown)), "")
+            gate.silent(db, erp, name, safe(cause), backoff_ms, first=False)
+        else:
+            gate.unasked(db, erp, name)

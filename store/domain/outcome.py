@@ -18,12 +18,15 @@ class Refused(msgspec.Struct, frozen=True):
     """The ERP has proven not to have it and says why: a stable code, the plain cause, the fix.
 
     Keys in a fix are named as store.domain.keys has it: ``{invoices.export} retries``.
+
+    ``asked``: False where the ERP was not asked at all, as nothing could be sent.
     """
 
     key: str
     code: str
     cause: str
     fix: str
+    asked: bool = True
 
 
 class Later(msgspec.Struct, frozen=True):
@@ -34,10 +37,14 @@ class Later(msgspec.Struct, frozen=True):
 
 
 class Unknown(msgspec.Struct, frozen=True):
-    """The request may have been booked or not: a lost reply, a time-out, garbage. Or a look-up without an answer."""
+    """The request may have been booked or not: a lost reply, a time-out, garbage. Or a look-up without an answer.
+
+    ``asked``: False where the ERP was not asked now, and what came of an earlier request is unknown.
+    """
 
     key: str
     cause: str
+    asked: bool = True
 
 
 class Missing(msgspec.Struct, frozen=True):

@@ -45,7 +45,8 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``enforces_keys``: the ERP itself answers a replay of a key with the first bill. ``finds``: it can be asked for a
     bill by its key. ``settle``: how long after a lost reply its answer to that question counts. ``lists``: it can say
-    which bills it has in a period.
+    which bills it has in a period. ``per_minute``: how many requests, look-ups included, it bears in a minute on all hosts
+    together; none: as many as come.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     concurrency: Count
     rules: tuple[Rule, ...] = ()
     lists: bool = False
+    per_minute: Annotated[int, msgspec.Meta(ge=1, le=60_000)] | None = None
 
 
 class Finding(msgspec.Struct, frozen=True):
