@@ -10,6 +10,7 @@ import contextlib
 import os
 import uuid
 from collections.abc import Callable, Coroutine, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,12 @@ TROUBLE_FIRST, TROUBLE_MOST = 0.5, 15.0
 
 class WorkerRunningError(PayappError):
     """Another worker holds this SQLite database's lock; one worker serves it."""
+
+    title = "Worker"
+
+
+class OutgrownError(PayappError):
+    """The database has become newer than this program while it worked."""
 
     title = "Worker"
 
@@ -77,6 +84,7 @@ class Worker:
         self._periods_after = 0.0
         self._trouble = 0.0
         self._place_after = 0.0
+        self._outgrown = False
         # Why nothing is sent from this database; "" is not known yet.
         self._displaced: str | None = ""
 
@@ -85,6 +93,7 @@ class Worker:
 
         ``until_idle``: return when no job is on its way and no mail can go now, or the ERP is paused.
         On SQLite a second worker waits for the first one's end; without ``wait`` it raises WorkerRunningError.
+        Raises OutgrownError, drained, when a newer program has changed the database's schema.
         """
         self._stop = stop
         running: list[asyncio.Task[None]] = []
@@ -97,6 +106,12 @@ class Worker:
             running.append(asyncio.create_task(self._beat()))
             await self._work(feed, until_idle=until_idle)
             await self._drain()
+            if self._outgrown:
+                raise OutgrownError(
+                    "This worker has ended",
+                    why="a newer payapp has brought the database up to date",
+                    fix="Update payapp on this machine, then start the worker again",
+                )
         finally:
             await _ended([*running, *self._sending, *self._others.values()])
             if feed is not None:
@@ -128,7 +143,9 @@ class Worker:
         return True
 
     async def _start(self) -> None:
-        await self.db.write(workers.register, self.id, place(), os.getpid())
+        await self.db.write(
+            workers.register, self.id, place(), os.getpid(), version=version("payapp"), erp=self.profile.name
+        )
         self._beaten = self._now()
         eventlog.info("worker.started", worker=self.id, erp=self.profile.name, pid=os.getpid())
 
@@ -171,7 +188,10 @@ class Worker:
             await asyncio.sleep(every)
             began = self._now()
             try:
-                await self.db.write(workers.beat, self.id)
+                if not await self.db.write(workers.beat, self.id):
+                    eventlog.warning("worker.outgrown", worker=self.id, version=version("payapp"))
+                    self._outgrown = True
+                    self._stop.set()
                 await self._export.keep()
                 if self._displaced is None:
                     await self._export.mark()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import re
@@ -375,6 +376,16 @@ def _steps() -> list[tuple[int, str]]:
         for entry in resources.files("store.migrations").iterdir()
     )
     return sorted((int(match[1]), entry.read_text(encoding="utf-8")) for match, entry in entries if match)
+
+
+def outgrown(db: Database) -> bool:
+    """Whether a newer program has brought the database up to date since it was opened: this one may not write to it."""
+    return _version(db) > _newest()
+
+
+@functools.cache
+def _newest() -> int:
+    return _steps()[-1][0]
 
 
 def _version(db: Database) -> int:

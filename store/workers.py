@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from store.db import Database
+from store.db import Database, outgrown
 
 # A worker whose last heartbeat is older is taken for dead by the desk (never by the export protocol).
 ALIVE_MS = 5_000
@@ -34,9 +34,13 @@ def register(db: Database, worker: str, host: str, pid: int, *, version: str = "
         )
 
 
-def beat(db: Database, worker: str) -> None:
-    """The worker is alive. One statement, no transaction: a heartbeat is no news that wakes desks by NOTIFY."""
+def beat(db: Database, worker: str) -> bool:
+    """The worker is alive; returns whether its program still is of the database's schema.
+
+    One statement, no transaction: a heartbeat is no news that wakes desks by NOTIFY.
+    """
     db.execute("UPDATE workers SET heartbeat_at = ? WHERE id = ?", (db.now(), worker))
+    return not outgrown(db)
 
 
 def stopped(db: Database, worker: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ from tui.commands.output import print_json
 if TYPE_CHECKING:
     from store.batches import Progress
     from store.db import Database
+    from store.standing import Lease, QueueStanding
     from store.workers import WorkerSeen
     from tui.bootstrap import Books
 
@@ -32,10 +35,10 @@ class Standing:
     title: str
     demo: bool
     views: dict[str, int]
-    uncertain: int
-    parked: int
+    queue: QueueStanding
     workers: list[WorkerSeen]
-    paused: bool
+    displaced: str | None
+    looked_for: int
     batches: list[Progress]
     notices_waiting: int
     mail_configured: bool
@@ -65,8 +68,7 @@ def status(ctx: click.Context, as_json: bool, login: str | None) -> None:
 
 
 def _standing(books: Books) -> Standing:
-    from store import batches, due, invoices, notices, workers
-    from store.domain.status import ErpStatus
+    from store import batches, epochs, invoices, lookup, notices, standing, workers
 
     return Standing(
         settings=books.path,
@@ -75,22 +77,15 @@ def _standing(books: Books) -> Standing:
         title=books.profile().title,
         demo=books.company.demo,
         views={view.value: n for view, n in invoices.counts(books.db).items()},
-        uncertain=_count(books.db, ErpStatus.UNCERTAIN),
-        parked=_count(books.db, ErpStatus.PARKED),
+        queue=standing.of(books.db, books.company.erp),
         workers=workers.seen(books.db),
-        paused=due.of(books.db, books.company.erp).paused,
+        displaced=epochs.trouble(books.db),
+        looked_for=lookup.waiting(books.db),
         batches=[p for p in batches.recent(books.db) if p.running or p.failed or p.parked],
         notices_waiting=notices.waiting_count(books.db),
         mail_configured=books.settings.mail is not None,
         mail_error=_mail_error(books.db),
     )
-
-
-def _count(db: Database, state: str) -> int:
-    from store.domain.status import View
-    from store.listing import Order, every_id
-
-    return len(every_id(db, Order(View.EXPORTING, f"status:{state}")))
 
 
 def _mail_error(db: Database) -> str:
@@ -107,10 +102,13 @@ def _record(of: Standing) -> dict[str, Any]:
         "erp": of.erp,
         "demo": of.demo,
         "views": of.views,
-        "uncertain": of.uncertain,
-        "parked": of.parked,
+        "uncertain": of.queue.uncertain,
+        "parked": of.queue.parked,
         "workers": [asdict(worker) for worker in of.workers],
-        "erp_paused": of.paused,
+        "erp_paused": of.queue.paused,
+        "queue": asdict(of.queue),
+        "nothing_is_sent": of.displaced or "",
+        "looked_for_first": of.looked_for,
         "batches": [
             {"id": p.id, "count": p.count, "ok": p.done, "failed": p.failed, "left": p.left,
              "uncertain": p.uncertain, "parked": p.parked} for p in of.batches
@@ -124,16 +122,14 @@ def _record(of: Standing) -> dict[str, Any]:
 def _print(of: Standing) -> None:
     click.echo(f"{safe(of.company)} > {safe(of.title)}{'   [DEMO]' if of.demo else ''}")
     click.echo("   ".join(f"{name} {n:,}" for name, n in of.views.items()))
-    click.echo(f"uncertain {of.uncertain:,}   parked {of.parked:,}")
-    if of.parked:
-        click.echo("Parked ones wait for a person: payapp list --view exporting --where status:parked")
-    alive = [worker for worker in of.workers if worker.alive]
-    for worker in alive:
-        click.echo(f"worker {worker.id[:8]} on {safe(worker.host)}, process {worker.pid}")
-    if not alive:
-        click.echo("No worker is alive: payapp worker runs one; the desk and payapp export start one.")
-    if of.paused:
-        click.echo("The ERP does not answer; the queue is paused and tries again by itself.")
+    if of.displaced:
+        click.echo(safe(of.displaced))
+    _print_queue(of.queue)
+    if of.looked_for:
+        click.echo(
+            f"{of.looked_for:,} are looked for in the ERP before they are sent: the database was restored."
+        )
+    _print_workers(of)
     for p in of.batches:
         click.echo(f"batch {p.id}: {p.done + p.failed}/{p.count}  ok {p.done}  FAIL {p.failed}  left {p.left}"
                    f"  uncertain {p.uncertain}  parked {p.parked}")  # fmt: skip
@@ -142,3 +138,58 @@ def _print(of: Standing) -> None:
         click.echo(f"newest mail error: {one_line(of.mail_error)}")
     if of.notices_waiting and not of.mail_configured:
         click.echo(f"They wait because mail is not configured: add [mail] to {safe(str(of.settings))}")
+
+
+def _print_queue(of: QueueStanding) -> None:
+    """How much is on its way, how fast it goes, and why it does not."""
+    click.echo(f"on their way {of.depth:,}   held {of.held:,}   due {of.pending:,}   being sent {of.claimed:,}"
+               f"   booked in the last minute {of.booked_last_minute:,}")  # fmt: skip
+    click.echo(f"uncertain {of.uncertain:,}   parked {of.parked:,}")
+    if of.oldest_at is not None:
+        click.echo(f"the oldest of them was accepted {_moment(of.oldest_at)}")
+    if of.paused:
+        click.echo(f"The ERP does not answer, {of.failures} parcels in a row: {one_line(of.failure)}")
+        click.echo(
+            f"The queue is paused until {_moment(of.paused_until)}, then one request tries again by itself."
+        )
+    elif of.failures:
+        click.echo(f"The newest parcel had no answer: {one_line(of.failure)}")
+    for doubt in of.in_doubt:
+        what = "parked" if doubt.parked else f"uncertain, asked again {_moment(doubt.asked_next)}"
+        click.echo(f"invoice {doubt.invoice_id}, key {doubt.key}: {what}: {one_line(doubt.cause)}")
+    unnamed = of.uncertain + of.parked - len(of.in_doubt)
+    if unnamed > 0:
+        click.echo(f"and {unnamed:,} more: payapp list --view exporting --where status:uncertain")
+    if of.parked:
+        click.echo("Parked ones wait for a person: payapp list --view exporting --where status:parked")
+
+
+def _print_workers(of: Standing) -> None:
+    """Who works, what they hold, and who holds something and gives no sign of life."""
+    held: dict[str, list[Lease]] = {}
+    for lease in of.queue.leases:
+        held.setdefault(lease.worker, []).append(lease)
+    for worker in of.workers:
+        leases = held.pop(worker.id, [])
+        if not worker.alive and not leases:
+            continue
+        silent = "" if worker.alive else f", no sign of life since {_moment(worker.heartbeat_at)}"
+        version = f", payapp {safe(worker.version)}" if worker.version else ""
+        click.echo(f"worker {worker.id[:8]} on {safe(worker.host)}, process {worker.pid}{version}{silent}")
+        _print_leases(leases)
+    for name, leases in held.items():
+        click.echo(f"worker {safe(name[:8])}, which has ended or is another database's")
+        _print_leases(leases)
+    if not any(worker.alive for worker in of.workers):
+        click.echo("No worker is alive: payapp worker runs one; the desk and payapp export start one.")
+
+
+def _print_leases(leases: Sequence[Lease]) -> None:
+    for lease in leases:
+        what = "being sent" if lease.sending else "claimed"
+        click.echo(f"  parcel {lease.parcel}: {lease.jobs} {what}, its lease ends {_moment(lease.until)}")
+
+
+def _moment(ms: int) -> str:
+    """In this machine's time, to the second: leases are short."""
+    return f"{datetime.fromtimestamp(ms / 1000, UTC).astimezone():%Y-%m-%d %H:%M:%S}"
