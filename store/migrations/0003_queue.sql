@@ -1,7 +1,10 @@
 -- What the export needs on many hosts: pace of an ERP, restores, what a reconciliation reads.
 
--- When the next request may go to this ERP, in milliseconds of the database's clock; store/outbox.py keeps the pace.
+-- When the next request may go to this ERP, in milliseconds of the database's clock; store/gate.py keeps the pace.
 ALTER TABLE erp_state ADD COLUMN pace_at BIGINT NOT NULL DEFAULT 0;
+-- The one request that finds out whether a paused ERP answers again, and when it is given up; '': none is under way.
+ALTER TABLE erp_state ADD COLUMN probe TEXT NOT NULL DEFAULT '';
+ALTER TABLE erp_state ADD COLUMN probe_until BIGINT NOT NULL DEFAULT 0;
 
 -- The ERP is asked about this job before anything of it is sent: it was open, or its invoice was known, when the
 -- database was restored (store/epochs.py).
@@ -12,7 +15,7 @@ UPDATE export_jobs SET accounting_date = substr(payload, $FIND (payload, '"accou
 CREATE INDEX export_jobs_sent ON export_jobs (erp, accounting_date $BYTES$ID) WHERE sends > 0;
 -- What looks first is claimed for look-up alone, and is in nobody's way.
 DROP INDEX export_jobs_due;
-CREATE INDEX export_jobs_due ON export_jobs (run_at, id) WHERE state IN ('held', 'pending') AND NOT look_first;
+CREATE INDEX export_jobs_due ON export_jobs (erp, run_at, id) WHERE state IN ('held', 'pending') AND NOT look_first;
 CREATE INDEX export_jobs_look ON export_jobs (run_at, id) WHERE look_first AND state IN ('held', 'pending');
 CREATE INDEX export_jobs_parked ON export_jobs (id) WHERE state = 'parked';
 
