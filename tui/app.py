@@ -82,7 +82,8 @@ class DeskApp(App[None]):
         self.install_screen(CommitmentsScreen(self.desk), COMMITMENTS)
         self.push_screen(INVOICES if self.desk.me.sees_erp else COMMITMENTS)
         if self._welcome:
-            self.push_screen(self._card(), self._welcomed)
+            card = WelcomeScreen(one_line(self.desk.company.name), self.desk.me)
+            self.push_screen(card, self._welcomed)
         self._look()
         if self.desk.me.is_approver:
             self.set_interval(TEND, self._tend)
@@ -99,12 +100,6 @@ class DeskApp(App[None]):
             if timer is not None:
                 timer.cancel()
         self._feed.close()
-
-    def _card(self) -> WelcomeScreen:
-        me = self.desk.me
-        tool = self.get_screen(INVOICES if me.sees_erp else COMMITMENTS, ListingScreen)
-        company = one_line(self.desk.company.name)
-        return WelcomeScreen(company, project=not me.sees_erp, why_not=tool.why_not())
 
     async def _welcomed(self, _: None) -> None:
         """The card has been read: it does not come again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -11,6 +12,7 @@ from hand import Counter, Hand
 from textual.pilot import Pilot
 
 from store.asking import Asked
+from store.domain.actor import Actor, Level
 from store.domain.status import View
 from store.listing import Order
 from tui.app import DeskApp
@@ -22,6 +24,17 @@ from tui.screens.welcome import WelcomeScreen
 from tui.screens.writing import Source, WriteScreen
 
 SIZES = [(80, 24), (120, 40)]
+ME = Actor(
+    1,
+    "jlopez",
+    "Juan Lopez",
+    "",
+    Level.STANDARD,
+    Level.READ_ONLY,
+    Level.NONE,
+    can_push=True,
+    limit_invoice=None,
+)
 ORDER = Order(View.READY)
 HOSTILE = "Eve [/] \x1b[2J\u202e 建設"
 DIALOGS: dict[str, Callable[[], Dialog[Any]]] = {
@@ -38,8 +51,11 @@ DIALOGS: dict[str, Callable[[], Dialog[Any]]] = {
         "ready",
         date(2026, 11, 22),
     ),
-    "welcome": lambda: WelcomeScreen("ACME BUILDERS", project=False),
-    "welcome-project": lambda: WelcomeScreen("ACME BUILDERS", project=True),
+    "welcome": lambda: WelcomeScreen("ACME BUILDERS", ME),
+    "welcome-project": lambda: WelcomeScreen(
+        "ACME BUILDERS", replace(ME, erp_level=Level.NONE, commitments_level=Level.ADMIN, can_push=False)
+    ),
+    "welcome-reader": lambda: WelcomeScreen("ACME BUILDERS", replace(ME, can_push=False)),
 }
 
 

@@ -34,6 +34,8 @@ character it writes, or by name: `space`, `enter`, `pagedown`, `f6`, `ctrl+t`.
 another action that is live at the same time, what nothing else does needs a key, and an F-key needs a letter beside it. Never
 bound: Alt, Shift with arrows, Ctrl+Space, Ctrl+A, Ctrl+B, Ctrl+C, Ctrl+Q, Ctrl+S, F10, F11 and the capital letters M to Y: some
 terminal, multiplexer or editor takes each of them or sends it for another key.
+
+What the desk says names your keys too; an action that has none by its id on the command line: `:undo-marking`.
 """
 
 

@@ -49,8 +49,8 @@ class GestureScreen(MarkingScreen[V], Generic[V]):
         if number <= len(views):
             self.show_view(views[number - 1])
         else:
-            first, last = way("list.view-1"), way(f"list.view-{len(views)}")
-            self.say(f"There is no view {number} here. Press {first} to {last}.")
+            asked, first, last = (way(f"list.view-{n}") for n in (number, 1, len(views)))
+            self.say(f"There is no view {asked} here. Press {first} to {last}.")
 
     def action_view_1(self) -> None:
         """The first view."""

@@ -223,7 +223,7 @@ class ListingScreen(TellingScreen, Generic[V]):
         none = f"The only invoice in {title} does not match" if count == 1 else f"{of} in {title} matches"
         beyond = ""
         if self._counts.get(whole, 0) > (count or 0):
-            beyond = f"; {way(f'list.view-{len(self.TITLES)}')} looks in {self.TITLES[whole]} ({self._counts[whole]:,})"
+            beyond = f"; {way(f'list.view-{len(self.TITLES)}')} looks in all {self._counts[whole]:,}"
         return f"{none}. {clears}{beyond}."
 
     # -- reading -----------------------------------------------------------------------------------------------

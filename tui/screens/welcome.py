@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
+from store.domain.actor import Actor
 from store.domain.keys import spelled
 from tui.keymap import way
 from tui.screens.dialog import Dialog
@@ -32,14 +33,23 @@ READER = (
     ("list.write", "writes a file of what is listed or marked: CSV, XLSX, report"),
     APPROVER[4],
 )
+# Who reads in ERP Integrations, where the desk opens, and decides in Commitments.
+SENDER = (
+    *APPROVER[:3],
+    ("list.more", "the other tools; in Commitments {commitments.send} sends, {commitments.edit} edits"),
+    APPROVER[4],
+)
 
 
-def card(*, project: bool, decides: bool = True) -> list[str]:
-    """The five lines, with the keys as this user has them; not ``decides``: the user reads and no more."""
-    return [
-        f"  {way(name):<8} {spelled(text)}"
-        for name, text in ((PROJECT if project else APPROVER) if decides else READER)
-    ]
+def card(me: Actor) -> list[str]:
+    """The five lines for what this user may do, with the keys as this user has them."""
+    if me.is_approver:
+        five = APPROVER
+    elif me.may_send:
+        five = SENDER if me.sees_erp else PROJECT
+    else:
+        five = READER
+    return [f"  {way(name):<8} {spelled(text)}" for name, text in five]
 
 
 class WelcomeScreen(Dialog[None]):
@@ -47,21 +57,18 @@ class WelcomeScreen(Dialog[None]):
 
     CSS_PATH = ["dialog.tcss"]
 
-    def __init__(self, company: str, *, project: bool, why_not: str = "") -> None:
+    def __init__(self, company: str, me: Actor) -> None:
         super().__init__()
         self._company = company
-        self._project = project
-        # Why the user decides nothing, and whom to ask.
-        self._why_not = why_not
+        self._me = me
 
     def compose(self) -> ComposeResult:
         """Five keys."""
         with Vertical(classes="frame"):
             yield Static(f"Welcome to the desk of {self._company}. Five keys:", classes="title", markup=False)
-            five = card(project=self._project, decides=not self._why_not)
-            yield Static("\n".join(["", *five, ""]), markup=False)
-            if self._why_not:
-                yield Static(self._why_not, classes="note", markup=False)
+            yield Static("\n".join(["", *card(self._me), ""]), markup=False)
+            if not (self._me.is_approver or self._me.may_send):
+                yield Static("You read here; a Directory Admin grants more.", classes="note", markup=False)
             yield Static("Any key puts this card away; it does not come again.", classes="note", markup=False)
 
     def on_key(self, event: events.Key) -> None:
