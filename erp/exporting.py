@@ -57,6 +57,8 @@ class Exporting:
             "rate": self.profile.per_minute,
         }
         self._holding: dict[int, Job] = {}
+        # Whether a mark can be kept on this machine.
+        self._marks = True
 
     async def begin(self, may_send: Callable[[], bool]) -> tuple[int, list[Job]]:
         """Claim and fence one parcel: how many were claimed, and the jobs that may be sent now.
@@ -232,10 +234,20 @@ class Exporting:
         if jobs:
             await self.db.write(outbox.extend, self.worker, jobs, self._lease_ms)
 
-    async def mark(self) -> None:
-        """Write beside an SQLite database how far it has come, before anything is sent: an older copy is behind that."""
+    async def mark(self, *, beat: bool = False) -> None:
+        """Write outside of the database how far it has come: an older copy is behind that.
+
+        On SQLite before anything is sent, on PostgreSQL with each heartbeat (``beat``).
+        """
         if self._lock:
             self._lock.write(await self.db.write(high_water.of))
+        elif beat and self._marks:
+            try:
+                await self.db.write(high_water.write)
+            except OSError as error:
+                # The server's own signs of a restore remain.
+                self._marks = False
+                eventlog.warning("mark.trouble", worker=self.worker, error=error)
 
     async def release(self) -> int:
         """Give back what is claimed and not begun; returns how many."""

@@ -17,6 +17,7 @@ class WorkerLock:
     def __init__(self, database: Path) -> None:
         self.path = high_water.lock_file(database)
         self._descriptor: int | None = None
+        self._mark: Mark | None = None
 
     @property
     def held(self) -> bool:
@@ -42,9 +43,10 @@ class WorkerLock:
         return True
 
     def write(self, mark: Mark) -> None:
-        """Write down in the lock file how far the database has come. Raises OSError where that cannot be."""
-        if self._descriptor is not None:
+        """Write down in the lock file how far the database has come, never less. Raises OSError where that cannot be."""
+        if self._descriptor is not None and not (self._mark and mark.behind(self._mark)):
             os.pwrite(self._descriptor, mark.line, 0)
+            self._mark = mark
 
     def release(self) -> None:
         """Let the next worker in."""

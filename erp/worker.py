@@ -162,8 +162,8 @@ class Worker:
 
     async def _take_over(self) -> None:
         """The database is ours: what workers before us held is free, where only one can live."""
+        await self._export.mark(beat=True)
         if self._lock:
-            await self._export.mark()
             await self._export.expire(sole=True)
             await self.db.write(notices.expire, self.id)
 
@@ -175,6 +175,8 @@ class Worker:
             await asyncio.wait(running)
         try:
             released = await self._export.release()
+            if self._displaced is None:
+                await self._export.mark(beat=True)
             await self.db.write(workers.stopped, self.id)
         except PayappError as error:
             eventlog.warning("worker.stopped", worker=self.id, error=error)
@@ -194,7 +196,7 @@ class Worker:
                     self._stop.set()
                 await self._export.keep()
                 if self._displaced is None:
-                    await self._export.mark()
+                    await self._export.mark(beat=True)
             except Exception as error:  # noqa: BLE001 - a beat that fails must not end the beating
                 self._beaten = -self.settings.lease
                 eventlog.warning("heartbeat.failed", worker=self.id, error=error)

@@ -142,7 +142,7 @@ def _displaced(db: Database) -> Displaced | None:
         return Displaced(_WHAT, why="it is a standby", fix="Name the primary server in database.url")
     if why := _difference(json.loads(row[0]), now):
         return Displaced(_WHAT, why=why, fix=_ADOPT)
-    if not db.postgres and (mark := high_water.written(db)) is not None and high_water.of(db).behind(mark):
+    if (mark := high_water.written(db)) is not None and high_water.of(db).behind(mark):
         return Displaced(_WHAT, why="it is older than what ran here: it was restored", fix=_ADOPT)
     return None
 
@@ -177,12 +177,12 @@ def here(db: Database, reason: str) -> None:
 def append(db: Database, actor: int | None, reason: str, where: str, *, after: int | None = None) -> int:
     """Write the next epoch, in the transaction under way; returns its id.
 
-    It is greater than that of the mark beside an SQLite database, which is of another epoch from then on. ``after``:
-    greater than this alone.
+    It is greater than that of the mark that is here, which is of another epoch from then on. ``after``: greater than
+    this alone.
     """
     newest = int(db.execute("SELECT coalesce(max(id), 0) FROM epochs").fetchone()[0])
     if after is None:
-        mark = None if db.postgres else high_water.written(db)
+        mark = high_water.written(db)
         after = mark.epoch if mark else 0
     epoch = max(newest, after) + 1
     db.execute(

@@ -507,6 +507,43 @@ async def test_a_server_on_another_timeline_is_not_adopted(
     db.close()
 
 
+def copied(folder: Path, target: Path) -> None:
+    """With its owners, whom the server insists on."""
+    subprocess.run(["cp", "-a", folder, target], check=True)
+
+
+async def test_a_snapshot_of_the_server_that_is_started_again_is_seen_by_who_worked_on_it(
+    own_server: Any, ledger: Path, quick: Profile, tmp_path: Path
+) -> None:
+    url = own_server.get_uri()
+    db = database.create(url)
+    founded(db)
+    accept(db, quick, *made(db, 3))
+    db.close()
+    own_server.stop()
+    copied(own_server.pgdata, tmp_path / "snapshot")
+    own_server.ensure_postgres_running()
+    db = database.open(url)
+    await work(db, ledger, quick)
+    booked = keys(ledger)
+    place = epochs.place(db)
+    db.close()
+    own_server.stop()
+    shutil.rmtree(own_server.pgdata)
+    copied(tmp_path / "snapshot", own_server.pgdata)
+    own_server.ensure_postgres_running()
+    db = database.open(url)
+    # By all that the server tells it is the same one.
+    assert epochs.place(db) == place
+    assert "older than what ran here" in (epochs.trouble(db) or "")
+    await work(db, ledger, quick)
+    assert statuses(db) == {"queued": 3} and keys(ledger) == booked
+    adopt(db, quick)
+    await work(db, ledger, quick)
+    assert_each_once(db, ledger, 3)
+    db.close()
+
+
 def promoted(server: Any) -> None:
     """Stop the server and start it as one that was recovered from its archive: it begins a new timeline."""
     server.stop()
@@ -517,6 +554,9 @@ def promoted(server: Any) -> None:
     owner = server.pgdata.stat()
     os.chown(signal, owner.st_uid, owner.st_gid)
     server.ensure_postgres_running()
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        while connection.execute("SELECT pg_is_in_recovery()").fetchone() == (True,):
+            connection.execute("SELECT pg_sleep(0.02)")
 
 
 # -- the rules of looking first -------------------------------------------------------------------------------
