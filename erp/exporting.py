@@ -170,6 +170,7 @@ class Exporting:
             self.worker,
             limit=self.profile.parcel,
             lease_ms=self._lease_ms,
+            rate=self.profile.per_minute,
         )
         with self._held(jobs):
             await self._look_up(jobs)
@@ -183,7 +184,11 @@ class Exporting:
                 to_ask.append(job)
             else:
                 answers.append((job, Booked(job.key, reference)))
+        # Before the question: what a sender does after it and then dies of is not in the answer.
+        dead = {job.id: await self._sender_dead(job) for job in jobs}
         asked, strays = await parcel.ask(self.connector, to_ask, await self.db.read(lookup.keys, to_ask))
+        said = [answer for _, answer in asked] if self.profile.finds else []
+        silent = await self.db.write(outbox.heard, self.profile.name, self.worker, said) if jobs else False
         for job in strays:
             why = "the stored bill is not the one that was accepted, so nobody can ask for it"
             await self.db.write(lookup.park, self.worker, job, why)
@@ -191,9 +196,14 @@ class Exporting:
         for job, answer in [*answers, *asked]:
             word = type(answer).__name__.lower()
             try:
-                dead = await self._sender_dead(job)
                 state = await self.db.write(
-                    lookup.resolve, self.worker, job, answer, self.profile, sender_dead=dead
+                    lookup.resolve,
+                    self.worker,
+                    job,
+                    answer,
+                    self.profile,
+                    sender_dead=dead[job.id],
+                    silent=silent,
                 )
             except RuntimeError as error:
                 # Its invoice was changed behind our back; its neighbours' answers still count.

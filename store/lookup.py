@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from store import epochs
+from store import epochs, gate
 from store.db import Database
 from store.domain.bill import idempotency_key, revision_of
 from store.domain.outcome import Answer, Booked, Missing, Unknown
@@ -33,6 +33,8 @@ from store.outbox import backoff_ms, book
 
 # "Not found" counts when it was answered twice, the profile's settle apart.
 MISSES_THAT_COUNT = 2
+# Kept instead of their number: it was missing once, while its sender may have lived and sent it afterwards.
+WHILE_IT_LIVED = -1
 # After so many look-ups without any answer a person must look.
 UNANSWERED_AT_MOST = 12
 # Before the restore a job may have been recalled and accepted again so often, each time under the next revision.
@@ -43,14 +45,18 @@ _UNCERTAIN = f"state = '{JobState.UNCERTAIN}'"
 _UNSENT = f"look_first AND state IN ('{JobState.HELD}', '{JobState.PENDING}')"
 
 
-def claim_lookups(db: Database, erp: str, worker: str, *, limit: int, lease_ms: int) -> list[Job]:
+def claim_lookups(
+    db: Database, erp: str, worker: str, *, limit: int, lease_ms: int, rate: int | None = None
+) -> list[Job]:
     """Claim uncertain jobs whose settle time is over, then jobs that look first and are due. Their states stay.
 
-    Raises Displaced where the database is not the one that was adopted.
+    A look-up is a request like any other: none while the ERP is paused, one alone where it probes, and each at its pace
+    (``rate``: requests a minute). Raises Displaced where the database is not the one that was adopted.
     """
     with db.transaction():
         epochs.require(db)
-        now = db.now()
+        seen = gate.look(db, erp, rate=None)()
+        now, limit = seen.now, seen.look_up(limit, lease_ms)
         found: list[Job] = []
         for which in (_UNCERTAIN, _UNSENT):
             picked = (
@@ -64,6 +70,8 @@ def claim_lookups(db: Database, erp: str, worker: str, *, limit: int, lease_ms: 
                 (worker, now + lease_ms, now, now, erp, now, limit - len(found)),
             ).fetchall()
             found += sorted((job_of(row) for row in rows), key=lambda job: job.id)
+        if found:
+            gate.passed(db, seen, gate.look_up_of(worker), lease_ms=lease_ms, rate=rate)
         return found
 
 
@@ -157,13 +165,21 @@ def park(db: Database, worker: str, job: Job, why: str) -> None:
 
 
 def resolve(
-    db: Database, worker: str, job: Job, answer: Answer, profile: Profile, *, sender_dead: bool
+    db: Database,
+    worker: str,
+    job: Job,
+    answer: Answer,
+    profile: Profile,
+    *,
+    sender_dead: bool,
+    silent: bool = False,
 ) -> JobState:
     """Write down the ERP's answer about a job that was claimed for look-up; returns the state it is in now.
 
     ``answer`` is about all the keys that were asked for: booked under any of them, missing under all.
-    ``sender_dead``: the process that sent an uncertain one is proven dead. Without it, and without an ERP that
-    enforces keys, "not found" cannot be told from "not yet", and the job is parked for a person.
+    ``sender_dead``: the process that sent an uncertain one was proven dead before the ERP was asked. Without it, and
+    without an ERP that enforces keys, "not found" cannot be told from "not yet", and the job is parked for a person.
+    ``silent``: the ERP is paused, for it answers nobody; then no answer says nothing about this job.
     """
     with db.transaction():
         now = db.now()
@@ -189,7 +205,8 @@ def resolve(
                 return _missing(db, job, held, profile, now, sender_dead=sender_dead)
             case Unknown():
                 log_attempts(db, worker, [(job, "found", "unknown", safe(answer.cause))], now)
-                return _unanswered(db, job, held, answer.cause, profile, now)
+                tries = held.unanswered + (0 if silent else 1)
+                return _unanswered(db, job, held, tries, answer.cause, profile, now)
 
 
 def _found(db: Database, job: Job, held: _Held, answer: Booked, now: int) -> JobState:
@@ -207,22 +224,22 @@ def _found(db: Database, job: Job, held: _Held, answer: Booked, now: int) -> Job
 def _missing(
     db: Database, job: Job, held: _Held, profile: Profile, now: int, *, sender_dead: bool
 ) -> JobState:
-    misses = held.misses + 1
+    counts = held.unsent or profile.enforces_keys or sender_dead
+    if not counts and held.misses == WHILE_IT_LIVED:
+        return _park(
+            db, job, held, "the ERP does not have it now, and cannot rule out that it still arrives", now
+        )
+    misses = max(held.misses, 0) + 1 if counts else WHILE_IT_LIVED
     if misses < MISSES_THAT_COUNT:
         again = now + round(profile.settle * 1000)
         end_claims(db, held.state, [(job.id, misses, again)], now, "misses", "run_at")
         return held.state
-    if held.unsent:
-        return _free(db, job, now)
-    if profile.enforces_keys or sender_dead:
-        return _again(db, job, now)
-    return _park(
-        db, job, held, "the ERP does not have it now, and cannot rule out that it still arrives", now
-    )
+    return _free(db, job, now) if held.unsent else _again(db, job, now)
 
 
-def _unanswered(db: Database, job: Job, held: _Held, cause: str, profile: Profile, now: int) -> JobState:
-    tries = held.unanswered + 1
+def _unanswered(
+    db: Database, job: Job, held: _Held, tries: int, cause: str, profile: Profile, now: int
+) -> JobState:
     if not profile.finds:
         # An ERP that enforces keys answers a replay with the first bill; one that does neither needs a person.
         if not profile.enforces_keys:
@@ -253,7 +270,10 @@ def _again(db: Database, job: Job, now: int) -> JobState:
 
 def _park(db: Database, job: Job, held: _Held, why: str, now: int) -> JobState:
     end_claims(db, JobState.PARKED, [(job.id, safe(why))], now, "error_text")
-    fix = "Look for it in the ERP by vendor and number; payapp never sends it again by itself"
+    fix = (
+        "Look for it in the ERP by vendor and number; payapp never sends it again by itself."
+        " payapp reconcile asks the ERP, and settles it by hand (--help)"
+    )
     row = (job.invoice_id, "uncertain", safe(why), fix)
     action = Action.SET_ASIDE if held.unsent else Action.PARK
     move(db, action, [row], now, "error_code", "error_cause", "error_fix")

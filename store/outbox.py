@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from store import epochs, gate
@@ -22,6 +23,7 @@ from store.job import (
     Job,
     chunks,
     end_claims,
+    groups,
     job_of,
     log_attempts,
     marks,
@@ -46,19 +48,20 @@ def backoff_ms(tries: int) -> int:
     return whole // 2 + random.randrange(whole // 2 + 1)  # noqa: S311 - jitter guards a server, not a secret
 
 
-def enqueue(db: Database, rows: Sequence[tuple[int, int, int, str, str, str, str, str, int, bool]]) -> None:
-    """Add held jobs, in the deciding transaction.
+# Invoice, revision, batch, key, erp, payload, sha256, accounting date as ISO day, due at, and whether the ERP is asked
+# about it before it is sent.
+Row = tuple[int, int, int, str, str, str, str, str, int, bool]
 
-    Each row: invoice, revision, batch, key, erp, payload, sha256, accounting date as ISO day, due at, and whether the
-    ERP is asked about it before it is sent.
-    """
+
+def enqueue(db: Database, rows: Sequence[Row]) -> None:
+    """Add held jobs, in the deciding transaction."""
     now = db.now()
-    db.executemany(
-        "INSERT INTO export_jobs (invoice_id, revision, batch_id, idem_key, erp, payload, payload_sha256,"
-        " accounting_date, run_at, look_first, state, alone, updated_at)"
-        f" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '{JobState.HELD}', ?, ?)",
-        [(*row, False, now) for row in rows],
-    )
+    for chunk in chunks([(*row, JobState.HELD.value, False, now) for row in rows]):
+        db.execute(
+            "INSERT INTO export_jobs (invoice_id, revision, batch_id, idem_key, erp, payload, payload_sha256,"
+            f" accounting_date, run_at, look_first, state, alone, updated_at) VALUES {groups(chunk)}",
+            tuple(chain.from_iterable(chunk)),
+        )
     grown(db, len(rows))
 
 
@@ -70,16 +73,25 @@ def grown(db: Database, count: int) -> None:
         db.execute("ANALYZE (SKIP_LOCKED) export_jobs")
 
 
+# A sending of the job began of which the ERP has not said that it booked nothing.
+_UNPROVEN = (
+    "EXISTS (SELECT 1 FROM export_attempts b WHERE b.job_id = export_jobs.id AND b.kind = 'begun' AND NOT EXISTS"
+    " (SELECT 1 FROM export_attempts e WHERE e.job_id = b.job_id AND e.attempt = b.attempt"
+    " AND e.kind IN ('ended', 'late') AND e.outcome IN ('later', 'split')))"
+)
+
+
 def cancel(db: Database, invoice_ids: Sequence[int]) -> set[int]:
     """Cancel the open jobs of these invoices that nothing was sent of; returns the invoices whose job was cancelled.
 
-    A worker that has claimed such a job finds at its fence that it no longer holds.
+    A worker that has claimed such a job finds at its fence that it no longer holds. A job that waits to be sent again
+    stays where an earlier sending has no proven end: that may still arrive, and the next export has another key.
     """
     done: set[int] = set()
     for chunk in chunks(invoice_ids):
         found = db.execute(
             f"UPDATE export_jobs SET state = '{JobState.CANCELLED}', worker = NULL, lease_until = NULL, updated_at = ?"
-            f" WHERE invoice_id IN ({marks(chunk)}) AND send_begun IS NULL"
+            f" WHERE invoice_id IN ({marks(chunk)}) AND send_begun IS NULL AND (sends = 0 OR NOT {_UNPROVEN})"
             f" AND state IN ('{JobState.HELD}', '{JobState.PENDING}', '{JobState.CLAIMED}') RETURNING invoice_id",
             (db.now(), *chunk),
         ).fetchall()
@@ -173,7 +185,7 @@ def _due(
     found = db.execute(
         f"SELECT {JOB_COLUMNS}, (SELECT erp_status FROM invoices WHERE invoices.id = export_jobs.invoice_id)"
         f" FROM export_jobs WHERE state IN ('{JobState.HELD}', '{JobState.PENDING}') AND NOT look_first AND erp = ?"
-        f" AND run_at <= {CLOCK if db.postgres else '?'} ORDER BY run_at, id LIMIT ?"
+        f" AND run_at <= {f'(SELECT {CLOCK})' if db.postgres else '?'} ORDER BY run_at, id LIMIT ?"
         f"{' FOR UPDATE OF export_jobs SKIP LOCKED' if db.postgres else ''}",
         (erp, limit) if db.postgres else (erp, db.now(), limit),
     )
@@ -281,12 +293,14 @@ def _held(
 
     They are locked till the transaction's end. A stray's invoice is not being exported any more.
     """
+    # An expression, so that the rows are found by id: the index on claims has all that were ever claimed, for a while.
+    claimed = f"coalesce(state, '') = '{JobState.CLAIMED}'"
     lock = " ORDER BY id FOR UPDATE OF export_jobs" if db.postgres else ""
     found = db.execute(
         "SELECT id, attempt, send_begun, deferrals,"
         " (SELECT erp_status FROM invoices WHERE invoices.id = export_jobs.invoice_id),"
         f" {CLOCK if db.postgres else '0'} FROM export_jobs WHERE {among(db, 'id')} AND worker = ?"
-        f" AND state = '{JobState.CLAIMED}' AND send_begun IS NOT NULL{lock}",
+        f" AND {claimed} AND send_begun IS NOT NULL{lock}",
         (packed(db, [job.id for job in jobs]), worker),
     ).fetchall()
     rows = {(row[0], row[1]): row for row in found}
@@ -424,12 +438,12 @@ def _hear(db: Database, erp: str, name: str, outcomes: Sequence[PostOutcome]) ->
         gate.answered(db, erp)
 
 
-def heard(db: Database, erp: str, worker: str, answers: Sequence[Answer]) -> None:
-    """What a look-up of this worker says about the ERP itself; none: nobody was asked.
+def heard(db: Database, erp: str, worker: str, answers: Sequence[Answer]) -> bool:
+    """What a look-up of this worker says about the ERP itself; none: nobody was asked. Returns whether it is paused.
 
     One without an answer counts as the ERP's silence only where it was the request that probes.
     """
-    name = f"look-up by {worker}"
+    name = gate.look_up_of(worker)
     with db.transaction():
         if any(isinstance(answer, Booked | Missing) for answer in answers):
             gate.answered(db, erp)
@@ -438,3 +452,4 @@ def heard(db: Database, erp: str, worker: str, answers: Sequence[Answer]) -> Non
             gate.silent(db, erp, name, safe(cause), backoff_ms, first=False)
         else:
             gate.unasked(db, erp, name)
+        return gate.paused(db, erp)

@@ -1,0 +1,124 @@
+"""A sending whose end nobody has proven: nothing takes the invoice from it, and a look before its sender's death is none."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+from export_case import make_bill, queue_jobs, statuses
+
+from erp.connectors.sandbox import Sandbox, SandboxSettings
+from erp.exporting import Exporting
+from erp.process import place
+from store import lookup, outbox, review, workers
+from store.db import Database
+from store.domain.actor import Actor
+from store.domain.bill import Bill
+from store.domain.errors import PayappError
+from store.domain.outcome import Answer, Later, Missing, PostOutcome, Unknown
+from store.domain.profile import Profile
+from store.domain.status import JobState
+from store.job import Job
+
+LEASE = 60_000
+on_postgresql = pytest.mark.parametrize("db_url", ["postgres"], indirect=True)
+
+
+@pytest.fixture
+def keyless(quick: Profile) -> Profile:
+    return msgspec.structs.replace(quick, enforces_keys=False)
+
+
+def sending(db: Database, worker: str = "w1") -> Job:
+    db.execute("UPDATE export_jobs SET run_at = 0")
+    claimed = outbox.claim(db, "sandbox", worker, limit=1, lease_ms=LEASE, concurrency=1)
+    [job] = outbox.fence(db, worker, claimed)
+    return job
+
+
+def ended(db: Database, job: Job, outcome: PostOutcome, worker: str = "w1") -> None:
+    outbox.acknowledge(db, worker, "sandbox", [(job, outcome)], settle_ms=0)
+
+
+def missing(db: Database, profile: Profile, *, dead: bool) -> JobState:
+    """Ask about it, and be told that the ERP does not have it."""
+    db.execute("UPDATE export_jobs SET run_at = 0")
+    [job] = lookup.claim_lookups(db, "sandbox", "w2", limit=1, lease_ms=LEASE)
+    return lookup.resolve(db, "w2", job, Missing(job.key), profile, sender_dead=dead)
+
+
+def test_what_waits_to_be_sent_again_is_not_recalled(db: Database, approver: Actor, quick: Profile) -> None:
+    """The first sending may still arrive; recalled and accepted again, the invoice would be paid under two keys."""
+    [invoice] = queue_jobs(db, [make_bill(1)])
+    job = sending(db)
+    ended(db, job, Unknown(job.key, "the ERP did not answer in time"))
+    missing(db, quick, dead=False)
+    assert missing(db, quick, dead=False) is JobState.PENDING
+    batch = db.execute("SELECT batch_id FROM invoices WHERE id = ?", (invoice,)).fetchone()[0]
+    with pytest.raises(PayappError, match="is being sent"):
+        review.recall_batch(db, approver, batch)
+    # A later sending that certainly booked nothing proves nothing of the first one.
+    again = sending(db)
+    ended(db, again, Later(again.key, "503"))
+    assert outbox.cancel(db, [invoice]) == set()
+    assert statuses(db) == {"queued": 1}
+
+
+def test_what_the_erp_has_turned_away_is_recalled(db: Database) -> None:
+    [invoice] = queue_jobs(db, [make_bill(1)])
+    job = sending(db)
+    ended(db, job, Later(job.key, "503"))
+    assert outbox.cancel(db, [invoice]) == {invoice}
+
+
+def test_missing_while_its_sender_lived_does_not_count(db: Database, keyless: Profile) -> None:
+    """It may have been sent after that look, by a sender that died since."""
+    queue_jobs(db, [make_bill(1)])
+    job = sending(db)
+    ended(db, job, Unknown(job.key, "?"))
+    assert missing(db, keyless, dead=False) is JobState.UNCERTAIN
+    assert missing(db, keyless, dead=True) is JobState.UNCERTAIN
+    assert missing(db, keyless, dead=True) is JobState.PENDING
+
+
+def waiting() -> subprocess.Popen[bytes]:
+    """A process that does nothing until it is killed."""
+    return subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+
+
+class Deadly(Sandbox):
+    """While it is asked, and before it answers, the sender dies."""
+
+    sender: subprocess.Popen[bytes]
+
+    async def find(self, bills: Sequence[Bill]) -> Sequence[Answer]:
+        self.sender.kill()
+        self.sender.wait()
+        return [Missing(bill.key) for bill in bills]
+
+
+@on_postgresql
+async def test_a_sender_that_dies_while_the_erp_is_asked_may_have_sent_after_the_answer(
+    db: Database, books: Path, keyless: Profile
+) -> None:
+    erp = Deadly(SandboxSettings(str(books)), keyless)
+    erp.sender = waiting()
+    try:
+        queue_jobs(db, [make_bill(1)])
+        workers.register(db, "w1", place(), erp.sender.pid)
+        job = sending(db)
+        ended(db, job, Unknown(job.key, "?"))
+        exporting = Exporting(db, erp, "w2", lease=60.0, lock=None)
+        for _ in range(2):
+            db.execute("UPDATE export_jobs SET run_at = 0")
+            await exporting.look_up()
+        # The second look is the first one of which the sender was known to be dead.
+        assert db.execute("SELECT state, misses FROM export_jobs").fetchone() == (JobState.UNCERTAIN, 1)
+    finally:
+        erp.sender.kill()
+        erp.sender.communicate()
+        await erp.close()
