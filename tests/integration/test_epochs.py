@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -476,14 +477,15 @@ def test_a_role_that_may_not_ask_the_server_still_knows_a_copy(postgres_url: str
 
 
 @pytest.fixture
-def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A PostgreSQL of the test's own, to be stopped and started."""
-    folder = tmp_path_factory.mktemp("server")
+def own_server() -> Iterator[Any]:
+    """A PostgreSQL of the test's own, to be stopped and started; not in pytest's folder, which is closed to its user."""
+    folder = Path(tempfile.mkdtemp(prefix="payapp-pg-"))
     server = get_server(folder, cleanup_mode="stop")
     try:
         yield server
     finally:
         server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 async def test_a_server_on_another_timeline_is_not_adopted(
