@@ -58,7 +58,7 @@ def _sent(of: Sides, verdict: Verdict, row: tuple[Any, ...]) -> Finding:
         gross=gross,
         net=net,
         differences=tuple(dict.fromkeys(differences)),
-        note=fault or (cause if verdict is Verdict.UNANSWERED else ""),
+        note=fault or _note(verdict, cause, here["reference"]),
         fix=_fix(verdict, f"#{invoice}", state, proven=bool(found) or any(bill[0] == key for bill in bills)),
     )
 
@@ -90,6 +90,12 @@ def _compared(here: dict[str, str | None], there: dict[str, str | None]) -> Iter
         ours, theirs = here[name], there[name]
         if ours is not None and theirs is not None and ours != theirs:
             yield Difference(name, ours, theirs)
+
+
+def _note(verdict: Verdict, cause: str, reference: str | None) -> str:
+    if verdict is Verdict.UNANSWERED:
+        return cause
+    return f"its reference was {reference}" if verdict is Verdict.MISSING and reference else ""
 
 
 def _fix(verdict: Verdict, who: str, state: str, *, proven: bool) -> str:

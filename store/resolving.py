@@ -191,7 +191,7 @@ def not_booked(
     with db.transaction():
         actor = directory.refresh(db, actor)
         actor.require_approver()
-        _require_settled(db, invoice_id, settle_ms)
+        check_settled(db, invoice_id, settle_ms)
         job, before, now = _taken(db, actor, invoice_id)
         cause = f"{safe(actor.login)} has found that the ERP does not have it: {one_line(comment)}"
         fix = "{invoices.export} exports it again, as a new bill; {invoices.reject} rejects it"
@@ -215,7 +215,7 @@ def _taken(db: Database, actor: Actor, invoice_id: int) -> tuple[Job, ErpStatus,
     return (*held[0], now)
 
 
-def _require_settled(db: Database, invoice_id: int, settle_ms: int) -> None:
+def check_settled(db: Database, invoice_id: int, settle_ms: int) -> None:
     """Raise Disallowed while an uncertain job may still arrive, or be found."""
     lock = " FOR UPDATE" if db.postgres else ""
     row = db.execute(
@@ -240,6 +240,13 @@ def _require_settled(db: Database, invoice_id: int, settle_ms: int) -> None:
             why=f"it was sent a moment ago and may still arrive for {left} s",
             fix="Wait, and look in the ERP again",
         )
+
+
+def check_words(comment: str, reference: str | None = None) -> None:
+    """Raise BadInput where booked() or not_booked() would, for a comment and a reference that cannot be used."""
+    _comment(comment)
+    if reference is not None:
+        _reference(reference)
 
 
 def _comment(text: str) -> str:

@@ -24,6 +24,7 @@ COMMANDS = {
     "list": "reading:list_",
     "show": "reading:show",
     "status": "status:status",
+    "reconcile": "reconcile:reconcile",
     "send": "decisions:send",
     "retrieve": "decisions:retrieve",
     "export": "decisions:export",

@@ -161,7 +161,10 @@ def _print_queue(of: QueueStanding) -> None:
     if unnamed > 0:
         click.echo(f"and {unnamed:,} more: payapp list --view exporting --where status:uncertain")
     if of.parked:
-        click.echo("Parked ones wait for a person: payapp list --view exporting --where status:parked")
+        click.echo(
+            "Parked ones wait for a person: payapp list --view exporting --where status:parked; payapp reconcile"
+            " asks the ERP about them, and settles them by hand"
+        )
 
 
 def _print_workers(of: Standing) -> None:
