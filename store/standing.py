@@ -12,6 +12,11 @@ MINUTE_MS = 60_000
 NEWEST = 100_000
 # The oldest of them are named, of claims and of uncertain jobs alike.
 NAMED = 20
+# What waits to be sent, and what is looked for first: as their two indexes have them.
+WAITING = (
+    f"state IN ('{JobState.HELD}', '{JobState.PENDING}') AND NOT look_first",
+    f"look_first AND state IN ('{JobState.HELD}', '{JobState.PENDING}')",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,20 +81,15 @@ class QueueStanding:
 def of(db: Database, erp: str) -> QueueStanding:
     """Where that ERP's queue stands now."""
     now = db.now()
-    waiting = f"state IN ('{JobState.HELD}', '{JobState.PENDING}') AND erp = ?"
-    held, pending = db.execute(
-        f"SELECT coalesce(sum(CASE WHEN run_at > ? THEN 1 ELSE 0 END), 0),"
-        f" coalesce(sum(CASE WHEN run_at > ? THEN 0 ELSE 1 END), 0) FROM export_jobs WHERE {waiting}",
-        (now, now, erp),
-    ).fetchone()
+    held, pending = _waiting(db, erp, now)
     state = db.execute(
         "SELECT open_until, failures, error_text, pace_at FROM erp_state WHERE erp = ?", (erp,)
     ).fetchone()
     until, failures, cause, pace = state or (0, 0, "", 0)
     return QueueStanding(
         now=now,
-        held=int(held),
-        pending=int(pending),
+        held=held,
+        pending=pending,
         claimed=_count(db, erp, JobState.CLAIMED),
         uncertain=_count(db, erp, JobState.UNCERTAIN),
         parked=_count(db, erp, JobState.PARKED),
@@ -104,6 +104,19 @@ def of(db: Database, erp: str) -> QueueStanding:
     )
 
 
+def _waiting(db: Database, erp: str, now: int) -> tuple[int, int]:
+    """How many are held back until some moment, and how many are due."""
+    held = pending = 0
+    for which in WAITING:
+        later, due = db.execute(
+            "SELECT coalesce(sum(CASE WHEN run_at > ? THEN 1 ELSE 0 END), 0),"
+            f" coalesce(sum(CASE WHEN run_at > ? THEN 0 ELSE 1 END), 0) FROM export_jobs WHERE {which} AND erp = ?",
+            (now, now, erp),
+        ).fetchone()
+        held, pending = held + int(later), pending + int(due)
+    return held, pending
+
+
 def _count(db: Database, erp: str, state: JobState) -> int:
     found = db.execute(f"SELECT count(*) FROM export_jobs WHERE state = '{state}' AND erp = ?", (erp,))
     return int(found.fetchone()[0])
@@ -114,7 +127,7 @@ def _oldest(db: Database, erp: str) -> int | None:
     found = [
         db.execute(f"SELECT min(id) FROM export_jobs WHERE {which} AND erp = ?", (erp,)).fetchone()[0]
         for which in (
-            f"state IN ('{JobState.HELD}', '{JobState.PENDING}')",
+            *WAITING,
             f"state = '{JobState.CLAIMED}'",
             f"state = '{JobState.UNCERTAIN}'",
             f"state = '{JobState.PARKED}'",
@@ -152,10 +165,11 @@ def _leases(db: Database, erp: str) -> tuple[Lease, ...]:
 
 def _in_doubt(db: Database, erp: str) -> tuple[InDoubt, ...]:
     found: list[InDoubt] = []
-    for state in (JobState.PARKED, JobState.UNCERTAIN):
+    # Each in the order of its index.
+    for state, order in ((JobState.PARKED, "id"), (JobState.UNCERTAIN, "run_at, id")):
         rows = db.execute(
             f"SELECT invoice_id, idem_key, error_text, run_at FROM export_jobs WHERE state = '{state}' AND erp = ?"
-            " ORDER BY id LIMIT ?",
+            f" ORDER BY {order} LIMIT ?",
             (erp, NAMED),
         ).fetchall()
         found += [
