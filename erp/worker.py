@@ -289,7 +289,12 @@ class Worker:
         if name not in self._others:
             task = asyncio.create_task(self._guarded(name, work()))
             self._others[name] = task
-            task.add_done_callback(lambda _: self._others.pop(name, None))
+            task.add_done_callback(lambda _: self._beside_over(name))
+
+    def _beside_over(self, name: str) -> None:
+        del self._others[name]
+        # A look-up may have stood in the way of a parcel.
+        self._claim_after = 0.0
 
     async def _guarded(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         try:

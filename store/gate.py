@@ -79,17 +79,19 @@ def look(db: Database, erp: str, *, rate: int | None) -> Callable[[], Gate]:
     ``rate``: requests a minute that the ERP bears. Where they are few a look-up that is due goes before the next parcel.
     """
     _know(db, erp)
-    lock = " FOR UPDATE" if db.postgres else ""
     columns = "open_until, failures, pace_at, probe, probe_until"
-    locked = db.execute(f"SELECT {columns} FROM erp_state WHERE erp = ?{lock}", (erp,))
-    # A statement of its own sees what the one who held the lock before has committed. Statistics from before an Export
-    # of many say that the queue is quickly sorted: no plan of this transaction sorts it.
-    more = (
-        f"{CLOCK}, nextval(pg_get_serial_sequence('parcels', 'id')),"
-        " set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)"
+    # Statistics from before an Export of many say that all of the queue is quickly sorted, and a bitmap never forgets the
+    # rows that have left an index: no plan of what follows in this transaction has either.
+    guided = (
+        ", set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)"
         if db.postgres
-        else "0, NULL, NULL, NULL"
+        else ""
     )
+    locked = db.execute(
+        f"SELECT {columns}{guided} FROM erp_state WHERE erp = ?{' FOR UPDATE' if db.postgres else ''}", (erp,)
+    )
+    # A statement of its own sees what the one who held the lock before has committed.
+    more = f"{CLOCK}, nextval(pg_get_serial_sequence('parcels', 'id'))" if db.postgres else "0, NULL"
     asking = " OR ".join(
         f"EXISTS (SELECT 1 FROM export_jobs WHERE {which} AND erp = ? AND run_at <= {_now(db)}"
         f" AND (lease_until IS NULL OR lease_until < {_now(db)}))"
@@ -107,8 +109,8 @@ def look(db: Database, erp: str, *, rate: int | None) -> Callable[[], Gate]:
             # The transaction that wrote it was undone.
             _with_row.pop(db, None)
             raise RuntimeError(f"erp_state has no row for {erp}")
-        busy, waits, clock, parcel, _, _ = seen.fetchone()
-        open_until, failures, pace_at, probe, until = row
+        busy, waits, clock, parcel = seen.fetchone()
+        open_until, failures, pace_at, probe, until = row[:5]
         now = clock or db.now()
         return Gate(erp, now, open_until, failures, pace_at, probe, until, busy, bool(waits), parcel)
 
@@ -152,6 +154,11 @@ def answered(db: Database, erp: str) -> None:
     )
 
 
+def look_up_of(worker: str) -> str:
+    """What erp_state calls a look-up of that worker, should it be the request that probes."""
+    return f"look-up by {worker}"
+
+
 def silent(
     db: Database, erp: str, name: str, cause: str, pause_ms: Callable[[int], int], *, first: bool = True
 ) -> None:
@@ -177,3 +184,9 @@ def silent(
 def unasked(db: Database, erp: str, name: str) -> None:
     """Nothing of that request went to the ERP: another may probe."""
     db.execute("UPDATE erp_state SET probe = '', probe_until = 0 WHERE erp = ? AND probe = ?", (erp, name))
+
+
+def paused(db: Database, erp: str) -> bool:
+    """Whether so many requests were not answered that the ERP is paused, or only probed."""
+    row = db.execute("SELECT failures FROM erp_state WHERE erp = ?", (erp,)).fetchone()
+    return row is not None and row[0] >= BREAKER_AFTER
