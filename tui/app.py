@@ -204,10 +204,11 @@ class DeskApp(App[None]):
             screen.say(text)
 
     def _refuse_paste(self) -> None:
-        if isinstance(self.screen, Guarded):
-            self.screen.trouble(
-                f"Pasted text does nothing outside a text box. {way('list.filter')} opens the filter."
-            )
+        nothing = "Pasted text does nothing outside a text box."
+        if isinstance(self.screen, Dialog):
+            self.screen.trouble(f"{nothing} Tab goes to one, where there is one.")
+        elif isinstance(self.screen, Guarded):
+            self.screen.trouble(f"{nothing} {way('list.filter')} opens the filter.")
 
     def on_key(self, event: events.Key) -> None:
         """A key that nobody took: a list says why it is off."""
@@ -230,7 +231,9 @@ class DeskApp(App[None]):
     def action_to_shell(self) -> None:
         """Stop for the shell that the desk was started from, where there is one with job control."""
         if os.getpgrp() == os.getsid(0) or not isinstance(self._driver, DeskDriver):
-            self._tell(f"There is no shell to go to: {pressed('list.quit')} quits.")
+            why = f"There is no shell to go to: {pressed('list.quit')} quits."
+            tell = self.screen.trouble if isinstance(self.screen, Dialog) else self._tell
+            tell(why)
         else:
             self._driver.stop(0)
 
