@@ -248,7 +248,7 @@ async def test_of_one_invoice_the_list_is_no_stop_on_the_way_to_the_buttons(star
         assert hand.focused(Button)
     async with start() as hand:
         await opened(hand, RejectScreen, "space", "space", "r")
-        assert hand.text("#how") == "Tab: list, buttons   In the list Enter or o: its own"
+        assert hand.text("#how") == "Tab: list, buttons   o in the list: its own"
 
 
 # -- the approver's values -------------------------------------------------------------------------------------

@@ -263,8 +263,10 @@ class DeskMachine(RuleBasedStateMachine):
 
     @rule()
     def none(self) -> None:
+        empty = self.hand.invoices.marks.empty
         self.do(self.hand.press("u"))
-        self.mark(set())
+        if not empty:
+            self.mark(set())
         self.shrunk()
 
     @rule()

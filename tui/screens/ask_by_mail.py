@@ -37,13 +37,19 @@ def asked_lines(people: Sequence[Asked]) -> list[str]:
 
 
 class AskByMailScreen(Dialog[str | None]):
-    """Asks for the question, and says who is mailed. ``answerable``: answers can reach the one who asks."""
+    """Asks for the question, and says who is mailed. ``answerable``: answers can reach the one who asks.
+
+    ``question`` is what was written before and refused, with ``why``.
+    """
 
     CSS_PATH = ["dialog.tcss", "writing.tcss"]
     FIRST = "#question"
 
-    def __init__(self, title: str, people: Sequence[Asked], *, answerable: bool) -> None:
+    def __init__(
+        self, title: str, people: Sequence[Asked], question: str = "", why: str = "", *, answerable: bool
+    ) -> None:
         super().__init__()
+        self._question, self._why = question, why
         self._answerable = answerable
         self._title = title
         self._people = people
@@ -54,7 +60,7 @@ class AskByMailScreen(Dialog[str | None]):
         with Vertical(classes="frame"):
             yield Static(f"Query about {self._title}", classes="title", markup=False)
             yield Static("\n".join(["Mailed to:", *asked_lines(self._people)]), classes="about", markup=False)
-            yield TextBox(id="question")
+            yield TextBox(self._question, id="question")
             each = "" if count == 1 else f" One mail about each of the {noun(count)}."
             answers = (
                 "Answers come to you."
@@ -73,9 +79,11 @@ class AskByMailScreen(Dialog[str | None]):
                 yield button("Send", "send")
 
     def on_mount(self) -> None:
-        """No problem yet."""
+        """No problem but that of the time before."""
         super().on_mount()
         self.query_one("#problem").display = False
+        if self._why:
+            self.trouble(self._why)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Send it, or leave."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.timer import Timer
+from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
 from store import review
@@ -182,13 +183,20 @@ class ConfirmExport(Dialog[ExportChoice | None]):
         """The plan takes all the rows that the rest leaves."""
         scroll, frame = self._scroll, self.query_one(".frame")
         taken = sum(
-            child.outer_size.height + child.styles.margin.height
+            self._rows(child) + child.styles.margin.height
             for child in frame.children
             if child.display and child is not scroll
         )
         room = self.size.height - taken - frame.gutter.height - scroll.styles.margin.height
         if scroll.styles.max_height is None or scroll.styles.max_height.value != max(LEAST, room):
             scroll.styles.max_height = max(LEAST, room)
+
+    def _rows(self, child: Widget) -> int:
+        """The rows that it needs; of a text as it reads now, which may not be laid out yet."""
+        if not isinstance(child, Static):
+            return child.outer_size.height
+        frame = self.query_one(".frame")
+        return child.get_content_height(frame.size, self.size, frame.scrollable_content_region.width)
 
     def _hint(self) -> None:
         """The keys; one of them only while there is more of the plan below."""
@@ -210,6 +218,10 @@ class ConfirmExport(Dialog[ExportChoice | None]):
         widget.update(text)
         widget.display = bool(text)
         self._hint_later()
+
+    def trouble(self, text: str) -> None:
+        """Beside its own problems: the plan makes room for it, the keys stay in sight."""
+        self._text("#problem", text)
 
     # -- inputs ------------------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from store.domain.text import one_line
 from tui.keymap import Place, bindings
 from tui.screens.dialog import Dialog
 from tui.screens.fields import button, field, parse_day
-from tui.text import cut
+from tui.text import cut, wrapped
 from tui.widgets.bar import BOLD, REVERSE, WARN, Bar
 from tui.widgets.bar import plain as bar_line
 
@@ -31,7 +31,10 @@ FIGURES = (
     ("held", "Ret. held", "held"),
     ("released", "Released", "released"),
 )
-WINDOW = 7
+# The rows of the form besides its lines and what is wrong; so many lines are always in sight.
+BESIDE, LEAST = 15, 3
+# The cells of a sentence in the frame.
+ROOM = 74
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,8 @@ class EditScreen(Dialog[bool]):
         self._at = 0
         # A figure that cannot be read yet, by its box: nothing is saved before it is mended.
         self._unread: dict[str, str] = {}
+        # What stands beside the buttons.
+        self._wrong = ""
 
     def compose(self) -> ComposeResult:
         """Number and date, the lines, the boxes of one of them, what it foots to."""
@@ -77,7 +82,7 @@ class EditScreen(Dialog[bool]):
             yield Bar(id="totals")
             yield Static(id="problem", classes="problem", markup=False)
             with Horizontal(classes="buttons"):
-                yield Static("Up, Down: lines   Tab, Enter: boxes", id="how", markup=False)
+                yield Static(id="how", markup=False)
                 yield button("Cancel", "cancel")
                 yield button("Save", "save")
 
@@ -92,6 +97,10 @@ class EditScreen(Dialog[bool]):
         super().on_mount()
         self._fill()
         self._tell()
+
+    def on_resize(self) -> None:
+        """A higher window has room for more lines. Not at once: a height set while it is laid out is lost."""
+        self.call_after_refresh(lambda: self._problem(self._wrong))
 
     # -- the lines ---------------------------------------------------------------------------------------------
 
@@ -143,15 +152,23 @@ class EditScreen(Dialog[bool]):
     # -- showing -----------------------------------------------------------------------------------------------
 
     def _tell(self) -> None:
-        first = max(0, min(self._at - WINDOW // 2, len(self._edited) - WINDOW))
-        shown = range(first, min(first + WINDOW, len(self._edited)))
+        wrong = list(self._unread.values()) or foot(
+            self._edited, {}, self._currency, self._detail.summary.tax
+        )
+        self._problem(wrong[0] if wrong else "")
+
+    def _draw(self, window: int) -> None:
+        """So many of the lines, the one in the boxes among them, and what all of them foot to."""
+        first = max(0, min(self._at - window // 2, len(self._edited) - window))
+        shown = range(first, min(first + window, len(self._edited)))
         table = [
             ("Line", *(heading for _, heading, _ in FIGURES), "Bill line"),
             *(self._line(n) for n in shown),
         ]
         styles = [BOLD, *(self._style(n) for n in shown)]
         lines = self.query_one("#lines", Bar)
-        texts = _table(table, lines.size.width or 74)
+        texts = _table(table, lines.size.width or ROOM)
+        lines.styles.height = len(table)
         lines.show(*(bar_line(text, style) for text, style in zip(texts, styles, strict=True)))
         summary = summarize(self._edited, self._detail.summary.tax)
         text = (
@@ -159,10 +176,8 @@ class EditScreen(Dialog[bool]):
             f"   Net {show(summary.net, self._currency)}"
         )
         self.query_one("#totals", Bar).show(bar_line(text, BOLD), bar_line(self._overbilled(), WARN))
-        wrong = list(self._unread.values()) or foot(
-            self._edited, {}, self._currency, self._detail.summary.tax
-        )
-        self._problem(wrong[0] if wrong else "")
+        which = f" {self._at + 1} of {len(self._edited)}" if self._edited else ""
+        self.query_one("#how", Static).update(f"Up, Down: line{which}   Tab, Enter: boxes")
 
     def _line(self, number: int) -> tuple[str, ...]:
         line = self._edited[number]
@@ -179,9 +194,17 @@ class EditScreen(Dialog[bool]):
         return f"Overbilled: line {', '.join(over)} exceeds its scheduled value" if over else ""
 
     def _problem(self, text: str) -> None:
+        self._wrong = text
         problem = self.query_one("#problem", Static)
         problem.update(text)
         problem.display = bool(text)
+        # The lines give way to it: the buttons stay in sight.
+        taken = BESIDE + (len(wrapped(text, ROOM)) if text else 0)
+        self._draw(max(LEAST, self.app.size.height - taken))
+
+    def trouble(self, text: str) -> None:
+        """Beside its own problems."""
+        self._problem(text)
 
     # -- saving ------------------------------------------------------------------------------------------------
 

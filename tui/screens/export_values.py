@@ -38,6 +38,7 @@ class ExportValues:
 class ExportValuesScreen(Dialog[ExportValues | None]):
     """Asks for the values of ``count`` invoices; ``only`` is the invoice when it is a single one."""
 
+    CSS_PATH = ["dialog.tcss", "writing.tcss"]
     FIRST = "#day"
 
     def __init__(self, count: int, only: Row | None) -> None:
@@ -65,6 +66,7 @@ class ExportValuesScreen(Dialog[ExportValues | None]):
             yield Static(self._note(), classes="note", markup=False)
             yield Static(id="problem", classes="problem", markup=False)
             with Horizontal(classes="buttons"):
+                yield Static("Enter, Tab: go on", classes="how", markup=False)
                 yield button("Cancel", "cancel")
                 yield button("Save", "save")
 
@@ -79,6 +81,7 @@ class ExportValuesScreen(Dialog[ExportValues | None]):
     def on_mount(self) -> None:
         """What a single invoice has stands in the boxes."""
         super().on_mount()
+        self.query_one("#problem").display = False
         if self._only:
             self.run_worker(self._fill(self._only.id), group="values")
 
@@ -132,5 +135,5 @@ class ExportValuesScreen(Dialog[ExportValues | None]):
         return None if text in {was, CLEAR} else text
 
     def _refuse(self, why: str, box: str) -> None:
-        self.query_one("#problem", Static).update(why)
+        self.trouble(why)
         self.query_one(box, Input).focus()

@@ -31,13 +31,17 @@ def noun(count: int) -> str:
 
 
 class HoldScreen(Dialog[HoldChoice | None]):
-    """Asks. ``held`` of the selected invoices are on hold and ``free`` are not; ``lines`` tell of them."""
+    """Asks. ``held`` of the selected invoices are on hold and ``free`` are not; ``lines`` tell of them.
+
+    ``reason`` is what was written before and refused, with ``why``.
+    """
 
     CSS_PATH = ["dialog.tcss", "writing.tcss"]
     FIRST = "#cancel"
 
-    def __init__(self, held: int, free: int, lines: Sequence[str]) -> None:
+    def __init__(self, held: int, free: int, lines: Sequence[str], reason: str = "", why: str = "") -> None:
         super().__init__()
+        self._reason, self._why = reason, why
         self._held = held
         self._free = free
         self._lines = lines
@@ -51,7 +55,7 @@ class HoldScreen(Dialog[HoldChoice | None]):
             yield Static("\n".join(self._lines), classes="about", markup=False)
             if self._free:
                 yield Static("Reason", classes="title", markup=False)
-                yield TextBox(id="reason")
+                yield TextBox(self._reason, id="reason")
             yield Static(
                 f"Export leaves an invoice on hold where it is, until an approver releases it ({way('invoices.hold')}).",
                 classes="note",
@@ -76,9 +80,11 @@ class HoldScreen(Dialog[HoldChoice | None]):
         return f"{noun(self._held)} on hold, {self._free:,} not: release the ones, or hold the others?"
 
     def on_mount(self) -> None:
-        """No problem yet."""
+        """No problem but that of the time before."""
         super().on_mount()
         self.query_one("#problem").display = False
+        if self._why:
+            self.trouble(self._why)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Place, release, or leave."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from textual import events
 from textual.app import ComposeResult
 from textual.timer import Timer
 
@@ -307,6 +308,11 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
             self._panel_wanted = None
         self._batch = newest
         self._show_batch()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Another window has room for more or fewer failures. Not at once: a height set while it is laid out is lost."""
+        del event
+        self.call_after_refresh(self._show_batch)
 
     def _show_batch(self) -> None:
         batch, panel = self._batch, self.query_one(ExportPanel)

@@ -36,7 +36,7 @@ from tui.widgets.detail import DetailPane
 from tui.widgets.filter_line import FilterInput, FilterLine
 from tui.widgets.invoice_table import InvoiceTable
 from tui.widgets.marks import Marks
-from tui.widgets.query_line import QueryLine
+from tui.widgets.query_line import QueryInput, QueryLine
 
 if TYPE_CHECKING:
     from tui.bootstrap import Desk
@@ -60,6 +60,7 @@ FOCUSED: dict[type[Widget], Place] = {
     InvoiceTable: Place.TABLE,
     DetailPane: Place.DETAIL,
     FilterInput: Place.FILTER,
+    QueryInput: Place.FILTER,
     CommandInput: Place.COMMAND,
 }
 

@@ -21,7 +21,7 @@ from tui.widgets.query_line import QueryLine
 
 # What keys wait for: the query by which to mark.
 ASKING = "asking"
-_WORDS = {Gesture.MARK: "Mark matches of", Gesture.UNMARK: "Unmark those of"}
+_WORDS = {Gesture.MARK: ("Mark matches of", "marks"), Gesture.UNMARK: ("Unmark those of", "unmarks")}
 
 
 class MarkingScreen(DecidingScreen[V], Generic[V]):
@@ -263,7 +263,7 @@ class MarkingScreen(DecidingScreen[V], Generic[V]):
     def _ask(self, gesture: Gesture) -> None:
         self._asked = gesture
         self.table.turns.hold(ASKING)
-        self.query_one(QueryLine).ask(_WORDS[gesture])
+        self.query_one(QueryLine).ask(*_WORDS[gesture])
 
     def close_query(self) -> bool:
         """Leave the question, with nothing done; False when nothing was asked."""

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from store.domain.money import show
@@ -17,6 +18,8 @@ from tui.text import cut
 
 # Up to so many stay with their own sentences before they are counted by cause.
 SENTENCES = 5
+# Cells of an invoice number beside the vendor.
+NUMBER_MOST = 20
 # So many accounting dates are told.
 DAYS = 6
 
@@ -104,10 +107,12 @@ def _rows(text: Text, title: str, rows: Listed[Row], width: int, *, every: bool 
     if not rows.count:
         return
     text.append(f"{title} ({rows.count:,})\n", "bold")
+    # Numbers of a month differ in their ends: they are whole where that is possible.
+    number = max(10, min(NUMBER_MOST, max((cell_len(row.number) for row in rows.first), default=0)))
     for row in rows.first:
         gross = f"{show(row.gross, row.currency)} {row.currency}"
-        room = max(8, width - 4 - len(gross) - 14)
-        text.append(f" {row.flags or ' ':2} {cut(row.number, 10)} {cut(row.vendor, room)} {gross}\n")
+        room = max(8, width - number - 8 - len(gross))
+        text.append(f" {row.flags or ' ':2} {cut(row.number, number)} {cut(row.vendor, room)} {gross}\n")
     _rest(text, rows, every=every)
 
 

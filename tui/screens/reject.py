@@ -169,7 +169,8 @@ class RejectScreen(Dialog[RejectChoice | None]):
             )
             yield Static(id="problem", classes="problem", markup=False)
             with Horizontal(classes="buttons"):
-                own = "   In the list Enter or o: its own" if self._count > 1 else "   Up: earlier reasons"
+                # Beside the buttons there are 46 cells.
+                own = "   o in the list: its own" if self._count > 1 else "   Up: earlier reasons"
                 yield Static(
                     f"Tab: {'list, ' if self._count > 1 else ''}buttons{own}", id="how", markup=False
                 )

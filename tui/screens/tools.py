@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Generic
 
 from store import asking, holding, holds, invoices, looking, sheets, signs
+from store.decision import Decision
 from store.domain.address import valid_address
-from store.domain.errors import BadInput
+from store.domain.errors import BadInput, PayappError
 from store.domain.selection import Marked, Selection, Totals
 from store.domain.status import View
 from store.domain.text import one_line
@@ -108,8 +110,34 @@ class ToolScreen(CommandScreen[V], Generic[V]):
         self.add(f"{one_line(str(written.path))} is written: {noun(written.count)}{_nets(written.totals)}.")
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A text that was written for these invoices and could not be saved, and why: the next dialog has it again."""
+
+    about: object
+    text: str
+    why: str
+
+
 class ApproverScreen(ToolScreen[View]):
     """What an approver may do with an invoice that stays where it is."""
+
+    _refused: Refused | None = None
+
+    def _before(self, about: object) -> tuple[str, str]:
+        """What was written for these invoices and refused, and why; empty where nothing was."""
+        refused, self._refused = self._refused, None
+        return (refused.text, refused.why) if refused is not None and refused.about == about else ("", "")
+
+    async def _keep(
+        self, fn: Callable[..., Decision], selection: Selection, text: str, about: object
+    ) -> Decision:
+        """Save a text about these invoices. What others did meanwhile may refuse it: then it is not lost."""
+        try:
+            return await self.desk.db.write(fn, self.desk.me, selection, text)
+        except PayappError as error:
+            self._refused = Refused(about, text, str(error))
+            raise
 
     def action_hold(self) -> None:
         """Place or release a hold."""
@@ -125,11 +153,12 @@ class ApproverScreen(ToolScreen[View]):
         lines = _about(at, only, totals)
         if only is not None:
             lines += [hold.told for hold in (await db.read(holds.of, [only.id])).values()]
-        choice = await self.app.push_screen_wait(HoldScreen(held, free, lines))
+        about = holding.place, _same(selection)
+        choice = await self.app.push_screen_wait(HoldScreen(held, free, lines, *self._before(about)))
         if choice is None:
             return
         if choice.place:
-            decision = await db.write(holding.place, me, selection, choice.reason)
+            decision = await self._keep(holding.place, selection, choice.reason, about)
             self.decided(decision, f"{len(decision.done):,} placed on hold.", at, stay=True)
         else:
             decision = await db.write(holding.release, me, selection)
@@ -147,14 +176,20 @@ class ApproverScreen(ToolScreen[View]):
         title = (
             f"{cut(only.number, 20).rstrip()} of {cut(only.vendor, 40).rstrip()}" if only else noun(at.count)
         )
+        about = asking.ask, _same(selection)
         text = await self.app.push_screen_wait(
-            AskByMailScreen(title, people, answerable=valid_address(me.email))
+            AskByMailScreen(title, people, *self._before(about), answerable=valid_address(me.email))
         )
         if text is not None:
-            decision = await db.write(asking.ask, me, selection, text)
+            decision = await self._keep(asking.ask, selection, text, about)
             self.decided(decision, f"{noun(len(decision.done))} asked about.", at, stay=True)
             # The worker sends the mails as well.
             await self.ensure_worker()
+
+
+def _same(selection: Selection) -> object:
+    """The invoices of a selection, whatever others changed of them."""
+    return frozenset(selection.versions) if isinstance(selection, Marked) else replace(selection, digest=None)
 
 
 def _about(at: Press[View], only: Row | None, totals: Sequence[Totals]) -> list[str]:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 Views = View | ProjectView
 NAME_CELLS, VIEW_CELLS, ORDER_CELLS = 20, 16, 11
 LINE_CELLS = 72
+IN_THE_LIST = "Enter loads  s saves the list as it is  e edits  x deletes  Esc closes"
+IN_A_BOX = "Enter saves name and filter  Tab: the other box  Esc closes, saves nothing"
 # Workers that wait for what is answered in a dialog.
 ASKING = "decide"
 
@@ -84,16 +86,17 @@ class ViewsScreen(Dialog[ViewChoice | None]):
             yield field("Name", Input(id="name", max_length=NAME_MOST, select_on_focus=False))
             yield field("Filter", Input(self._now.query, id="query", select_on_focus=False))
             yield Static("", id="problem", classes="problem", markup=False)
-            yield Static(
-                "Enter loads  s saves the list as it is  e edits  x deletes  Esc closes",
-                classes="note",
-                markup=False,
-            )
+            yield Static(IN_THE_LIST, id="how", classes="note", markup=False)
 
     def on_mount(self) -> None:
         """Read the views."""
         super().on_mount()
         self.run_worker(self._read)
+
+    def on_descendant_focus(self) -> None:
+        """The keys of where they go now."""
+        in_a_box = isinstance(self.focused, Input)
+        self.query_one("#how", Static).update(IN_A_BOX if in_a_box else IN_THE_LIST)
 
     @property
     def list(self) -> OptionList:

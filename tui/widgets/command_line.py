@@ -99,6 +99,11 @@ class CommandLine(Vertical):
         """What is chosen."""
         return self._entries[self.chosen] if self._entries else None
 
+    def on_resize(self) -> None:
+        """Fit the list into the new width: no amount is cut. Not at once: a height set while it is laid out is lost."""
+        if self.display and self.listed_for is not None:
+            self.call_after_refresh(self._draw)
+
     def open(self) -> None:
         """Show it, empty."""
         self.box.value = ""

@@ -80,6 +80,11 @@ class Offer:
         self.text = self.head + middle + self.tail
         return self.text, len(self.head) + len(middle)
 
+    @property
+    def settled(self) -> bool:
+        """Whether the only choice stands there: what comes next is completed, a name behind its key."""
+        return len(self.choices) == 1 and self.place == 0
+
     def told(self) -> str:
         """The choices on one line, from the one that stands there."""
         count = len(self.choices)
@@ -142,7 +147,7 @@ class CompletingBox(Input):
         """Put the next choice in. Keys behind it wait in this box's own queue."""
         event.stop()
         offer = self._offer
-        if offer is None or offer.text != self.value:
+        if offer is None or offer.text != self.value or (offer.settled and event.step > 0):
             offer = self._offer = await self._begin()
         if offer is not None:
             self.value, self.cursor_position = offer.turn(event.step)

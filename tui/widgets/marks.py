@@ -129,7 +129,9 @@ class Marks:
         self._put(Marked(now))
 
     def clear(self) -> None:
-        """Unmark all."""
+        """Unmark all; where nothing is marked there is nothing that z could take back."""
+        if self.empty:
+            return
         self._put(Marked({}))
         self._unsure()
 

@@ -2,40 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+from rich.cells import cell_len
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.message import Message
-from textual.widgets import Input
 
-from tui.keymap import Place, bindings, pressed
-from tui.widgets.bar import BOLD, Bar, plain
+from tui.keymap import pressed
+from tui.widgets.bar import BOLD, DIM, Bar, plain
+from tui.widgets.completing_box import CompletingBox
 from tui.widgets.filter_line import WordAtFault
 
 
-def _leaves(bound: BindingType) -> bool:
-    return isinstance(bound, Binding) and bound.action == "filter_done"
-
-
-class QueryInput(Input):
-    """The box: Enter goes back to the list, nothing blinks."""
-
-    BINDINGS = [bound for bound in bindings(Place.FILTER) if _leaves(bound)]
-    # Gives the keys back; the screen sets it.
-    back: Callable[[], None] = staticmethod(lambda: None)
+class QueryInput(CompletingBox):
+    """The box: it completes as the filter's does. The key after Enter is the list's, and waits until it is marked."""
 
     class Left(Message):
         """The focus is elsewhere, and all that was typed before is in the box."""
-
-    def action_filter_done(self) -> None:
-        """Back to the list, at once: the next key is the list's, and waits until the marking is done."""
-        self.back()
-
-    def on_blur(self) -> None:
-        """It comes behind the keys that were typed before: the box has them all now."""
-        self.post_message(self.Left())
 
 
 class QueryLine(Horizontal):
@@ -47,19 +29,13 @@ class QueryLine(Horizontal):
 
     def compose(self) -> ComposeResult:
         """The word and the box."""
-        does, leaves = pressed("filter.filter-done"), pressed("list.cancel")
         yield Bar(id="query-word")
         yield QueryInput(
-            placeholder=f"a filter over the whole view; {does} does it, {leaves} leaves",
-            compact=True,
+            placeholder=f"a filter over the whole view; {pressed('list.cancel')} leaves",
             highlighter=self._fault,
-            select_on_focus=False,
             id="query-box",
         )
-
-    def on_mount(self) -> None:
-        """No blinking cursor: it writes while nobody does anything."""
-        self.box.cursor_blink = False
+        yield Bar(id="query-hint")
 
     @property
     def box(self) -> QueryInput:
@@ -71,9 +47,12 @@ class QueryLine(Horizontal):
         """Whether it asks."""
         return self.screen.has_class("asking")
 
-    def ask(self, word: str) -> None:
-        """Ask, with an empty box that has the keys."""
+    def ask(self, word: str, does: str) -> None:
+        """Ask, with an empty box that has the keys; ``does`` is what leaving it does: marks."""
         self.query_one("#query-word", Bar).show(plain(f" {word}:", BOLD))
+        hint, told = self.query_one("#query-hint", Bar), f"  {pressed('filter.filter-done')} {does} them "
+        hint.styles.width = cell_len(told)
+        hint.show(plain(told, DIM))
         self.box.value = ""
         self.point_at(None)
         self.screen.add_class("asking")
