@@ -272,6 +272,8 @@ class Worker:
         ahead = todo.wait_ms(notices=self.mailer is not None)
         # What is due already was not begun because a task or another worker must end first; look again meanwhile.
         seconds = 1.0 if ahead == 0 else self.settings.periods if ahead is None else ahead / 1000
+        if self._displaced is not None:
+            seconds = min(seconds, PLACE_EVERY)
         until = self._now() + min(seconds, self.settings.idle_exit or seconds)
         stop = asyncio.create_task(self._stop.wait())
         try:

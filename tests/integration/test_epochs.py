@@ -309,6 +309,26 @@ async def test_what_the_restore_lost_and_comes_in_again_is_looked_for(
         assert db.execute("SELECT sum(sends) FROM export_jobs").fetchone()[0] == 0
 
 
+async def test_the_mark_is_written_before_anything_is_sent(
+    folder: Books, ledger: Path, quick: Profile
+) -> None:
+    seen: list[bool] = []
+
+    class Watched(sandbox.Sandbox):
+        async def post(self, bills: Any) -> Any:
+            mark = high_water.written(db)
+            seen.append(mark is not None and not mark.behind(high_water.of(db)))
+            return await super().post(bills)
+
+    with folder.opened() as db:
+        accept(db, quick, *made(db, 3))
+        settings = sandbox.SandboxSettings(str(ledger), seconds_per_bill=0.0)
+        connector = Watched(settings, msgspec.structs.replace(quick, parcel=1))
+        async with asyncio.timeout(30):
+            await Worker(db, connector, None, SETTINGS).run(asyncio.Event(), until_idle=True)
+        assert seen == [True] * 3
+
+
 def test_new_books_beside_the_mark_of_old_ones_are_adopted(folder: Books) -> None:
     with folder.opened() as db:
         high_water.lock_file(folder.file).write_bytes(high_water.Mark(7, 500, 400, 900).line)
@@ -348,6 +368,24 @@ def test_a_copy_for_trying_out_sends_nothing_until_it_is_adopted(sqlite_db: Data
         accept(sqlite_db, quick, number)
     adopt(sqlite_db, quick)
     assert accept(sqlite_db, quick, number) == (number,)
+
+
+def test_every_claim_looks_for_itself(db: Database, quick: Profile) -> None:
+    [number] = made(db, 1)
+    accept(db, quick, number)
+    adopt(db, quick)
+    adopting.adopt(db, juan(db), "a copy", settle_ms=0, copy=True)
+    limits: dict[str, Any] = {"limit": 5, "lease_ms": 1000, "concurrency": 1}
+    for claims in (
+        lambda: outbox.claim(db, "sandbox", "w1", **limits),
+        lambda: outbox.begin(db, "sandbox", "w1", **limits),
+        lambda: outbox.turn(db, "sandbox", "w1", [], settle_ms=0, **limits),
+        lambda: lookup.claim_lookups(db, "sandbox", "w1", limit=5, lease_ms=1000),
+        lambda: notices.claim(db, "w1", 5, 1000),
+        lambda: review.retry(db, juan(db), Marked({number: version(db, number)}), quick),
+    ):
+        with pytest.raises(Displaced):
+            claims()
 
 
 # -- adopting -------------------------------------------------------------------------------------------------
