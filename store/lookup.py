@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import msgspec
+
 from store import epochs, gate
 from store.db import Database
-from store.domain.bill import idempotency_key, revision_of
+from store.domain.bill import decode, encode, idempotency_key, revision_of
 from store.domain.outcome import Answer, Booked, Missing, Unknown
 from store.domain.profile import Profile
 from store.domain.status import Action, JobState
@@ -211,13 +213,14 @@ def resolve(
 
 def _found(db: Database, job: Job, held: _Held, answer: Booked, now: int) -> JobState:
     book(db, [(job, answer.ref)], now, Action.FIND if held.unsent else Action.BOOK)
-    if answer.key != job.key:
+    if (revision := revision_of(answer.key)) > revision_of(job.key):
         # The invoice has come so far: a later export of it must not come under a key that the ERP knows.
-        revision = revision_of(answer.key)
+        bill = msgspec.structs.replace(decode(job.payload, job.payload_sha256), key=answer.key)
         db.execute(
-            "UPDATE invoices SET revision = ? WHERE id = ? AND revision < ?",
-            (revision, job.invoice_id, revision),
+            "UPDATE export_jobs SET revision = ?, idem_key = ?, payload = ?, payload_sha256 = ? WHERE id = ?",
+            (revision, answer.key, *encode(bill), job.id),
         )
+        db.execute("UPDATE invoices SET revision = ? WHERE id = ?", (revision, job.invoice_id))
     return JobState.DONE
 
 

