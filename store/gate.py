@@ -106,7 +106,6 @@ def look(db: Database, erp: str, *, rate: int | None) -> Callable[[], Gate]:
     def gate() -> Gate:
         row = locked.fetchone()
         if row is None:
-            # The transaction that wrote it was undone.
             _with_row.pop(db, None)
             raise RuntimeError(f"erp_state has no row for {erp}")
         busy, waits, clock, parcel = seen.fetchone()
@@ -122,11 +121,14 @@ def _now(db: Database) -> str:
 
 
 def _know(db: Database, erp: str) -> None:
-    """See to it that the ERP has a row; none is ever deleted."""
+    """See to it that the ERP has a row; none is ever deleted. Known is one that was there before this transaction."""
     known = _with_row.setdefault(db, set())
     if erp not in known:
-        db.execute("INSERT INTO erp_state (erp) VALUES (?) ON CONFLICT (erp) DO NOTHING", (erp,))
-        known.add(erp)
+        made = db.execute(
+            "INSERT INTO erp_state (erp) VALUES (?) ON CONFLICT (erp) DO NOTHING RETURNING erp", (erp,)
+        )
+        if made.fetchone() is None:
+            known.add(erp)
 
 
 # -- what goes, and what came of it ------------------------------------------------------------------------------

@@ -187,7 +187,9 @@ def strand(
         ],
         ("error_text", "attempt"),
         f"export_jobs.attempt = own.attempt AND state = '{state}'"
-        f" AND {'worker IS NULL' if worker is None else 'worker = ?'}",
+        f" AND {'worker IS NULL' if worker is None else 'worker = ?'}"
+        # The invoice of one that has begun is where it belongs.
+        f"{' AND send_begun IS NULL' if action is Action.BEGIN else ''}",
         () if worker is None else (worker,),
     )
     return frozenset(job for job in stranded if job.id in closed)
