@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 # What the tests drive besides payapp; a test that misses one of them is skipped and names it.
 TOOLS := openssh-server openssh-client tmux screen
 
-.PHONY: demo test check bench tools clean
+.PHONY: demo test check chaos bench tools clean
 
 demo: $(VENV)/run.stamp ## make a made-up company and open the desk on it
 	@$(BIN)/payapp demo
@@ -26,6 +26,9 @@ tools: ## on Debian, as root: the programs that some tests drive; elsewhere say 
 	@dpkg --status $(TOOLS) >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && apt-get update --quiet=2 && \
 		DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --no-install-recommends $(TOOLS) >/dev/null; } || \
 		echo "Some tests need: $(TOOLS)"
+
+chaos: $(VENV)/dev.stamp ## break the export for half an hour and look into the ERP's ledger; see docs/chaos.md
+	$(BIN)/python tests/chaos/run.py $(CHAOS)
 
 bench: $(VENV)/dev.stamp ## measure; see docs/benchmarks.md
 	$(BIN)/python tests/bench/run.py

@@ -154,7 +154,7 @@ class Storm:
             deed()
             if accepted < plan.jobs * (number + 1) // shares:
                 accepted += person.accept(plan.jobs * (number + 1) // shares - accepted)
-            if self._chance.random() < 0.3:
+            if self._chance.random() < 0.6:
                 person.meddle(3)
 
     def _kill(self, db: Database, watcher: Watcher) -> None:
@@ -170,7 +170,7 @@ class Storm:
         """Stop one past its lease; it goes on later, and may be killed while it stands still."""
         pid = self._victim(db)
         seconds = LEASE * self._chance.uniform(1.1, 1.8)
-        watcher.disturbed(seconds + LEASE)
+        watcher.disturbed(seconds + 0.5)
         self._herd.send(pid, signal.SIGSTOP)
         heapq.heappush(self._stopped, (time.monotonic() + seconds, pid))
         self._done["stops"] += 1
@@ -181,14 +181,15 @@ class Storm:
 
     def _restart(self, db: Database, watcher: Watcher) -> None:
         assert self._server is not None
-        watcher.disturbed(LEASE + 2)
+        began = time.monotonic()
         self._server.restart()
         refreshed(db)
+        watcher.disturbed(0.5, since=began)
         self._done["restarts"] += 1
 
     def _step(self, watcher: Watcher) -> None:
         """The host's clock jumps, to up to two seconds beside the right time."""
-        watcher.disturbed(LEASE + 4)
+        watcher.disturbed(LEASE)
         partial = self._clock.with_suffix(".new")
         partial.write_text(str(self._chance.randrange(-2000, 2000)))
         partial.rename(self._clock)
@@ -220,13 +221,10 @@ class Storm:
         self._go_on(all_of_them=True)
         if not self._server:
             self._clock.write_text("0")
-        quiet = 0
-        while time.monotonic() < until and quiet < 3:
-            person.accept(self._plan.jobs)
-            if quiet == 0:
-                person.retry(self._plan.jobs)
-            quiet = quiet + 1 if self._at_rest(db) else 0
-            time.sleep(0.1)
+        for last in (person.accept, person.retry):
+            last(self._plan.jobs)
+            while time.monotonic() < until and not self._at_rest(db):
+                time.sleep(0.1)
 
     def _at_rest(self, db: Database) -> bool:
         try:

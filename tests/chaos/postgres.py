@@ -66,6 +66,8 @@ class Postgres:
     def close(self) -> None:
         """Stop it and remove what it leaves."""
         self._control("stop")
+        # It is stopped already; what it was before its restarts is not looked for.
+        self._server._postmaster_info = None
         self._server.cleanup()
         shutil.rmtree(self._folder, ignore_errors=True)
 

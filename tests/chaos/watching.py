@@ -58,10 +58,10 @@ class Watcher:
         """The worker of this pid was killed at that time."""
         self._fresh.put((pid, at))
 
-    def disturbed(self, seconds: float) -> None:
-        """For so long from now something else is wrong too."""
+    def disturbed(self, seconds: float, *, since: float | None = None) -> None:
+        """For so long from now, or since that moment, something else is wrong too."""
         now = time.monotonic()
-        self._disturbances.append((now, now + seconds))
+        self._disturbances.append((since or now, now + seconds))
 
     def close(self) -> None:
         """Stop watching."""
