@@ -56,7 +56,7 @@ class Exporting:
             "concurrency": self.profile.concurrency,
             "rate": self.profile.per_minute,
         }
-        self._holding: dict[int, Job] = {}
+        self._holding: dict[tuple[int, int], Job] = {}
         # Whether a mark can be kept on this machine.
         self._marks = True
 
@@ -214,12 +214,12 @@ class Exporting:
     @contextlib.contextmanager
     def _held(self, jobs: Sequence[Job]) -> Iterator[None]:
         """The heartbeat keeps these jobs' leases alive meanwhile."""
-        self._holding |= {job.id: job for job in jobs}
+        self._holding |= {(job.id, job.attempt): job for job in jobs}
         try:
             yield
         finally:
             for job in jobs:
-                del self._holding[job.id]
+                del self._holding[job.id, job.attempt]
 
     async def _sender_dead(self, job: Job) -> bool:
         """Whether the process that sent it last can send no more: on SQLite by the lock, elsewhere by its pid."""
@@ -233,7 +233,11 @@ class Exporting:
     async def expire(self, *, sole: bool = False) -> None:
         """End the claims whose lease ran out. ``sole``: all claims but our own, for we hold the lock."""
         back, lost = await self.db.write(
-            outbox.expire, settle_ms=self._settle_ms, sole_worker=self.worker if sole else None
+            outbox.expire,
+            settle_ms=self._settle_ms,
+            sole_worker=self.worker if sole else None,
+            # A clock that was put ahead ends no lease of what this very process is sending.
+            sending=[number for number, _ in self._holding],
         )
         if back or lost:
             eventlog.warning("leases.expired", worker=self.worker, given_back=back, uncertain=lost)

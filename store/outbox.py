@@ -382,20 +382,25 @@ def release(db: Database, worker: str) -> int:
         return len(_give_back(db, "worker = ?", (worker,), db.now()))
 
 
-def expire(db: Database, *, settle_ms: int, sole_worker: str | None = None) -> tuple[int, int]:
+def expire(
+    db: Database, *, settle_ms: int, sole_worker: str | None = None, sending: Sequence[int] = ()
+) -> tuple[int, int]:
     """End the claims whose lease ran out: (given back to the queue, now uncertain).
 
     ``sole_worker``: the worker that holds this SQLite database's lock. No other can live, so no other's claim holds.
+    ``sending``: jobs that the calling process is busy with itself; whatever the clock says, they are not lost.
     """
     with db.transaction():
         now = db.now()
         which, given = ("worker <> ?", sole_worker) if sole_worker else ("lease_until < ?", now)
-        back = _give_back(db, which, (given,), now)
+        which = f"{which} AND NOT {among(db, 'id')}"
+        values = (given, packed(db, sending))
+        back = _give_back(db, which, values, now)
         lost = db.execute(
             f"UPDATE export_jobs SET state = '{JobState.UNCERTAIN}', run_at = send_begun + ?, worker = NULL,"
             f" lease_until = NULL, misses = 0, deferrals = 0, updated_at = ?, error_text = 'the worker was lost while sending'"
             f" WHERE state = '{JobState.CLAIMED}' AND send_begun IS NOT NULL AND {which} RETURNING {JOB_COLUMNS}",
-            (settle_ms, now, given),
+            (settle_ms, now, *values),
         ).fetchall()
         jobs = [job_of(row) for row in lost]
         strays = strand(db, None, JobState.UNCERTAIN, Action.LOSE, jobs, now)

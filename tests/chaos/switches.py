@@ -5,6 +5,7 @@ Each is as near to the real fault as can be, and nothing of the product knows of
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from store import outbox
@@ -18,7 +19,9 @@ def without_fence() -> None:
     """A claim that runs out goes back to the queue as if nothing of it had been sent."""
     expire = outbox.expire
 
-    def forgetful(db: Database, *, settle_ms: int, sole_worker: str | None = None) -> tuple[int, int]:
+    def forgetful(
+        db: Database, *, settle_ms: int, sole_worker: str | None = None, sending: Sequence[int] = ()
+    ) -> tuple[int, int]:
         with db.transaction():
             which, given = ("worker <> ?", sole_worker) if sole_worker else ("lease_until < ?", db.now())
             lost = f"state = '{JobState.CLAIMED}' AND send_begun IS NOT NULL AND {which}"
@@ -28,7 +31,7 @@ def without_fence() -> None:
                 (given,),
             )
             db.execute(f"UPDATE export_jobs SET send_begun = NULL WHERE {lost}", (given,))
-            return expire(db, settle_ms=settle_ms, sole_worker=sole_worker)
+            return expire(db, settle_ms=settle_ms, sole_worker=sole_worker, sending=sending)
 
     outbox.expire = forgetful
 
