@@ -190,6 +190,8 @@ class ConfirmExport(Dialog[ExportChoice | None]):
         room = self.size.height - taken - frame.gutter.height - scroll.styles.margin.height
         if scroll.styles.max_height is None or scroll.styles.max_height.value != max(LEAST, room):
             scroll.styles.max_height = max(LEAST, room)
+            # How much is below is known when that is laid out.
+            self.call_after_refresh(self._hint)
 
     def _rows(self, child: Widget) -> int:
         """The rows that it needs; of a text as it reads now, which may not be laid out yet."""
