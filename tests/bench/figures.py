@@ -52,7 +52,9 @@ TARGETS: dict[tuple[str, str], Target] = {
     ("loop gap, longest", "ms"): Target(50),
     ("queue, SQLite, parcels of 50, to fdatasync", "x"): Target(10, least=True),
     ("queue, PostgreSQL, parcels of 50", "jobs/s"): Target(10_000, least=True),
+    ("queue, PostgreSQL, parcels of 50, 2 workers", "jobs/s"): Target(10_000, least=True),
     ("queue, PostgreSQL, one at a time", "jobs/s"): Target(1_200, least=True),
+    ("queue, PostgreSQL, one at a time, 2 workers", "jobs/s"): Target(1_200, least=True),
 }
 
 

@@ -100,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "accept" in parts:
         bench_queue.measure_accept(board, options.rows, min(100_000, options.rows // 2))
     if "queue" in parts:
-        bench_queue.measure_queue(board, 20_000)
+        bench_queue.measure_queue(board, 60_000)
     if "lists" in parts:
         lists(board, options.rows)
     missed = board.missed()
