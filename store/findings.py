@@ -102,6 +102,8 @@ def _fix(verdict: Verdict, who: str, state: str, *, proven: bool) -> str:
     match verdict:
         case Verdict.TWICE:
             return "Void all but one of them in the ERP, before they are paid"
+        case Verdict.UNEXPECTED if state in {JobState.HELD, JobState.PENDING, JobState.CLAIMED}:
+            return "If this database is a copy or was restored, payapp adopt looks in the ERP first; else recall it"
         case Verdict.UNEXPECTED:
             return "Do not export it again: void the bill in the ERP first"
         case Verdict.MISSING:

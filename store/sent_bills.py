@@ -18,6 +18,8 @@ from store.domain.status import ErpStatus, JobState
 from store.job import marks
 
 PAGE = 500
+# A job in one of these states was sent, if not from here: before the database was restored.
+_KNOWN = (JobState.DONE, JobState.UNCERTAIN, JobState.PARKED)
 _KEY = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}):[0-9]+")
 
 
@@ -36,7 +38,7 @@ class Standing(StrEnum):
 class SentBill:
     """One job with its bill; amounts are plain decimals, texts as they are stored.
 
-    ``counted``: it was sent, to this ERP, in the period. ``name`` is the invoice's number, ``fault`` what was changed
+    ``counted``: it was sent, to this ERP, in the period; if not from here, before this database was restored. ``name`` is the invoice's number, ``fault`` what was changed
     in the database since it was sent, "" for nothing.
     """
 
@@ -61,7 +63,7 @@ class SentBill:
 
 _COLUMNS = (
     "j.id, j.invoice_id, j.idem_key, j.revision, j.state, j.sends, j.erp, j.accounting_date, j.erp_ref, j.payload,"
-    " j.payload_sha256, i.number, i.erp_status, i.revision, i.currency, i.gross, i.retainage, i.net"
+    " j.look_first, j.payload_sha256, i.number, i.erp_status, i.revision, i.currency, i.gross, i.retainage, i.net"
 )
 _FROM = "FROM export_jobs j JOIN invoices i ON i.id = j.invoice_id"
 
@@ -77,6 +79,15 @@ def pages(db: Database, erp: str, period: Period) -> Iterator[list[SentBill]]:
         (erp, *after, period.end.isoformat()),
     ).fetchall():
         after = (rows[-1][7], rows[-1][0])
+        yield [_read(row, erp, period) for row in rows]
+    # Few, and in no index: what a restored database found in the ERP without having sent it.
+    last = 0
+    while rows := db.execute(
+        f"SELECT {_COLUMNS} {_FROM} WHERE j.sends = 0 AND j.state IN ({marks(_KNOWN)}) AND j.erp = ?"
+        f" AND {day} >= ? AND {day} <= ? AND j.id > ? ORDER BY j.id LIMIT {PAGE}",
+        (*(state.value for state in _KNOWN), erp, period.start.isoformat(), period.end.isoformat(), last),
+    ).fetchall():
+        last = rows[-1][0]
         yield [_read(row, erp, period) for row in rows]
 
 
@@ -125,7 +136,7 @@ def open_outside(db: Database, erp: str, period: Period) -> int:
 
 
 def _read(row: Sequence[Any], erp: str, period: Period) -> SentBill:
-    (job, invoice, key, revision, state, sends, sent_to, day, reference, payload, digest, name, erp_status,
+    (job, invoice, key, revision, state, sends, sent_to, day, reference, payload, look_first, digest, name, erp_status,
      newest, currency, *minor) = row  # fmt: skip
     bill, fault = _bill(payload, digest)
     linked = state == JobState.DONE and erp_status == ErpStatus.SYNCED and revision == newest
@@ -140,8 +151,10 @@ def _read(row: Sequence[Any], erp: str, period: Period) -> SentBill:
         name=name,
         vendor_name=bill.vendor_name if bill else "",
         state=state,
-        standing=_standing(state, sends, linked=linked),
-        counted=sends > 0 and sent_to == erp and period.start.isoformat() <= day <= period.end.isoformat(),
+        standing=_standing(state, linked=linked, known=bool(sends or look_first)),
+        counted=(sends > 0 or state in _KNOWN)
+        and sent_to == erp
+        and period.start.isoformat() <= day <= period.end.isoformat(),
         fault=fault,
         reference=reference,
         vendor=bill.vendor if bill else "",
@@ -154,13 +167,14 @@ def _read(row: Sequence[Any], erp: str, period: Period) -> SentBill:
     )
 
 
-def _standing(state: str, sends: int, *, linked: bool) -> Standing:
+def _standing(state: str, *, linked: bool, known: bool) -> Standing:
+    """``known``: it was sent from here, or a restored database asks the ERP about it first."""
     if linked:
         return Standing.SYNCED
     if state in {JobState.UNCERTAIN, JobState.PARKED}:
         return Standing.OPEN
     # What was never sent from here should not be there either.
-    gone = state in {JobState.DONE, JobState.FAILED, JobState.CANCELLED} or not sends
+    gone = state in {JobState.DONE, JobState.FAILED, JobState.CANCELLED} or not known
     return Standing.GONE if gone else Standing.UNDER_WAY
 
 

@@ -18,6 +18,7 @@ import pytest
 from export_case import queue_jobs, sandbox_on
 
 from erp import profiles, reconciling
+from erp.connector import Connector
 from erp.connectors import sandbox
 from erp.connectors.sandbox import Sandbox
 from store import findings, lookup, outbox
@@ -38,7 +39,7 @@ async def erp(books: Path) -> AsyncIterator[Sandbox]:
     await connector.close()
 
 
-async def export(db: Database, erp: Sandbox, bills: list[Bill]) -> list[int]:
+async def export(db: Database, erp: Connector, bills: list[Bill]) -> list[int]:
     """These bills in the ERP and acknowledged here; returns the invoice ids."""
     ids = queue_jobs(db, bills)
     end(db, await erp.post(bills), bills)

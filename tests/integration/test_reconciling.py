@@ -9,16 +9,32 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from export_case import make_bill, queue_jobs
-from reconciling_case import Told, V, as_listed, by_hand, compared, end, export, refs, totals, uncertain
+from export_case import make_bill, queue_jobs, statuses
+from reconciling_case import (
+    OCTOBER,
+    Told,
+    V,
+    as_listed,
+    by_hand,
+    compared,
+    end,
+    export,
+    refs,
+    totals,
+    uncertain,
+)
 
+from erp import profiles, reconciling
 from erp.connector import UnavailableError
 from erp.connectors import sandbox
+from erp.connectors.files import Files, FilesSettings
 from erp.connectors.sandbox import Sandbox
-from store import outbox
+from store import findings, lookup, outbox
 from store.db import Database
+from store.domain.bill import encode
 from store.domain.errors import PayappError
 from store.domain.outcome import Answer, Booked, Period, Refused, Unknown
+from store.reconciling import Reconciliation
 
 pytest_plugins = ["reconciling_case"]
 
@@ -99,6 +115,29 @@ async def test_what_was_never_sent_and_is_there_is_named(db: Database, erp: Sand
     async with compared(db, erp) as (of, named):
         assert [f.invoice_id for f in named[V.UNEXPECTED]] == ids
         assert totals(of)[V.UNEXPECTED][::3] == (0, 2)
+
+
+async def test_after_a_restore_what_is_asked_about_first_is_under_way_and_what_was_found_is_compared(
+    db: Database, erp: Sandbox, books: Path
+) -> None:
+    bills = [make_bill(n) for n in range(1, 5)]
+    ids = queue_jobs(db, bills)
+    await erp.post(bills)
+    db.execute("UPDATE export_jobs SET look_first = ?", (True,))
+    async with compared(db, erp) as (of, named):
+        assert named == {} and totals(of)[V.UNDER_WAY][::3] == (0, 4)
+    for job in lookup.claim_lookups(db, "sandbox", "w2", limit=3, lease_ms=60_000):
+        found = Booked(job.key, refs(books)[job.key])
+        lookup.resolve(db, "w2", job, found, erp.profile, sender_dead=False)
+    assert statuses(db) == {"synced": 3, "queued": 1}
+    by_hand(books, "DELETE FROM bills WHERE key = ?", bills[0].key)
+    by_hand(books, "UPDATE bills SET net = '1.00' WHERE key = ?", bills[1].key)
+    async with compared(db, erp) as (of, named):
+        assert {v: [f.invoice_id for f in these] for v, these in named.items()} == {
+            V.MISSING: [ids[0]],
+            V.DIFFERS: [ids[1]],
+        }
+        assert totals(of)[V.AGREES][::3] == (1, 1)
 
 
 async def test_a_job_under_way_is_open_and_no_difference(db: Database, erp: Sandbox) -> None:
@@ -283,3 +322,119 @@ async def test_text_of_the_erp_is_safe_and_its_nonsense_is_a_difference(
         assert {v: len(these) for v, these in named.items()} == {V.DIFFERS: 3, V.UNKNOWN: 1}
         assert {b.sent.currency for b in of.balances()} == {"USD", "???"}
         assert all(b.foots for b in of.balances())
+
+
+# -- files, and very many ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def files(tmp_path: Path) -> AsyncIterator[Files]:
+    connector = Files(FilesSettings(str(tmp_path / "drop")), profiles.load("files"))
+    yield connector
+    await connector.close()
+
+
+async def test_the_archive_is_compared_as_its_files_are_now(
+    db: Database, files: Files, tmp_path: Path
+) -> None:
+    bills = [make_bill(n) for n in range(1, 4)]
+    ids = await export(db, files, bills)
+    async with compared(db, files) as (of, named):
+        assert named == {} and totals(of)[V.AGREES][::3] == (3, 3)
+    [file] = (tmp_path / "drop" / "archive").glob("*.csv")
+    file.write_text(file.read_text(encoding="utf-8").replace("100.01", "100.10"), encoding="utf-8")
+    async with compared(db, files) as (_, named):
+        assert [(f.invoice_id, f.differences[0].there) for f in named[V.DIFFERS]] == [(ids[0], "100.10")]
+    (file.parent / "payapp-copy.csv").write_bytes(file.read_bytes())
+    async with compared(db, files) as (_, named):
+        assert [f.invoice_id for f in named[V.TWICE]] == ids
+        assert set(named[V.TWICE][0].references) == {"payapp-copy.csv/1", f"{file.name}/1"}
+    file.write_text("key,gross\nx,1\n", encoding="utf-8")
+    with pytest.raises(PayappError, match="in the archive cannot be read"):
+        async with compared(db, files):
+            pass
+
+
+MANY = 20_000
+_OWN = {"id", "uuid", "source_id", "number", "application", "erp_status"}
+
+
+def enqueue_many(db: Database, count: int) -> None:
+    """So many done jobs of bills in October; every hundredth refused."""
+    [base] = queue_jobs(db, [make_bill(1, application=0, number="N-1")])
+    columns = [row[0] for row in db.execute("SELECT * FROM invoices WHERE id = ?", (base,)).description]
+    copied = ", ".join(name for name in columns if name not in _OWN)
+    for first in range(2, count + 1, 500):
+        bills = [make_bill(n, number=f"N-{n}") for n in range(first, min(first + 500, count + 1))]
+        with db.transaction():
+            ids = list(db.allocate("invoices", len(bills)))
+            db.executemany(
+                f"INSERT INTO invoices (id, uuid, source_id, number, application, erp_status, {copied})"
+                f" SELECT ?, ?, ?, ?, ?, 'synced', {copied} FROM invoices WHERE id = ?",
+                [
+                    (n, bill.key[:-2], bill.key, bill.number, bill.application, base)
+                    for n, bill in zip(ids, bills, strict=True)
+                ],
+            )
+            batch, day = 1, "2026-10-31"
+            outbox.enqueue(db, [
+                (n, 1, batch, bill.key, "sandbox", *encode(bill), day, 0, False)
+                for n, bill in zip(ids, bills, strict=True)
+            ])  # fmt: skip
+    with db.transaction():
+        db.execute("UPDATE invoices SET erp_status = 'synced'")
+        db.execute(
+            "UPDATE export_jobs SET sends = 1, state = CASE WHEN mod(id, 100) = 0 THEN 'failed' ELSE 'done' END"
+        )
+        db.execute(
+            "UPDATE invoices SET gross = 10000 + own.n, net = 9100 + own.n FROM (SELECT invoice_id, id AS n FROM"
+            " export_jobs) own WHERE own.invoice_id = invoices.id"
+        )
+        db.execute("UPDATE invoices SET erp_status = 'failed_to_export' WHERE id IN"
+                   " (SELECT invoice_id FROM export_jobs WHERE state = 'failed')")  # fmt: skip
+
+
+class Endless(Told):
+    """It has bills 1 to MANY but for every thousandth, and as many of its own."""
+
+    count = MANY
+
+    async def bills(self, _period: Period) -> AsyncIterator[Any]:
+        for first in range(1, self.count + 1, 500):
+            ours = [make_bill(n, number=f"N-{n}") for n in range(first, first + 500) if n % 1000]
+            yield [as_listed(bill, f"R-{bill.number}") for bill in ours]
+            yield [as_listed(bill, f"X-{bill.number}", key=f"x{bill.number}", vendor="V-X") for bill in ours]
+
+
+def memory(field: str) -> int:
+    """What this process holds (VmRSS) or held at most (VmHWM), in KiB."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition(f"{field}:")[2].split()[0])
+
+
+def memory_now() -> int:
+    """What it holds; the most that it held is counted anew from here."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return memory("VmRSS")
+
+
+async def test_twenty_thousand_bills_are_compared_in_bounded_memory(db: Database) -> None:
+    # What it holds does not depend on the engine; filling PostgreSQL takes its time.
+    many = 4_000 if db.postgres else MANY
+    enqueue_many(db, many)
+    grown = 0
+    for count in (2_000, many):
+        erp: Any = Endless()
+        erp.count = count
+        before = memory_now()
+        with Reconciliation("sandbox", OCTOBER, lists=True) as of:
+            await reconciling.compare(db, erp, of)
+            found = of.counts()
+            named = sum(1 for _ in findings.named(of, V.UNKNOWN))
+        grown = memory("VmHWM") - before
+    assert named == found[V.UNKNOWN] == many - many // 1000
+    # Every hundredth was refused here: a tenth of those is not in the ERP either.
+    assert found[V.UNEXPECTED] == many // 100 - many // 1000 and found[V.FAILED] == many // 1000
+    assert found[V.AGREES] == many - many // 100
+    # The ERP's bills alone as objects are 15 MB.
+    assert grown < 8_000, grown
