@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from typing import NamedTuple
+
+import msgspec
 
 from store import audit, candidates, directory, epochs, outbox
+from store.ahead import ahead
 from store.db import Database
 from store.decision import Decision, Expectation, Outcome, selected
 from store.domain.actor import Actor
-from store.domain.bill import encode, idempotency_key
+from store.domain.bill import sealed
 from store.domain.errors import Changed, TotalsDiffer
 from store.domain.money import hash_part, plain, show, to_decimal
 from store.domain.profile import Profile
 from store.domain.selection import Selection, Totals
-from store.domain.status import TRANSITIONS, Action
+from store.domain.status import TRANSITIONS, Action, ErpStatus
 from store.mapped import Mapped
-from store.moving import room, write
+from store.moving import room, write_same
 from store.planning import Going, Terms, walk
 from store.sums import Sums
 
@@ -42,10 +47,10 @@ def accept(
 
     What a rule blocks stays Ready. Raises TotalsDiffer when ``expect`` is not what would go; then nothing goes.
     """
-    with room(db), db.transaction():
+    with _deciding(db) as apart:
         company = directory.company(db)
         terms = Terms(Action.ACCEPT, company, profile, accounting_date, description)
-        return _export(db, actor, selection, terms, expect)
+        return _export(db, actor, selection, terms, expect, apart=apart)
 
 
 def retry(
@@ -63,14 +68,22 @@ def retry(
 
     ``erp_number`` repairs the number of one invoice; "" takes it back to its own.
     """
-    with room(db), db.transaction():
+    with _deciding(db) as apart:
         company = directory.company(db)
         terms = Terms(Action.RETRY, company, profile, accounting_date, description, erp_number)
-        return _export(db, actor, selection, terms, expect)
+        return _export(db, actor, selection, terms, expect, apart=apart)
+
+
+@contextlib.contextmanager
+def _deciding(db: Database) -> Iterator[bool]:
+    """The deciding transaction; whether another connection sees what it sees, since nothing was written in it."""
+    apart = not db.postgres and not db.pw.in_transaction()
+    with room(db), db.transaction():
+        yield apart
 
 
 def _export(
-    db: Database, actor: Actor, selection: Selection, terms: Terms, expect: Expectation | None
+    db: Database, actor: Actor, selection: Selection, terms: Terms, expect: Expectation | None, *, apart: bool
 ) -> Decision:
     epochs.require(db)
     actor = directory.refresh(db, actor)
@@ -79,16 +92,21 @@ def _export(
     outcome, sums, mapped = Outcome(), Sums(), Mapped()
     batches = _Batches(db, actor, terms, len(chosen.ids))
     codes = candidates.cost_codes(db)
-    with audit.Trail() as trail:
+
+    def parts() -> Iterator[_Part]:
         for going, stays in walk(db, actor, len(chosen.ids), chosen.chunks(), terms):
             outcome.add((g.candidate.id for g in going), stays)
             sums.add(going)
             mapped.add(going)
-            numbers = {
-                currency: batches.of(currency) for currency in sorted({g.sent.currency for g in going})
-            }
-            _queue(db, terms, numbers, batches.due, going, codes)
-            trail.add(_change(g, terms, numbers[g.sent.currency]) for g in going)
+            yield _part(db, terms, batches, going, codes)
+
+    with audit.Trail() as trail:
+        far = apart and len(chosen.ids) > candidates.CHUNK
+        with ahead(db, parts()) if far else contextlib.nullcontext(parts()) as made:
+            for part in made:
+                batches.make(part.batches)
+                _queue(db, terms, part)
+                trail.add(part.changes(terms))
         totals = sums.totals()
         decision = outcome.settled(
             chosen.changed, "exported", batches=tuple(batches.of(t.currency) for t in totals), totals=totals
@@ -134,28 +152,38 @@ class _Batches:
     def __init__(self, db: Database, actor: Actor, terms: Terms, count: int) -> None:
         self._db, self._actor, self._terms = db, actor, terms
         self._numbers: dict[str, int] = {}
+        self._made: set[str] = set()
+        self._first = None if db.postgres else db.allocate("batches", 1)[0]
         self._began = db.now()
         hold = terms.company.hold_ms
         # The hold begins when the transaction has ended, and that of very many takes its time.
         self.due = self._began + hold + (round(count * MS_EACH) if hold else 0)
 
     def of(self, currency: str) -> int:
-        """The number of the currency's batch."""
+        """The number of the currency's batch, which may not be there yet."""
         if currency not in self._numbers:
-            self._numbers[currency] = self._make(currency)
+            # SQLite's next ones are known for as long as the write lock is held, to every connection.
+            taken = 0 if self._db.postgres else len(self._numbers)
+            first = self._first if self._first is not None else self._db.allocate("batches", 1)[0]
+            self._numbers[currency] = first + taken
         return self._numbers[currency]
 
-    def _make(self, currency: str) -> int:
+    def make(self, currencies: Iterable[str]) -> None:
+        """The batches of these currencies are there."""
         terms = self._terms
         day = terms.accounting_date.isoformat() if terms.accounting_date else None
-        row = self._db.execute(
-            "INSERT INTO batches (operator_id, created_at, erp, currency, accounting_date, description, count, gross,"
-            " retainage, net, hash_total, hold_until) VALUES (?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, ?) RETURNING id",
-            (
-                self._actor.id, self._db.now(), terms.company.erp, currency, day, terms.description or "", self.due,
-            ),
-        ).fetchone()  # fmt: skip
-        return int(row[0])
+        for currency in currencies:
+            if currency in self._made:
+                continue
+            self._made.add(currency)
+            self._db.execute(
+                "INSERT INTO batches (id, operator_id, created_at, erp, currency, accounting_date, description, count,"
+                " gross, retainage, net, hash_total, hold_until) VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, ?)",
+                (
+                    self._numbers[currency], self._actor.id, self._db.now(), terms.company.erp, currency, day,
+                    terms.description or "", self.due,
+                ),
+            )  # fmt: skip
 
     def hold(self) -> None:
         """Everything is written: the hold begins now, when it took longer than was thought."""
@@ -178,54 +206,82 @@ class _Batches:
         )  # fmt: skip
 
 
-def _queue(
+class _Before(msgspec.Struct, gc=False):
+    erp_status: ErpStatus
+    number: str
+
+
+class _After(msgspec.Struct, gc=False):
+    accounting_date: str
+    batch: int
+    erp_status: str
+    key: str
+    number: str
+
+
+class _Part(NamedTuple):
+    """Some of the invoices that go, ready to be written: batches by currency, versions by batch and id, jobs."""
+
+    batches: dict[str, int]
+    versions: dict[int, dict[int, int]]
+    going: Sequence[Going]
+    jobs: list[outbox.Row]
+
+    def changes(self, terms: Terms) -> Iterator[audit.Change]:
+        """What the audit trail keeps of each of them."""
+        target = TRANSITIONS[terms.action].target.value
+        for (c, sent, day, rule), job in zip(self.going, self.jobs, strict=True):
+            after = _After(day.isoformat(), self.batches[sent.currency], target, job[3], sent.posted_number)
+            before = _Before(c.erp_status, c.posted_number)
+            yield audit.Change("invoice", c.id, before, after, rule)
+
+
+def _part(
     db: Database,
     terms: Terms,
-    batches: Mapping[str, int],
-    due: int,
+    batches: _Batches,
     going: Sequence[Going],
     codes: Mapping[tuple[int, str], str],
-) -> None:
+) -> _Part:
+    numbers = {currency: batches.of(currency) for currency in sorted({g.sent.currency for g in going})}
+    versions: dict[int, dict[int, int]] = {number: {} for number in numbers.values()}
+    company, due = terms.company, batches.due
+    days = {day: day.isoformat() for day in {g.day for g in going}}
+    lines = candidates.bill_lines(db, [g.sent for g in going], codes)
+    jobs: list[outbox.Row] = []
+    for c, sent, day, _ in going:
+        batch = numbers[sent.currency]
+        versions[batch][c.id] = c.version
+        bill = candidates.written(
+            sent, lines[c.id], company=company.name, erp=company.erp, accounting_date=days[day]
+        )
+        jobs.append((
+            c.id, c.revision + 1, batch, bill.key, company.erp, *sealed(bill), days[day], due, False,
+        ))  # fmt: skip
+    return _Part(numbers, versions, going, jobs)
+
+
+def _queue(db: Database, terms: Terms, part: _Part) -> None:
     """The invoices queued, then their jobs: who comes second at the same invoice is stopped by its version.
 
     The invoice keeps a date and number that the approver gave, never one that a rule worked out: the rule works it
     out again at the next export.
     """
-    target = TRANSITIONS[terms.action].target.value
     # Only what changes: every index of a column that is set is written anew.
-    given: dict[str, str | int] = {}
+    given: dict[str, str | int | bool] = {
+        "erp_status": TRANSITIONS[terms.action].target.value, "error_code": "", "error_cause": "", "error_fix": "",
+        "changed_since": False,
+    }  # fmt: skip
     if terms.accounting_date is not None:
         given["accounting_date"] = terms.accounting_date.isoformat()
     if terms.description is not None:
         given["description"] = terms.description
-    if terms.erp_number is not None and going:
+    if terms.erp_number is not None and part.going:
         # It is given to one invoice alone.
-        given |= {"erp_number": terms.erp_number, "number_hash": hash_part(going[0].sent.posted_number)}
-    columns = (
-        "erp_status",
-        "revision",
-        "batch_id",
-        "error_code",
-        "error_cause",
-        "error_fix",
-        "changed_since",
-    )
-    write(db, (*columns, *given), [
-        (c, (target, c.revision + 1, batches[c.currency], "", "", "", False, *given.values()))
-        for c, _, _, _ in going
-    ])  # fmt: skip
-    company = terms.company
-    lines = candidates.bill_lines(db, [g.sent for g in going], codes)
-    jobs = []
-    for _, sent, day, _ in going:
-        bill = candidates.bill(
-            sent, lines.get(sent.id, ()), company=company.name, erp=company.erp, accounting_date=day
-        )
-        jobs.append((
-            sent.id, sent.revision + 1, batches[sent.currency], bill.key, company.erp, *encode(bill),
-            day.isoformat(), due, False,
-        ))  # fmt: skip
-    outbox.enqueue(db, jobs)
+        given |= {"erp_number": terms.erp_number, "number_hash": hash_part(part.going[0].sent.posted_number)}
+    for batch, versions in part.versions.items():
+        write_same(db, versions, given, "revision = revision + 1", batch_id=batch)
+    outbox.enqueue(db, part.jobs)
 
 
 def _control(batch: int, totals: Totals) -> dict[str, str | int]:
@@ -239,15 +295,3 @@ def _control(batch: int, totals: Totals) -> dict[str, str | int]:
         "net": plain(totals.net, totals.currency),
         "hash": totals.hash_total,
     }
-
-
-def _change(g: Going, terms: Terms, batch: int) -> audit.Change:
-    after = {
-        "erp_status": TRANSITIONS[terms.action].target.value,
-        "batch": batch,
-        "key": idempotency_key(g.sent.uuid, g.sent.revision + 1),
-        "number": g.sent.posted_number,
-        "accounting_date": g.day.isoformat(),
-    }
-    before = {"erp_status": g.candidate.erp_status.value, "number": g.candidate.posted_number}
-    return audit.Change("invoice", g.candidate.id, before, after, g.rule)

@@ -9,9 +9,8 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import msgspec
 
@@ -19,18 +18,22 @@ from store.db import Database
 from store.domain.actor import Actor
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One subject of an event: its values before and after, and the rule or limit that applied."""
+class Change(NamedTuple):
+    """One subject of an event: its values before and after, and the rule or limit that applied.
+
+    A struct is for very many subjects with the same values: its fields stand in the order of their names.
+    """
 
     subject: str
     subject_id: int
-    before: Mapping[str, Any]
-    after: Mapping[str, Any]
+    before: Mapping[str, Any] | msgspec.Struct
+    after: Mapping[str, Any] | msgspec.Struct
     rule: str = ""
 
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
+_lines = msgspec.json.Encoder(order="deterministic").encode_lines
+_decode = msgspec.json.Decoder(tuple[int, str, int, str, str, str]).decode
 # Rows beyond so many bytes wait on disk.
 SPOOLED = 4_000_000
 
@@ -60,12 +63,14 @@ class Trail:
 
     def add(self, changes: Iterable[Change]) -> None:
         """These subjects belong to the event too."""
-        for c in changes:
-            self.count += 1
-            row = (self.count, c.subject, c.subject_id, _json(c.before), _json(c.after), c.rule)
-            line = _encode(row) + b"\n"
-            self._digest.update(line)
-            self._spool.write(line)
+        rows = [
+            (at, subject, number, _encode(before).decode(), _encode(after).decode(), rule)
+            for at, (subject, number, before, after, rule) in enumerate(changes, self.count + 1)
+        ]
+        self.count += len(rows)
+        lines = _lines(rows)
+        self._digest.update(lines)
+        self._spool.write(lines)
 
     @property
     def digest(self) -> str:
@@ -76,7 +81,7 @@ class Trail:
         """The rows again, in their order."""
         self._spool.seek(0)
         for line in self._spool:
-            yield tuple(msgspec.json.decode(line))
+            yield _decode(line)
 
 
 def record(

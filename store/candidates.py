@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from functools import lru_cache
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from store.db import Database
 from store.domain.actor import Actor
-from store.domain.bill import Bill, BillLine, idempotency_key
+from store.domain.bill import Bill, BillLine, Written, idempotency_key
 from store.domain.invoice import Line
 from store.domain.money import plain
 from store.domain.status import ErpStatus, Status
@@ -71,6 +72,7 @@ class Candidate(NamedTuple):
         return f"{self.number} ({self.commitment})"
 
 
+_make = Candidate._make
 _STATUS = tuple(Candidate._fields).index("status")
 _STATUSES = {status.value: status for status in Status}
 _ERP_STATUSES = {status.value: status for status in ErpStatus}
@@ -85,7 +87,7 @@ _SELECT = (
     " JOIN projects p ON p.id = i.project_id LEFT JOIN users u ON u.id = i.sender_id"
 )
 # So many at once: enough that a statement costs little, few enough that a million need no memory.
-CHUNK = 2000
+CHUNK = 1000
 
 
 def load(db: Database, ids: Sequence[int]) -> Iterator[list[Candidate]]:
@@ -96,11 +98,10 @@ def load(db: Database, ids: Sequence[int]) -> Iterator[list[Candidate]]:
         yield [_candidate(row) for row in rows]
 
 
-def _candidate(row: Sequence[object]) -> Candidate:
-    values = list(row)
-    values[_STATUS] = _STATUSES[str(row[_STATUS])]
-    values[_STATUS + 1] = _ERP_STATUSES[str(row[_STATUS + 1])]
-    return Candidate._make(values)
+def _candidate(row: Sequence[Any]) -> Candidate:
+    return _make(
+        (*row[:_STATUS], _STATUSES[row[_STATUS]], _ERP_STATUSES[row[_STATUS + 1]], *row[_STATUS + 2 :])
+    )
 
 
 def lines(db: Database, ids: Sequence[int]) -> dict[int, tuple[Line, ...]]:
@@ -199,29 +200,39 @@ def prepared(db: Database, ids: Sequence[int], actor: Actor) -> set[int]:
 
 def bill_lines(
     db: Database, chunk: Sequence[Candidate], codes: Mapping[tuple[int, str], str]
-) -> dict[int, tuple[BillLine, ...]]:
+) -> dict[int, list[BillLine]]:
     """The lines of these invoices' bills, by invoice; ``codes`` are those of cost_codes()."""
-    of = {c.id: c for c in chunk}
+    made: dict[int, list[BillLine]] = {c.id: [] for c in chunk}
+    projects = {c.id: c.project_id for c in chunk}
+    currencies = {c.id: c.currency for c in chunk}
+    called = codes.get
     found = db.execute(
         "SELECT invoice_id, position, item_type, cost_code, description,"
         " work_before + work_now + stored_now - coalesce(total_before, 0), held - released FROM invoice_lines"
         f" WHERE {among(db, 'invoice_id')} ORDER BY invoice_id, position",
-        (packed(db, of),),
+        (packed(db, made),),
     ).fetchall()
-    made: dict[int, tuple[BillLine, ...]] = {}
-    for number, rows in groupby(found, key=lambda row: int(row[0])):
-        project, currency = of[number].project_id, of[number].currency
-        made[number] = tuple(
+    for number, position, kind, code, description, amount, retained in found:
+        currency = currencies[number]
+        made[number].append(
             BillLine(
-                position, kind, codes.get((project, code), code), description, plain(amount, currency),
-                plain(retained, currency),
+                position, kind, called((projects[number], code), code), description,
+                plain(amount, currency), plain(retained, currency),
             )
-            for _, position, kind, code, description, amount, retained in rows
         )  # fmt: skip
     return made
 
 
-def bill(of: Candidate, own: tuple[BillLine, ...], *, company: str, erp: str, accounting_date: date) -> Bill:
+# Of very many invoices the days are few.
+_day = lru_cache(4096)(date.fromisoformat)
+
+
+@lru_cache(4096)
+def _iso(text: str) -> str:
+    return _day(text).isoformat()
+
+
+def bill(of: Candidate, own: Sequence[BillLine], *, company: str, erp: str, accounting_date: date) -> Bill:
     """The bill that this invoice's next revision sends, with the candidate's own number and description."""
     return Bill(
         key=idempotency_key(of.uuid, of.revision + 1),
@@ -234,14 +245,27 @@ def bill(of: Candidate, own: tuple[BillLine, ...], *, company: str, erp: str, ac
         commitment=of.commitment_ref or of.commitment,
         application=of.application,
         number=of.posted_number,
-        period_start=date.fromisoformat(of.period_start),
-        period_end=date.fromisoformat(of.period_end),
-        invoice_date=date.fromisoformat(of.billing_date),
+        period_start=_day(of.period_start),
+        period_end=_day(of.period_end),
+        invoice_date=_day(of.billing_date),
         accounting_date=accounting_date,
         description=of.description,
         gross=plain(of.gross, of.currency),
         retainage=plain(of.retainage, of.currency),
         net=plain(of.net, of.currency),
         tax=plain(of.tax, of.currency),
-        lines=own,
+        lines=tuple(own),
     )
+
+
+def written(
+    of: Candidate, own: Sequence[BillLine], *, company: str, erp: str, accounting_date: str
+) -> Written:
+    """As bill(), for very many of them; ``accounting_date`` is an ISO day."""
+    currency = of.currency
+    return Written(
+        f"{of.uuid}:{of.revision + 1}", erp, company, currency, of.vendor_ref, of.vendor, of.project_ref or of.project,
+        of.commitment_ref or of.commitment, of.application, of.erp_number or of.number, _iso(of.period_start),
+        _iso(of.period_end), _iso(of.billing_date), accounting_date, of.description, plain(of.gross, currency),
+        plain(of.retainage, currency), plain(of.net, currency), plain(of.tax, currency), own,
+    )  # fmt: skip

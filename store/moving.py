@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from store.candidates import Candidate
@@ -52,11 +53,7 @@ def write(db: Database, columns: Sequence[str], rows: Sequence[tuple[Candidate, 
         ],
     )
     if touched != len(rows):
-        raise Changed(
-            "Others decided on some of these invoices at the same moment",
-            why="nothing was changed by you",
-            fix="Look at the list again ({list.refresh}) and decide again",
-        )
+        raise _others()
     for at in apart:
         _set(db, columns[at], [(candidate.id, values[at]) for candidate, values in rows])
 
@@ -68,6 +65,42 @@ def _set(db: Database, column: str, rows: Sequence[tuple[int, Any]]) -> None:
         ids.setdefault(value, []).append(number)
     for value, these in ids.items():
         db.execute(f"UPDATE invoices SET {column} = ? WHERE {among(db, 'id')}", (value, packed(db, these)))
+
+
+def write_same(
+    db: Database, versions: Mapping[int, int], values: Mapping[str, Any], setting: str, *, batch_id: int
+) -> None:
+    """Set the columns of all these invoices (versions by id) to the same values, in one statement; raises as write().
+
+    ``setting`` is one more, as SQL.
+    """
+    now = db.now()
+    sets = "".join(f"{name} = ?, " for name in values)
+    update = f"invoices SET {sets}{setting}, version = version + 1, updated_at = ?"
+    if db.postgres:
+        touched = db.execute(
+            f"UPDATE {update}, batch_id = ? FROM unnest(?::bigint[], ?::bigint[]) AS own (own_id, seen)"
+            " WHERE id = own.own_id AND version = own.seen",
+            (*values.values(), now, batch_id, list(versions), list(versions.values())),
+        ).rowcount
+    else:
+        # FAIL: what it did before an error is undone with the transaction, and no page is kept aside for that.
+        touched = db.execute(
+            f"UPDATE OR FAIL {update} FROM json_each(?) AS own WHERE invoices.id = CAST(own.key AS INTEGER)"
+            " AND version = own.value",
+            (*values.values(), now, json.dumps(versions, separators=(",", ":"))),
+        ).rowcount
+        _set(db, "batch_id", [(number, batch_id) for number in versions])
+    if touched != len(versions):
+        raise _others()
+
+
+def _others() -> Changed:
+    return Changed(
+        "Others decided on some of these invoices at the same moment",
+        why="nothing was changed by you",
+        fix="Look at the list again ({list.refresh}) and decide again",
+    )
 
 
 def write_all(db: Database, going: Sequence[Candidate], **values: Any) -> None:

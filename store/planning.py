@@ -156,9 +156,13 @@ class Judge:
         limit = actor.limit_invoice
         shown = "no limit" if limit is None else f"limit {show(limit, terms.company.currency)}"
         self._rule = f"preparer is not approver; {shown}"
-        self._rules: dict[str, tuple[list[Rule], set[str]]] = {}
+        fields: dict[str, list[Rule]] = {}
         for rule in terms.profile.rules:
-            self._rules.setdefault(rule.field, ([], set()))[0].append(rule)
+            fields.setdefault(rule.field, []).append(rule)
+        # By field: what it is of an invoice, its rules, and the values that have met them.
+        self._rules: list[tuple[Callable[[Candidate], str] | None, list[Rule], set[str]]] = [
+            (_FIELDS.get(field), rules, set()) for field, rules in fields.items()
+        ]
 
     def chunk(self, chunk: Sequence[Candidate]) -> tuple[list[Going], list[Stay]]:
         """These invoices, each either going or staying."""
@@ -166,8 +170,9 @@ class Judge:
         doubtful = facts.unfooted.keys() | facts.outdated.keys() | facts.prepared | facts.held.keys()
         going: list[Going] = []
         stays: list[Stay] = []
+        as_it_is = self._terms.description is None and self._terms.erp_number is None
         for c in chunk:
-            sent = self._sent(c)
+            sent = c if as_it_is else self._sent(c)
             day = self._day(c)
             if day is not None and c.id not in doubtful and self._clear(c, sent):
                 going.append(Going(c, sent, day, self._rule))
@@ -205,7 +210,7 @@ class Judge:
             c.erp_status in self._sources
             and not self._own(c)
             and (limit is None or (c.currency == self._terms.company.currency and abs(c.gross) <= limit))
-            and all(self._meets(field, sent) for field in self._rules)
+            and self._meets(sent)
         )
 
     def _own(self, c: Candidate) -> bool:
@@ -216,22 +221,22 @@ class Judge:
             own = self._owners[who] = is_own(self._actor, *who, None)
         return own
 
-    def _meets(self, field: str, sent: Candidate) -> bool:
-        rules, passed = self._rules[field]
-        if (of := _FIELDS.get(field)) is None:
-            return False
-        if (value := of(sent)) in passed:
-            return True
-        if not all(met(rule, value) for rule in rules):
-            return False
-        if len(passed) < REMEMBERED:
-            passed.add(value)
+    def _meets(self, sent: Candidate) -> bool:
+        for of, rules, passed in self._rules:
+            if of is None:
+                return False
+            if (value := of(sent)) in passed:
+                continue
+            for rule in rules:
+                if not met(rule, value):
+                    return False
+            if len(passed) < REMEMBERED:
+                passed.add(value)
         return True
 
     def _day(self, c: Candidate) -> date | None:
         """The accounting date; None where a period stands against it."""
-        given = self._terms.accounting_date is not None
-        dates = ("", "") if given else (c.accounting_date, c.period_end)
+        dates = ("", "") if self._terms.accounting_date is not None else (c.accounting_date, c.period_end)
         if dates not in self._days:
             try:
                 self._days[dates] = self._date(c)
@@ -266,7 +271,7 @@ class Judge:
     def bill(self, sent: Candidate, day: date) -> Bill:
         """The bill of one invoice, as it would be sent."""
         company = self._terms.company
-        lines = candidates.bill_lines(self._db, [sent], self.codes).get(sent.id, ())
+        lines = candidates.bill_lines(self._db, [sent], self.codes)[sent.id]
         return candidates.bill(sent, lines, company=company.name, erp=company.erp, accounting_date=day)
 
     def _separation(self, c: Candidate, *, prepared: bool) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Sequence
 from datetime import date
 
 import msgspec
@@ -15,7 +16,10 @@ import msgspec
 _NAMESPACE = uuid.UUID("6f1c6b0e-3d0a-5a38-9a53-0f6f3b0a7d11")
 
 
-class BillLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+_written = msgspec.json.Encoder(order="deterministic").encode
+
+
+class BillLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """One line of the bill; amounts are plain decimal strings such as "-1200.00"."""
 
     position: int
@@ -24,6 +28,31 @@ class BillLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     description: str
     amount: str
     retainage: str
+
+
+class Written(msgspec.Struct, frozen=True, gc=False):
+    """A bill of very many that are written at once: its days are ISO texts already. sealed() makes the same bytes."""
+
+    key: str
+    erp: str
+    company: str
+    currency: str
+    vendor: str
+    vendor_name: str
+    job: str
+    commitment: str
+    application: int
+    number: str
+    period_start: str
+    period_end: str
+    invoice_date: str
+    accounting_date: str
+    description: str
+    gross: str
+    retainage: str
+    net: str
+    tax: str
+    lines: Sequence[BillLine]
 
 
 class Bill(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,6 +99,12 @@ def revision_of(key: str) -> int:
 def encode(bill: Bill) -> tuple[str, str]:
     """The payload and its SHA-256 in hex."""
     payload = msgspec.json.encode(bill, order="deterministic")
+    return payload.decode(), hashlib.sha256(payload).hexdigest()
+
+
+def sealed(bill: Written) -> tuple[str, str]:
+    """As encode()."""
+    payload = _written(bill)
     return payload.decode(), hashlib.sha256(payload).hexdigest()
 
 

@@ -18,6 +18,7 @@ EXCEPTIONS = {
 _DECIMALS = {code: places for places, codes in EXCEPTIONS.items() for code in codes}
 _CODE = re.compile(r"[A-Z]{3}")
 _AMOUNT = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)")
+_NO_DIGITS = re.compile(r"[^0-9]+")
 # 64-bit integers hold it, and the sum of a million such amounts as well.
 LIMIT = 10**12
 
@@ -101,5 +102,5 @@ def _written(minor: int, currency: str, separator: str) -> str:
 
 def hash_part(number: str) -> int:
     """What one ERP invoice number adds to a batch's hash total: its last nine digits, none = 0."""
-    digits = "".join(c for c in number if c in "0123456789")
+    digits = _NO_DIGITS.sub("", number)
     return int(digits[-9:]) if digits else 0
