@@ -80,15 +80,8 @@ def look(db: Database, erp: str, *, rate: int | None) -> Callable[[], Gate]:
     """
     _know(db, erp)
     columns = "open_until, failures, pace_at, probe, probe_until"
-    # Statistics from before an Export of many say that all of the queue is quickly sorted, and a bitmap never forgets the
-    # rows that have left an index: no plan of what follows in this transaction has either.
-    guided = (
-        ", set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)"
-        if db.postgres
-        else ""
-    )
     locked = db.execute(
-        f"SELECT {columns}{guided} FROM erp_state WHERE erp = ?{' FOR UPDATE' if db.postgres else ''}", (erp,)
+        f"SELECT {columns} FROM erp_state WHERE erp = ?{' FOR UPDATE' if db.postgres else ''}", (erp,)
     )
     # A statement of its own sees what the one who held the lock before has committed.
     more = f"{CLOCK}, nextval(pg_get_serial_sequence('parcels', 'id'))" if db.postgres else "0, NULL"
@@ -109,7 +102,7 @@ def look(db: Database, erp: str, *, rate: int | None) -> Callable[[], Gate]:
             _with_row.pop(db, None)
             raise RuntimeError(f"erp_state has no row for {erp}")
         busy, waits, clock, parcel = seen.fetchone()
-        open_until, failures, pace_at, probe, until = row[:5]
+        open_until, failures, pace_at, probe, until = row
         now = clock or db.now()
         return Gate(erp, now, open_until, failures, pace_at, probe, until, busy, bool(waits), parcel)
 

@@ -293,14 +293,12 @@ def _held(
 
     They are locked till the transaction's end. A stray's invoice is not being exported any more.
     """
-    # An expression, so that the rows are found by id: the index on claims has all that were ever claimed, for a while.
-    claimed = f"coalesce(state, '') = '{JobState.CLAIMED}'"
     lock = " ORDER BY id FOR UPDATE OF export_jobs" if db.postgres else ""
     found = db.execute(
         "SELECT id, attempt, send_begun, deferrals,"
         " (SELECT erp_status FROM invoices WHERE invoices.id = export_jobs.invoice_id),"
         f" {CLOCK if db.postgres else '0'} FROM export_jobs WHERE {among(db, 'id')} AND worker = ?"
-        f" AND {claimed} AND send_begun IS NOT NULL{lock}",
+        f" AND state = '{JobState.CLAIMED}' AND send_begun IS NOT NULL{lock}",
         (packed(db, [job.id for job in jobs]), worker),
     ).fetchall()
     rows = {(row[0], row[1]): row for row in found}

@@ -10,6 +10,20 @@ import peewee
 
 from store.db import Database
 
+# Its few statements find few rows by their ids or in the order of an index, whatever statistics from before an Export of
+# many say; and planning each anew takes longer than running it. A bitmap never forgets the rows that have left an index.
+_PLANS = "SELECT " + ", ".join(
+    f"set_config('{name}', '{value}', true)"
+    for name, value in {
+        "plan_cache_mode": "force_generic_plan",
+        "enable_seqscan": "off",
+        "enable_bitmapscan": "off",
+        "enable_hashjoin": "off",
+        "enable_mergejoin": "off",
+        "enable_sort": "off",
+    }.items()
+)
+
 
 class _Checks(threading.local):
     waiting: list[Callable[[], None]] | None = None
@@ -33,6 +47,7 @@ def pipelined(db: Database) -> Iterator[None]:
     try:
         # Peewee's own wrapper: the driver's errors become Peewee's.
         with db.translated(), peewee.__exception_wrapper__, db.pw.connection().pipeline():  # type: ignore[attr-defined] # not in its annotations
+            db.execute(_PLANS)
             yield
             for check in checks:
                 check()
