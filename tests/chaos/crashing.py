@@ -36,11 +36,11 @@ PLAN = {
 }
 REFUSED = ["N-00007"]
 COUNT = 14
-TIMEOUT, LEASE, SETTLE = 0.8, 1.7, 0.15
+TIMEOUT, LEASE, SETTLE = 0.6, 1.3, 0.15
 # Longer than a heartbeat, and shorter than the time-out.
-SLOW = (0.62, 0.62)
+SLOW = (0.5, 0.5)
 SECONDS = 30.0
-TOGETHER = 8
+TOGETHER = 10
 OPEN = ", ".join(f"'{state}'" for state in OPEN_JOBS if state is not JobState.PARKED)
 
 
@@ -90,7 +90,10 @@ class Crashes:
             yield from pool.map(self.at, names)
 
     def at(self, point: str, *, off: str = "", **terms: Any) -> Crash:
-        """Crash at this point, with something of the protocol switched off where the harness has to find it."""
+        """Crash at this point, with something of the protocol switched off where the harness has to find it.
+
+        "": nothing crashes.
+        """
         name = point.replace(":", "-").replace("#", "-").replace(".", "-") + off
         with self._scene(name, **terms) as (db, task):
             task.crash, task.off = point, off

@@ -34,6 +34,10 @@ TIMEOUT, LEASE = 0.6, 1.6
 WORKERS = 3
 # The person's hold, in milliseconds: while it lasts a batch can be recalled whole.
 HOLD = 150
+# With more on their way nothing new goes wrong for some seconds.
+BACKLOG = 250
+# So much of a run's time something may go wrong; the rest is for what is on its way then.
+RAGING = 0.65
 OPEN = ", ".join(f"'{state}'" for state in OPEN_JOBS if state is not JobState.PARKED)
 TROUBLE = {
     "lost": 0.05, "late": 0.03, "slow": 0.02, "busy": 0.05, "dropped": 0.03, "refuse": 0.05, "garbage": 0.03,
@@ -117,8 +121,8 @@ class Storm:
             watcher = Watcher(self._url, self._erp.ledger(self._name))
             try:
                 self._pids = [self._start() for _ in range(WORKERS if self._server else 2)]
-                self._rage(db, person, watcher, began + self._plan.seconds * 0.7)
-                self._settle(db, person, began + self._plan.seconds)
+                whole = self._rage(db, person, watcher, began + self._plan.seconds * RAGING)
+                self._settle(db, person, began + self._plan.seconds, rest=whole)
             finally:
                 self._end()
                 watcher.close()
@@ -134,7 +138,8 @@ class Storm:
 
     # -- the deeds ---------------------------------------------------------------------------------------------
 
-    def _rage(self, db: Database, person: Person, watcher: Watcher, until: float) -> None:
+    def _rage(self, db: Database, person: Person, watcher: Watcher, until: float) -> bool:
+        """Deed after deed; whether there was time for all of them."""
         plan = self._plan
         deeds: list[Callable[[], None]] = [
             *[lambda: self._kill(db, watcher)] * plan.kills,
@@ -148,7 +153,7 @@ class Storm:
         accepted = person.accept(plan.jobs // shares + 1)
         for number, deed in enumerate(deeds, 1):
             if time.monotonic() > until:
-                break
+                return False
             time.sleep(self._chance.uniform(0, plan.pace))
             self._go_on()
             deed()
@@ -156,6 +161,15 @@ class Storm:
                 accepted += person.accept(plan.jobs * (number + 1) // shares - accepted)
             if self._chance.random() < 0.6:
                 person.meddle(3)
+            self._keep_up(db)
+        return True
+
+    def _keep_up(self, db: Database) -> None:
+        """A machine that is busy with other things gets a moment when too much is on its way."""
+        until = time.monotonic() + 5
+        while time.monotonic() < until and self._left(db) > BACKLOG:
+            self._go_on()
+            time.sleep(0.05)
 
     def _kill(self, db: Database, watcher: Watcher) -> None:
         pid = self._victim(db)
@@ -216,23 +230,30 @@ class Storm:
 
     # -- the end -----------------------------------------------------------------------------------------------
 
-    def _settle(self, db: Database, person: Person, until: float) -> None:
-        """Nothing goes wrong any more but the ERP: accept the rest, retry what was refused, wait for the last job."""
+    def _settle(self, db: Database, person: Person, until: float, *, rest: bool) -> None:
+        """Nothing goes wrong any more but the ERP: accept the rest, retry what was refused, wait for the last job.
+
+        Without time for all deeds the rest of the jobs is left alone.
+        """
         self._go_on(all_of_them=True)
         if not self._server:
             self._clock.write_text("0")
-        for last in (person.accept, person.retry):
+        for last in (person.accept, person.retry) if rest else (person.retry,):
             last(self._plan.jobs)
             while time.monotonic() < until and not self._at_rest(db):
                 time.sleep(0.1)
 
     def _at_rest(self, db: Database) -> bool:
+        return self._left(db) == 0 and not self._erp.state(self._name)["under_way"]
+
+    def _left(self, db: Database) -> int:
+        """How many jobs are on their way; as many as can be while the database is away."""
         try:
-            left = db.execute(f"SELECT count(*) FROM export_jobs WHERE state IN ({OPEN})").fetchone()[0]
+            row = db.execute(f"SELECT count(*) FROM export_jobs WHERE state IN ({OPEN})").fetchone()
         except PayappError:
             refreshed(db)
-            return False
-        return not left and not self._erp.state(self._name)["under_way"]
+            return sys.maxsize
+        return int(row[0])
 
     def _end(self) -> None:
         self._go_on(all_of_them=True)

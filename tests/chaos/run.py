@@ -34,7 +34,7 @@ from chaos.postgres import Postgres
 LOST = ("lost", "late", "slow", "dropped", "garbage", "cut", "half", "foreign", "twice")
 COLUMNS = (
     "database", "ERP", "jobs", "kills", "stops", "restarts", "clock steps", "replies lost", "booked", "parked",
-    "twice", "lost", "wrong", "panel", "wall s", "recovery s: median", "worst", "n", "worst beside other trouble", "seed",
+    "twice", "lost", "unfinished", "wrong", "panel", "wall s", "recovery s: median", "worst", "n", "worst beside other trouble", "seed",
 )  # fmt: skip
 
 
@@ -153,7 +153,7 @@ def row_of(database: str, report: Report) -> list[str]:
     values = (
         database, erp_of(report.plan.keyed), verdict.jobs, report.done["kills"], report.done["stops"],
         report.done["restarts"], report.done["steps"], sum(moods[mood] for mood in LOST), verdict.booked,
-        states["parked"], len(verdict.duplicates), len(verdict.lost), len(verdict.wrong),
+        states["parked"], len(verdict.duplicates), len(verdict.lost), len(verdict.unfinished), len(verdict.wrong),
         f"{report.samples - len(report.disagreed)}/{report.samples}", f"{report.seconds:.0f}",
         f"{median(clean):.2f}" if clean else "", f"{max(clean):.2f}" if clean else "", len(clean),
         f"{max(others):.2f}" if others else "", report.plan.seed,

@@ -42,7 +42,7 @@ class Ledger:
 @dataclass
 class Verdict:
     """What the check found. ``duplicates``: invoices that the ERP has more than once; ``lost``: that it must have and
-    has not, or that are still on their way; ``wrong``: everything else that does not agree, as sentences.
+    has not; ``unfinished``: still on their way; ``wrong``: everything else that does not agree, as sentences.
     """
 
     jobs: int
@@ -50,18 +50,24 @@ class Verdict:
     booked: int
     duplicates: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
+    unfinished: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
     @property
     def good(self) -> bool:
         """Each accepted invoice once, and nothing else."""
-        return not (self.duplicates or self.lost or self.wrong)
+        return not (self.duplicates or self.lost or self.unfinished or self.wrong)
 
     def told(self) -> str:
         """What is not as it should be, the first of each kind."""
         return "\n".join(
             f"{len(found)} {name}: {found[:5]}"
-            for name, found in (("twice", self.duplicates), ("lost", self.lost), ("wrong", self.wrong))
+            for name, found in (
+                ("twice", self.duplicates),
+                ("lost", self.lost),
+                ("unfinished", self.unfinished),
+                ("wrong", self.wrong),
+            )
             if found
         )
 
@@ -93,7 +99,7 @@ def _judge_job(job: tuple[Any, ...], row: dict[str, Any] | None, verdict: Verdic
     if state in MUST_NOT_HAVE and row is not None:
         verdict.wrong.append(f"{key} is {state} and in the ledger as {row['ref']}")
     if state not in MUST_HAVE | MUST_NOT_HAVE | {JobState.PARKED}:
-        verdict.lost.append(f"{key} is still {state}")
+        verdict.unfinished.append(f"{key} is still {state}")
     if row is None:
         return
     bill = json.loads(payload)
@@ -116,8 +122,8 @@ def _judge_invoices(db: Database, rows: dict[str, dict[str, Any]], verdict: Verd
             verdict.lost.append(f"{number} is synced as {origin}, the ledger has {row and row['ref']}")
         if status in {"ready_to_export", "not_sent", "failed_to_export"} and row is not None:
             verdict.wrong.append(f"{number} is {status} and in the ledger as {row['ref']}")
-        if status in {"queued", "exporting", "uncertain"}:
-            verdict.lost.append(f"{number} is still {status}")
+        if status in {"queued", "exporting", "uncertain"} and not verdict.unfinished:
+            verdict.lost.append(f"{number} is {status}, and no job of it is on its way")
         if row is not None and (row["gross"], row["net"]) != (f"{gross / 100:.2f}", f"{net / 100:.2f}"):
             verdict.wrong.append(f"{number} is in the ledger with another amount")
 
@@ -129,8 +135,8 @@ def _judge_panel(
     having = Counter(batch_of[key] for key in rows if key in batch_of)
     for (batch,) in db.execute("SELECT id FROM batches").fetchall():
         shown = batches.progress(db, batch, failures=0)
-        parked_at_most = shown.parked
-        if not shown.done <= having[batch] <= shown.done + parked_at_most or shown.left or shown.uncertain:
+        unknown = shown.parked + shown.uncertain + (shown.left if verdict.unfinished else 0)
+        if not shown.done <= having[batch] <= shown.done + unknown:
             verdict.wrong.append(f"batch {batch}: the panel shows {shown}, the ledger has {having[batch]}")
-        if shown.done + shown.failed + shown.parked + shown.cancelled != shown.count:
+        if shown.done + shown.failed + shown.cancelled + unknown != shown.count:
             verdict.wrong.append(f"batch {batch}: the panel's numbers do not add up to its {shown.count}")
