@@ -61,6 +61,10 @@ def claim_lookups(
         now, limit = seen.now, seen.look_up(limit, lease_ms)
         found: list[Job] = []
         for which in (_UNCERTAIN, _UNSENT):
+            room = limit - len(found)
+            if which is _UNSENT and rate is not None:
+                # Each is asked for under several keys, and an ERP with a pace gets one request.
+                room = min(room, max(limit // (1 + LATER_REVISIONS), 1))
             picked = (
                 f"SELECT id FROM export_jobs WHERE {which} AND run_at <= ? AND erp = ?"
                 " AND (lease_until IS NULL OR lease_until < ?) ORDER BY run_at, id LIMIT ?"
@@ -69,7 +73,7 @@ def claim_lookups(
             rows = db.execute(
                 "UPDATE export_jobs SET worker = ?, lease_until = ?, attempt = attempt + 1, updated_at = ?"
                 f" WHERE id IN ({picked}) RETURNING {JOB_COLUMNS}",
-                (worker, now + lease_ms, now, now, erp, now, limit - len(found)),
+                (worker, now + lease_ms, now, now, erp, now, room),
             ).fetchall()
             found += sorted((job_of(row) for row in rows), key=lambda job: job.id)
         if found:

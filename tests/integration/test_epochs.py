@@ -644,6 +644,18 @@ async def test_what_waits_to_be_looked_for_can_be_recalled_while_it_is_asked_abo
     assert state(db, number) == "ready_to_export"
 
 
+@pytest.mark.parametrize(("rate", "claimed"), [(None, 10), (60, 2)])
+def test_one_look_up_of_an_erp_with_a_pace_is_one_request(
+    sqlite_db: Database, quick: Profile, rate: int | None, claimed: int
+) -> None:
+    accept(sqlite_db, quick, *made(sqlite_db, 12))
+    adopting.adopt(sqlite_db, juan(sqlite_db), "restored", settle_ms=0)
+    jobs = lookup.claim_lookups(sqlite_db, "sandbox", "w1", limit=10, lease_ms=60_000, rate=rate)
+    assert len(jobs) == claimed
+    asked = len(jobs) + sum(map(len, lookup.keys(sqlite_db, jobs).values()))
+    assert rate is None or asked <= 10
+
+
 async def test_an_erp_that_does_not_answer_parks_nothing_that_was_not_sent(
     db: Database, quick: Profile
 ) -> None:
