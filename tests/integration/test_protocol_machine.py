@@ -61,8 +61,18 @@ class Protocol(Company):
         """The workers that have something of that kind."""
         return [process for process in self.live if getattr(process, what)]
 
-    def any(self, *states: JobState) -> bool:
-        return any(kept.state in states for kept in self.jobs.values())
+    def those_in(self, *states: JobState) -> list[Kept]:
+        """The jobs in these states."""
+        return [kept for kept in self.jobs.values() if kept.state in states]
+
+    def due(self) -> list[Kept]:
+        """What may be sent or asked about now: a rule for it alone would else run in vain most of the time."""
+        waiting = self.those_in(JobState.HELD, JobState.PENDING, JobState.UNCERTAIN)
+        return [kept for kept in waiting if kept.due <= self.clock and kept.lease < self.clock]
+
+    def over(self) -> list[Kept]:
+        """The claims whose lease ran out."""
+        return [kept for kept in self.those_in(JobState.CLAIMED) if kept.lease < self.clock]
 
     # -- time, processes, the way to the ERP -------------------------------------------------------------------
 
@@ -81,7 +91,9 @@ class Protocol(Company):
         self.erp.book(bill)
 
     @rule(who=WHICH)
-    @precondition(lambda self: len(self.live) == WORKERS and self.any(JobState.CLAIMED, JobState.UNCERTAIN))
+    @precondition(
+        lambda self: len(self.live) == WORKERS and self.those_in(JobState.CLAIMED, JobState.UNCERTAIN)
+    )
     def crash(self, who: int) -> None:
         self.dead.add(take_out(self.live, who).id)
 
@@ -93,13 +105,12 @@ class Protocol(Company):
         self.live.append(process)
 
     @rule()
-    @precondition(lambda self: self.any(JobState.CLAIMED))
+    @precondition(lambda self: self.over())
     def expire(self) -> None:
-        over = [k for k in self.jobs.values() if k.state is JobState.CLAIMED and k.lease < self.clock]
-        self.ended(over, outbox.expire(self.db, settle_ms=SETTLE))
+        self.ended(self.over(), outbox.expire(self.db, settle_ms=SETTLE))
 
     @rule()
-    @precondition(lambda self: len(self.live) == 1 and self.any(JobState.CLAIMED))
+    @precondition(lambda self: len(self.live) == 1 and self.those_in(JobState.CLAIMED))
     def take_over(self) -> None:
         """The one that holds the database's lock lives alone."""
         [process] = self.live
@@ -118,7 +129,7 @@ class Protocol(Company):
     # -- a worker sends ----------------------------------------------------------------------------------------
 
     @rule(who=WHICH, limit=st.integers(1, PARCEL))
-    @precondition(lambda self: self.any(JobState.HELD, JobState.PENDING))
+    @precondition(lambda self: self.those_in(JobState.HELD, JobState.PENDING))
     def claim(self, who: int, limit: int) -> None:
         process = pick(self.live, who)
         jobs = outbox.claim(self.db, ERP, process.id, limit=limit, lease_ms=LEASE, concurrency=2)
@@ -191,7 +202,7 @@ class Protocol(Company):
         self.begun(process, jobs)
 
     @rule(who=WHICH)
-    @precondition(lambda self: self.any(JobState.HELD, JobState.PENDING))
+    @precondition(lambda self: any(kept.state is not JobState.UNCERTAIN for kept in self.due()))
     def begin(self, who: int) -> None:
         process = pick(self.live, who)
         count, jobs = outbox.begin(self.db, ERP, process.id, limit=PARCEL, lease_ms=LEASE, concurrency=2)
@@ -242,7 +253,7 @@ class Protocol(Company):
     # -- a worker asks -----------------------------------------------------------------------------------------
 
     @rule(who=WHICH)
-    @precondition(lambda self: self.any(JobState.UNCERTAIN))
+    @precondition(lambda self: any(kept.state is JobState.UNCERTAIN for kept in self.due()))
     def look_up(self, who: int) -> None:
         process = pick(self.live, who)
         for job in lookup.claim_lookups(self.db, ERP, process.id, limit=PARCEL, lease_ms=LEASE):
