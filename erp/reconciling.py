@@ -35,6 +35,7 @@ async def compare(db: Database, connector: Connector, into: Reconciliation) -> N
 
 
 async def _list(db: Database, connector: Connector, into: Reconciliation) -> None:
+    await db.look(into.begin)
     pages = connector.bills(into.period)
     try:
         while (page := await _next(pages, connector.profile.timeout)) is not None:

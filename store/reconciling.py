@@ -84,7 +84,7 @@ class Reconciliation(Sides):
         self.scratch.execute(
             "UPDATE sent AS s SET verdict = CASE"
             f" WHEN EXISTS ({_OWN}) AND {many} THEN '{Verdict.TWICE}'"
-            f" WHEN s.standing = '{Standing.UNDER_WAY}' THEN '{Verdict.UNDER_WAY}'"
+            f" WHEN s.standing = '{Standing.UNDER_WAY}' OR s.recent AND NOT EXISTS ({_OWN}) THEN '{Verdict.UNDER_WAY}'"
             f" WHEN s.standing = '{Standing.OPEN}' THEN CASE"
             f" WHEN EXISTS ({_OWN}) OR s.answer = 'booked' THEN '{Verdict.FOUND}'"
             f" WHEN s.answer = 'missing' THEN '{Verdict.NOT_FOUND}' ELSE '{Verdict.UNANSWERED}' END"

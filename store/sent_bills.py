@@ -38,8 +38,9 @@ class Standing(StrEnum):
 class SentBill:
     """One job with its bill; amounts are plain decimals, texts as they are stored.
 
-    ``counted``: it was sent, to this ERP, in the period; if not from here, before this database was restored. ``name`` is the invoice's number, ``fault`` what was changed
-    in the database since it was sent, "" for nothing.
+    ``counted``: it was sent, to this ERP, in the period; if not from here, before this database was restored. ``moved_at``
+    is when its job was last written, in ms of the database's clock. ``name`` is the invoice's number, ``fault`` what was
+    changed in the database since it was sent, "" for nothing.
     """
 
     job: int
@@ -50,6 +51,7 @@ class SentBill:
     state: str
     standing: Standing
     counted: bool
+    moved_at: int
     fault: str
     reference: str
     vendor: str
@@ -63,32 +65,28 @@ class SentBill:
 
 _COLUMNS = (
     "j.id, j.invoice_id, j.idem_key, j.revision, j.state, j.sends, j.erp, j.accounting_date, j.erp_ref, j.payload,"
-    " j.look_first, j.payload_sha256, i.number, i.erp_status, i.revision, i.currency, i.gross, i.retainage, i.net"
+    " j.look_first, j.updated_at, j.payload_sha256, i.number, i.erp_status, i.revision, i.currency, i.gross, i.retainage, i.net"
 )
 _FROM = "FROM export_jobs j JOIN invoices i ON i.id = j.invoice_id"
 
 
 def pages(db: Database, erp: str, period: Period) -> Iterator[list[SentBill]]:
-    """Everything that was sent to the ERP with an accounting date of the period, some at a time."""
-    # The index keeps days by their bytes.
+    """Everything that was sent to the ERP with an accounting date of the period, some at a time.
+
+    Also what a restored database found in the ERP, or asks about, without having sent it.
+    """
+    # The indexes keep days by their bytes.
     day = 'j.accounting_date COLLATE "C"' if db.postgres else "j.accounting_date"
-    after = (period.start.isoformat(), 0)
-    while rows := db.execute(
-        f"SELECT {_COLUMNS} {_FROM} WHERE j.sends > 0 AND j.erp = ? AND ({day}, j.id) > (?, ?) AND {day} <= ?"
-        f" ORDER BY {day}, j.id LIMIT {PAGE}",
-        (erp, *after, period.end.isoformat()),
-    ).fetchall():
-        after = (rows[-1][7], rows[-1][0])
-        yield [_read(row, erp, period) for row in rows]
-    # Few, and in no index: what a restored database found in the ERP without having sent it.
-    last = 0
-    while rows := db.execute(
-        f"SELECT {_COLUMNS} {_FROM} WHERE j.sends = 0 AND j.state IN ({marks(_KNOWN)}) AND j.erp = ?"
-        f" AND {day} >= ? AND {day} <= ? AND j.id > ? ORDER BY j.id LIMIT {PAGE}",
-        (*(state.value for state in _KNOWN), erp, period.start.isoformat(), period.end.isoformat(), last),
-    ).fetchall():
-        last = rows[-1][0]
-        yield [_read(row, erp, period) for row in rows]
+    states = ", ".join(f"'{state}'" for state in _KNOWN)
+    for which in ("j.sends > 0", f"j.sends = 0 AND j.state IN ({states})"):
+        after = (period.start.isoformat(), 0)
+        while rows := db.execute(
+            f"SELECT {_COLUMNS} {_FROM} WHERE {which} AND j.erp = ? AND ({day}, j.id) > (?, ?) AND {day} <= ?"
+            f" ORDER BY {day}, j.id LIMIT {PAGE}",
+            (erp, *after, period.end.isoformat()),
+        ).fetchall():
+            after = (rows[-1][7], rows[-1][0])
+            yield [_read(row, erp, period) for row in rows]
 
 
 def by_key(db: Database, keys: Sequence[str], erp: str, period: Period) -> list[SentBill]:
@@ -136,8 +134,8 @@ def open_outside(db: Database, erp: str, period: Period) -> int:
 
 
 def _read(row: Sequence[Any], erp: str, period: Period) -> SentBill:
-    (job, invoice, key, revision, state, sends, sent_to, day, reference, payload, look_first, digest, name, erp_status,
-     newest, currency, *minor) = row  # fmt: skip
+    (job, invoice, key, revision, state, sends, sent_to, day, reference, payload, look_first, moved_at, digest, name,
+     erp_status, newest, currency, *minor) = row  # fmt: skip
     bill, fault = _bill(payload, digest)
     linked = state == JobState.DONE and erp_status == ErpStatus.SYNCED and revision == newest
     amounts = [plain(amount, currency) for amount in minor]
@@ -155,6 +153,7 @@ def _read(row: Sequence[Any], erp: str, period: Period) -> SentBill:
         counted=(sends > 0 or state in _KNOWN)
         and sent_to == erp
         and period.start.isoformat() <= day <= period.end.isoformat(),
+        moved_at=moved_at,
         fault=fault,
         reference=reference,
         vendor=bill.vendor if bill else "",

@@ -31,7 +31,7 @@ _AMOUNTS = ("gross", "retainage", "net")
 _SCHEMA = f"""
 CREATE TABLE sent (
     id INTEGER PRIMARY KEY, invoice INTEGER NOT NULL, key TEXT NOT NULL, name TEXT NOT NULL, vendor_name TEXT NOT NULL,
-    state TEXT NOT NULL, standing TEXT NOT NULL, counted INTEGER NOT NULL, fault TEXT NOT NULL,
+    state TEXT NOT NULL, standing TEXT NOT NULL, counted INTEGER NOT NULL, recent INTEGER NOT NULL, fault TEXT NOT NULL,
     {", ".join(f"{name} TEXT" for name in FIELDS)}, gross_minor INTEGER NOT NULL, net_minor INTEGER NOT NULL,
     answer TEXT NOT NULL DEFAULT '', found TEXT NOT NULL DEFAULT '', cause TEXT NOT NULL DEFAULT '', verdict TEXT
 );
@@ -49,8 +49,8 @@ CREATE INDEX sent_number ON sent (vendor, number);
 CREATE INDEX sent_verdict ON sent (verdict);
 """
 _SENT_COLUMNS = (
-    "id", "invoice", "key", "name", "vendor_name", "state", "standing", "counted", "fault", *FIELDS, "gross_minor",
-    "net_minor",
+    "id", "invoice", "key", "name", "vendor_name", "state", "standing", "counted", "recent", "fault", *FIELDS,
+    "gross_minor", "net_minor",
 )  # fmt: skip
 
 
@@ -65,6 +65,7 @@ class Sides:
         self.period = period
         self.lists = lists
         self.open_elsewhere = 0
+        self._began: int | None = None
         # SQLite keeps a database without a name in a file of its own, which is gone when it is closed.
         self.scratch = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._sent: dict[str, list[int]] = {}
@@ -91,6 +92,10 @@ class Sides:
         self.scratch.close()
 
     # -- what the ERP has ------------------------------------------------------------------------------------------
+
+    def begin(self, db: Database) -> None:
+        """The ERP begins to list its bills. What moves here from now on may be in its list or not: that is no difference."""
+        self._began = db.now()
 
     def add(self, _db: Database | None, page: Sequence[ErpBill]) -> None:
         """One page of the ERP's bills. A reference that came before is the same bill again.
@@ -124,10 +129,7 @@ class Sides:
     # -- what was sent -----------------------------------------------------------------------------------------------
 
     def read(self, db: Database) -> None:
-        """Read everything that was sent in the period, and find the ERP's bills of it. Call it after the last page.
-
-        What is sent after the ERP has listed its bills is then no difference, for it is asked about by key.
-        """
+        """Read everything that was sent in the period, and find the ERP's bills of it. Call it after the last page."""
         for page in sent_bills.pages(db, self.erp, self.period):
             self._insert(page)
         self.open_elsewhere = sent_bills.open_outside(db, self.erp, self.period)
@@ -148,6 +150,7 @@ class Sides:
         with self.together():
             for row in rows:
                 values = _sent(row)
+                values["recent"] = self._began is not None and row.moved_at > self._began
                 done = self.scratch.execute(
                     f"INSERT INTO sent ({', '.join(_SENT_COLUMNS)}) VALUES ({marks(_SENT_COLUMNS)})"
                     " ON CONFLICT (id) DO NOTHING",

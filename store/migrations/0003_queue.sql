@@ -13,6 +13,9 @@ ALTER TABLE export_jobs ADD COLUMN look_first $BOOL NOT NULL DEFAULT $FALSE;
 ALTER TABLE export_jobs ADD COLUMN accounting_date TEXT NOT NULL DEFAULT '';
 UPDATE export_jobs SET accounting_date = substr(payload, $FIND (payload, '"accounting_date":"') + 19, 10);
 CREATE INDEX export_jobs_sent ON export_jobs (erp, accounting_date $BYTES$ID) WHERE sends > 0;
+-- What a restored database found in the ERP, or asks about, without having sent it.
+CREATE INDEX export_jobs_found ON export_jobs (erp, accounting_date $BYTES$ID)
+    WHERE sends = 0 AND state IN ('done', 'uncertain', 'parked');
 -- What looks first is claimed for look-up alone, and is in nobody's way.
 DROP INDEX export_jobs_due;
 CREATE INDEX export_jobs_due ON export_jobs (erp, run_at, id) WHERE state IN ('held', 'pending') AND NOT look_first;

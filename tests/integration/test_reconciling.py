@@ -148,6 +148,25 @@ async def test_a_job_under_way_is_open_and_no_difference(db: Database, erp: Sand
         assert not named and not of.differs and of.open
 
 
+async def test_what_arrives_while_the_erp_lists_is_no_difference(db: Database, erp: Sandbox) -> None:
+    class Busy(Told):
+        """Behind its last page a bill arrives, and is acknowledged."""
+
+        async def bills(self, _period: Period) -> AsyncIterator[Any]:
+            yield [as_listed(old, "R-1")]
+            await asyncio.sleep(0.005)
+            await export(db, erp, [new])
+
+    old, new = make_bill(1), make_bill(2)
+    queue_jobs(db, [old])
+    end(db, [Booked(old.key, "R-1")], [old])
+    answers: dict[str, Answer] = {new.key: Booked(new.key, "SBX-000001")}
+    async with compared(db, Busy(answers=answers)) as (of, named):
+        assert named == {} and of.counts() == {V.AGREES: 1, V.UNDER_WAY: 1}
+    async with compared(db, Told([[as_listed(old, "R-1")]], answers)) as (of, named):
+        assert of.counts() == {V.AGREES: 1, V.DIFFERS: 1}
+
+
 async def test_only_the_days_of_the_period_are_compared(db: Database, erp: Sandbox, books: Path) -> None:
     september = make_bill(1, accounting_date=date(2026, 9, 30))
     sandbox.seed(books, [], [], [Period(date(2026, 9, 1), date(2026, 9, 30), is_open=True)])
