@@ -35,11 +35,11 @@ _ADOPT = "Stop every worker of the other one, then an admin of ERP Integrations 
 _DIFFERENT = {
     "engine": "it was moved from one kind of database to another",
     "machine": "it was adopted on another machine",
-    "file": "it is {now}, and {before} was adopted: it is a copy, or it was moved",
-    "inode": "another file has taken the place of the one that was adopted: it was restored, or copied back",
+    "file": "{before} was adopted, and this is {now}, a copy or the same one moved",
+    "inode": "another file has taken the place of the one that was adopted, restored or copied back",
     "system": "it was adopted on another PostgreSQL server",
-    "database": "it was adopted as another database of this server: it is a copy",
-    "tables": "its tables were made anew: it was loaded from a dump",
+    "database": "another database of this server was adopted, and this is a copy",
+    "tables": "its tables were made anew, as they are loaded from a dump",
     "timeline": "a standby was promoted, or the server was restored to an earlier moment",
 }
 # PostgreSQL connections on which the place was found right: it changes under none of them without ending it.
@@ -143,7 +143,7 @@ def _displaced(db: Database) -> Displaced | None:
     if why := _difference(json.loads(row[0]), now):
         return Displaced(_WHAT, why=why, fix=_ADOPT)
     if (mark := high_water.written(db)) is not None and high_water.of(db).behind(mark):
-        return Displaced(_WHAT, why="it is older than what ran here: it was restored", fix=_ADOPT)
+        return Displaced(_WHAT, why="it is older than what ran here, so it was restored", fix=_ADOPT)
     return None
 
 

@@ -456,7 +456,7 @@ async def test_a_copied_postgresql_database_is_not_adopted(
         server.execute(f"CREATE DATABASE copy_{name} TEMPLATE {name}")
     try:
         copy = database.open(db_url.replace(f"/{name}?", f"/copy_{name}?", 1))
-        assert "it is a copy" in (epochs.trouble(copy) or "")
+        assert "this is a copy" in (epochs.trouble(copy) or "")
         await work(copy, ledger, quick)
         assert keys(ledger) == [] and statuses(copy) == {"queued": 2}
         copy.close()
