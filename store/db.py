@@ -26,6 +26,7 @@ from store.domain.errors import BadInput, PayappError, StoreError
 from store.domain.text import fold
 from store.driver_errors import explained, is_cancelled, of_driver
 from store.feeds import CHANNEL, ChangeFeed, PostgresFeed, SqliteFeed
+from store.turns import in_turn
 from store.whereabouts import Whereabouts
 
 __all__ = ["APPLICATION_ID", "FOLD", "LOCK_WAIT", "ChangeFeed", "Database", "create", "open"]
@@ -176,7 +177,8 @@ class Database:
             yield
             return
         self.still_there()
-        with self.translated(), self.pw.atomic():
+        with self.translated(), contextlib.ExitStack() as begun:
+            in_turn(self.pw, begun)
             yield
             self.still_there()
             if self.postgres:

@@ -21,16 +21,22 @@ _ROOM = 32_000
 
 @contextlib.contextmanager
 def room(db: Database) -> Iterator[None]:
-    """A larger page cache on SQLite, for the transaction in it; what is not needed takes no memory."""
+    """For the transaction in it a larger page cache on SQLite; what is not needed takes no memory.
+
+    Nor does its commit copy the log into the database, which takes as long as the commit itself and more: the next one
+    does, which is the worker's as a rule.
+    """
     if db.postgres:
         yield
         return
-    before = db.execute("PRAGMA cache_size").fetchone()[0]
+    before, pages = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("cache_size", "wal_autocheckpoint"))
     db.execute(f"PRAGMA cache_size = -{_ROOM}")
+    db.execute("PRAGMA wal_autocheckpoint = 0")
     try:
         yield
     finally:
         db.execute(f"PRAGMA cache_size = {before}")
+        db.execute(f"PRAGMA wal_autocheckpoint = {pages}")
 
 
 def write(db: Database, columns: Sequence[str], rows: Sequence[tuple[Candidate, Sequence[Any]]]) -> None:

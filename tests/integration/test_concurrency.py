@@ -102,16 +102,20 @@ def facts(db: Database, number: int) -> tuple[Any, ...]:
 def collide(
     desks: tuple[Database, Database], first: Decide, second: Decide, number: int
 ) -> PayappError | None:
-    """Run ``first`` up to its first write, then ``second`` whole, then the rest; what ``first`` was refused with."""
+    """Run ``first`` up to its write of invoices, then ``second`` whole, then the rest; what refused ``first``."""
     mine, other = desks
     reached, go = threading.Event(), threading.Event()
-    plain = mine.executemany
+    plain = {"execute": mine.execute, "executemany": mine.executemany}
     refused: list[PayappError] = []
 
-    def paused(*args: Any) -> int:
-        reached.set()
-        assert go.wait(20)
-        return plain(*args)
+    def paused(name: str) -> Callable[..., Any]:
+        def writing(sql: str, *args: Any) -> Any:
+            if sql.startswith("UPDATE invoices"):
+                reached.set()
+                assert go.wait(20)
+            return plain[name](sql, *args)
+
+        return writing
 
     def run() -> None:
         try:
@@ -123,7 +127,10 @@ def collide(
             mine.pw.close()
 
     thread = threading.Thread(target=run)
-    with patch.object(mine, "executemany", paused):
+    with (
+        patch.object(mine, "execute", paused("execute")),
+        patch.object(mine, "executemany", paused("executemany")),
+    ):
         thread.start()
         assert reached.wait(20)
         second(other, number)
