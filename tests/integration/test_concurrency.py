@@ -105,7 +105,7 @@ def collide(
     """Run ``first`` up to its write of invoices, then ``second`` whole, then the rest; what refused ``first``."""
     mine, other = desks
     reached, go = threading.Event(), threading.Event()
-    plain = {"execute": mine.execute, "executemany": mine.executemany}
+    plain: dict[str, Callable[..., Any]] = {"execute": mine.execute, "executemany": mine.executemany}
     refused: list[PayappError] = []
 
     def paused(name: str) -> Callable[..., Any]:
