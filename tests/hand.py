@@ -87,7 +87,10 @@ class Hand:
             if condition():
                 return
             await asyncio.sleep(0.01)
-        raise AssertionError(what or "it did not happen")
+        lists = [s for s in self.app.screen_stack if isinstance(s, GestureScreen)]
+        found = [(s._message, s._reloading, [*s._waiting], s.table.turns.waiting) for s in lists]
+        running = [worker.group for worker in self.app.workers if worker.is_running]
+        raise AssertionError(f"{what or 'it did not happen'}: {found}, running {running}")
 
     async def idle(self) -> None:
         """Every reload, timer and worker of the lists under way has ended."""

@@ -54,6 +54,8 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """What waits for the hand to rest does not wait long."""
     for name in ("REST", "TYPING", "BETWEEN_REFRESHES"):
         monkeypatch.setattr(f"tui.screens.listing.{name}", 0.02)
+    # On a starved machine a count takes seconds, and what waits so many times as long never comes to rest.
+    monkeypatch.setattr("tui.screens.counting.REST", 0)
     # The pilot looks whether the desk is idle every 20 ms, several times a key: a fifth of that shows the same.
     monkeypatch.setattr("textual._wait.SLEEP_GRANULARITY", 0.004)
     monkeypatch.setattr("textual._wait.SLEEP_IDLE", 0.0004)
