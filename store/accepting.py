@@ -25,6 +25,8 @@ from store.moving import room, write_same
 from store.planning import Going, Terms, walk
 from store.sums import Sums
 
+# More invoices than these are read and made in another thread while the last ones are written.
+AHEAD = 2000
 # What one invoice takes in the transaction, as a rule at most.
 MS_EACH = 0.1
 # A hold that so many ms of it would be missing from begins anew at the end of the transaction.
@@ -101,7 +103,7 @@ def _export(
             yield _part(db, terms, batches, going, codes)
 
     with audit.Trail() as trail:
-        far = apart and len(chosen.ids) > candidates.CHUNK
+        far = apart and len(chosen.ids) > AHEAD
         with ahead(db, parts()) if far else contextlib.nullcontext(parts()) as made:
             for part in made:
                 batches.make(part.batches)
