@@ -4,6 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
+# The real ERP of the tests lives in an environment of its own.
+TRYTON := .venv-tryton
+TRYTON_PARTS := trytond trytond_account_invoice proteus 'psycopg[binary,pool]'
+MODULE := tryton/export_key
+
 # What the tests drive besides payapp; a test that misses one of them is skipped and names it.
 TOOLS := openssh-server openssh-client tmux screen
 
@@ -13,8 +18,8 @@ demo: $(VENV)/run.stamp ## make a made-up company and open the desk on it
 	@$(BIN)/payapp demo
 
 # Four processes, on two cores as well: the tests mostly wait for processes and screens.
-test: check ## every check and every test
-	$(BIN)/python -m pytest -n 4
+test: check $(TRYTON)/made.stamp ## every check and every test
+	$(BIN)/python -m pytest -n 4 --dist loadgroup
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check --quiet
@@ -50,5 +55,13 @@ $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@$(PIP) --editable '.[postgres,dev]'
 	@touch $@ $(VENV)/run.stamp
 
+# PIP_CONSTRAINT holds for what builds the module as well.
+$(TRYTON)/made.stamp: constraints-tryton.txt $(wildcard $(MODULE)/pyproject.toml $(MODULE)/*/*.*) | $(VENV)/bin/python
+	@echo "Installing Tryton for the tests into $(TRYTON) ..."
+	@$(PYTHON) -m venv $(TRYTON)
+	@PIP_CONSTRAINT=$(CURDIR)/constraints-tryton.txt $(TRYTON)/bin/python -m pip install --quiet --disable-pip-version-check \
+		$(TRYTON_PARTS) ./$(MODULE)
+	@touch $@
+
 clean:
-	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(TRYTON) .cache/tryton demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

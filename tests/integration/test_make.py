@@ -16,13 +16,15 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """What make looks at, with this environment as its own."""
-    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+    for name in ("Makefile", "pyproject.toml", "constraints.txt", "constraints-tryton.txt"):
         shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     for name in ("python", "payapp"):
         (tmp_path / ".venv" / "bin" / name).symlink_to(Path(sys.executable).parent / name)
     for name in ("run.stamp", "dev.stamp"):
         (tmp_path / ".venv" / name).touch()
+    (tmp_path / ".venv-tryton").mkdir()
+    (tmp_path / ".venv-tryton" / "made.stamp").touch()
     return tmp_path
 
 
@@ -54,6 +56,7 @@ def test_ci_runs_the_readmes_test_command() -> None:
 
 
 def test_the_lock_names_no_index() -> None:
-    text = (ROOT / "constraints.txt").read_text() + (ROOT / "Makefile").read_text()
+    names = ("constraints.txt", "constraints-tryton.txt", "Makefile", "tryton/export_key/pyproject.toml")
+    text = "".join((ROOT / name).read_text() for name in names)
     assert "://" not in text
     assert "index-url" not in text

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The invoice with its export key, and the call that books a parcel of them whole or not at all."""
+
+from trytond.backend import DatabaseOperationalError
+from trytond.i18n import gettext
+from trytond.model import Unique, fields
+from trytond.model.exceptions import SQLConstraintError
+from trytond.pool import PoolMeta
+from trytond.rpc import RPC
+from trytond.transaction import without_check_access
+
+
+class Invoice(metaclass=PoolMeta):
+    """An invoice; ``export_key`` is unique where there is one."""
+
+    __name__ = "account.invoice"
+
+    export_key = fields.Char("Export Key", readonly=True, strip=False)
+
+    @classmethod
+    def __setup__(cls) -> None:
+        super().__setup__()
+        table = cls.__table__()
+        name = "export_key.msg_export_key_unique"
+        cls._sql_constraints.append(("export_key_unique", Unique(table, table.export_key), name))
+        cls.__rpc__["export_bill"] = RPC(readonly=False)
+
+    @classmethod
+    def export_bill(cls, bills: list[dict]) -> dict[str, int]:
+        """Create and post these supplier invoices in one transaction; the id of each by its export key.
+
+        A key that is there already answers with its first invoice, whatever became of it since.
+        """
+        # Copies: what arrived is what the server begins again with.
+        asked = {bill["export_key"]: {k: v for k, v in bill.items() if k != "export_key"} for bill in bills}
+        known = {found.export_key: found.id for found in cls.search([("export_key", "in", list(asked))])}
+        new = {key: bill for key, bill in asked.items() if key not in known}
+        made = cls.create(list(new.values()))
+        for key, invoice in zip(new, made, strict=True):
+            invoice.export_key = key
+        try:
+            # The field is readonly for everyone else.
+            with without_check_access():
+                cls.save(made)
+        except SQLConstraintError as error:
+            if error.message != gettext("export_key.msg_export_key_unique"):
+                raise
+            # Another call booked one of them meanwhile; the server begins this one again and finds it.
+            raise DatabaseOperationalError(error.message) from error
+        cls.post(made)
+        return known | {invoice.export_key: invoice.id for invoice in made}
+
+    def _similar_domain(self, delay: object = None) -> list | None:
+        """A voided invoice does not stand against the one that replaces it."""
+        domain = super()._similar_domain(delay=delay)
+        if domain and self.export_key:
+            domain.append(("state", "!=", "cancelled"))
+        return domain
+
+    @classmethod
+    def copy(cls, invoices: list, default: dict | None = None) -> list:
+        """A copy is another invoice: it has no export key."""
+        return super().copy(invoices, default={"export_key": None, **(default or {})})
