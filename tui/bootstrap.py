@@ -157,8 +157,22 @@ def connector(books: Books) -> Connector:
             msgspec.structs.replace(files, folder=str(configuration.anchored(files.folder, folder))),
             books.profile(),
         )
+    if name == "tryton":
+        from erp.connectors.tryton import Tryton, TrytonSettings
+
+        tryton = _options(books, TrytonSettings)
+        return Tryton(
+            msgspec.structs.replace(
+                tryton,
+                password_file=tryton.password_file
+                and str(configuration.anchored(tryton.password_file, folder)),
+                ca_file=tryton.ca_file and str(configuration.anchored(tryton.ca_file, folder)),
+            ),
+            books.profile(),
+        )
     raise SettingsError(
-        f"{books.path}: erp.connector is {name!r}, which payapp does not know", fix="Use sandbox or files"
+        f"{books.path}: erp.connector is {name!r}, which payapp does not know",
+        fix="Use sandbox, files or tryton",
     )
 
 

@@ -1,4 +1,4 @@
-"""What every connector owes the queue (erp.connector): the same tests over the sandbox and the files."""
+"""What every connector owes the queue (erp.connector): the same tests over the sandbox, the files and a real Tryton."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from pathlib import Path
 import msgspec
 import pytest
 from export_case import HOSTILE, csv_ledger, make_bill, sandbox_on, seed_books
+from tryton_server import Tryton as TrytonServer
 
 from erp import profiles
 from erp.connector import Connector
 from erp.connectors import sandbox
 from erp.connectors.files import Files, FilesSettings
+from erp.connectors.tryton import Tryton
 from store.domain.bill import Bill, BillLine
 from store.domain.keys import spelled
 from store.domain.outcome import Booked, ErpBill, Missing, Period, Refused
@@ -26,9 +28,12 @@ Amounts = dict[str, tuple[Decimal, Decimal, Decimal]]
 class Case:
     """One connector, how to make another like it (a later process), and what is in its ERP's books."""
 
-    def __init__(self, name: str, folder: Path) -> None:
+    def __init__(self, name: str, folder: Path, server: TrytonServer | None) -> None:
         self.name = name
         self._folder = folder
+        self._server = server
+        # How many bills it takes to list more than a page, and how many it is given at once: a real ERP takes its time.
+        self.many, self.at_once = (12, 6) if server else (601, 300)
         if name == "sandbox":
             seed_books(folder / "sandbox.db")
         self._made: list[Connector] = []
@@ -39,6 +44,8 @@ class Case:
         made: Connector
         if self.name == "sandbox":
             made = sandbox_on(self._folder / "sandbox.db", profile)
+        elif self._server:
+            made = Tryton(self._server.settings(), profile, page=5)
         else:
             made = Files(FilesSettings(str(self._folder / "drop")), profile)
         self._made.append(made)
@@ -48,6 +55,8 @@ class Case:
         """Gross, retainage and net by key, as the ERP has them; a key twice is an error."""
         if self.name == "sandbox":
             rows = [(r.key, r.gross, r.retainage, r.net) for r in sandbox.ledger(self._folder / "sandbox.db")]
+        elif self._server:
+            rows = self._server.bills()
         else:
             rows = csv_ledger(self._folder / "drop")
         assert len({row[0] for row in rows}) == len(rows)
@@ -58,9 +67,12 @@ class Case:
             await made.close()
 
 
-@pytest.fixture(params=["sandbox", "files"])
+@pytest.fixture(
+    params=["sandbox", "files", pytest.param("tryton", marks=pytest.mark.xdist_group("tryton"))],
+)
 async def case(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Case]:
-    opened = Case(request.param, tmp_path)
+    server = request.getfixturevalue("tryton") if request.param == "tryton" else None
+    opened = Case(request.param, tmp_path, server)
     yield opened
     await opened.close()
 
@@ -170,6 +182,26 @@ async def test_credits_and_release_only_bills_keep_their_signs(case: Case) -> No
     assert case.books() == amounts(credit, release)
 
 
+@pytest.mark.parametrize(
+    ("currency", "first", "second", "kept"),
+    [("JPY", "90000", "10001", "9000"), ("KWD", "90.005", "10.001", "9.001")],
+)
+async def test_currencies_without_and_with_three_decimals_are_in_the_books_exactly(
+    case: Case, currency: str, first: str, second: str, kept: str
+) -> None:
+    gross = Decimal(first) + Decimal(second)
+    lines = (
+        BillLine(1, "contract_item", "03-300", "Concrete", first, kept),
+        BillLine(2, "contract_item", "09-250", "Drywall", second, "0"),
+    )
+    bill = make_bill(
+        1, currency=currency, gross=f"{gross}", retainage=kept, net=f"{gross - Decimal(kept)}", lines=lines
+    )
+    [booked] = await case.connector.post([bill])
+    assert isinstance(booked, Booked)
+    assert case.books() == amounts(bill)
+
+
 async def test_text_of_every_script_arrives_as_it_is(case: Case) -> None:
     bill = make_bill(1, vendor_name=HOSTILE, commitment="SC-1, \"A\"; 'B'")
     [booked] = await case.connector.post([bill])
@@ -228,9 +260,9 @@ async def test_it_lists_the_days_of_the_period_and_no_others(case: Case) -> None
 
 
 async def test_it_lists_many_in_pages_each_once(case: Case) -> None:
-    bills = [make_bill(n, number=f"N-{n}") for n in range(1, 602)]
-    for first in range(0, len(bills), 300):
-        await case.connector.post(bills[first : first + 300])
+    bills = [make_bill(n, number=f"N-{n}") for n in range(1, case.many + 1)]
+    for first in range(0, len(bills), case.at_once):
+        await case.connector.post(bills[first : first + case.at_once])
     pages = [list(page) async for page in case.connector.bills(OCTOBER)]
     assert all(0 < len(page) <= 500 for page in pages) and len(pages) > 1
     assert sorted(bill.key or "" for page in pages for bill in page) == sorted(bill.key for bill in bills)

@@ -14,7 +14,7 @@ from store.domain.profile import findings
 
 
 def test_it_ships_these() -> None:
-    assert profiles.names() == ["files", "sandbox"]
+    assert profiles.names() == ["files", "sandbox", "tryton"]
 
 
 @pytest.mark.parametrize("name", profiles.names())
@@ -54,5 +54,5 @@ def test_the_sandbox_lets_these_leave_and_answers_for_itself(changes: dict[str, 
 
 @pytest.mark.parametrize("name", ["", "sage", "../sandbox", "__init__"])
 def test_an_unknown_profile_names_the_known_ones(name: str) -> None:
-    with pytest.raises(SettingsError, match="files, sandbox"):
+    with pytest.raises(SettingsError, match="files, sandbox, tryton"):
         profiles.load(name)

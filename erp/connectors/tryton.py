@@ -1,0 +1,321 @@
+"""Tryton 8.2 over JSON-RPC (docs/tryton.md): one parcel is one transaction there, idempotent by the module export_key.
+
+Without the module a bill carries its key in the invoice's comment: it can be asked for, and is not kept unique.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from erp.connector import ParcelRefusedError, UnavailableError
+from erp.connectors import tryton_bill
+from erp.connectors.tryton_bill import Currency, Known, Party, Standing
+from erp.connectors.tryton_rpc import DoubtfulReplyError, Session, TrytonRefusedError
+from erp.connectors.tryton_settings import TrytonSettings
+from store.domain.bill import Bill
+from store.domain.outcome import Answer, Booked, ErpBill, Later, Missing, Period, Refused, Unknown
+from store.domain.profile import Finding, Profile
+
+__all__ = ["Tryton", "TrytonSettings"]
+
+Outcome = Booked | Refused | Later | Unknown
+Rows = list[dict[str, Any]]
+# So many bills are listed at a time.
+PAGE = 200
+_INVOICE = "model.account.invoice"
+_BOOKED = ("validated", "posted", "paid", "cancelled")
+# Ids are 32-bit numbers in Tryton's database.
+_ID_AT_MOST = 2**31 - 1
+
+
+class Tryton:
+    """The connector to the company ``settings.company`` of one Tryton. A reference is the invoice's id there."""
+
+    def __init__(self, settings: TrytonSettings, profile: Profile, *, page: int = PAGE) -> None:
+        if not settings.export_key:
+            profile = msgspec.structs.replace(profile, enforces_keys=False, parcel=1)
+        self.profile = profile
+        self._settings = settings
+        self._session = Session(settings, profile.timeout)
+        self._context: dict[str, Any] | None = None
+        self._page = page
+
+    async def post(self, bills: Sequence[Bill]) -> Sequence[Outcome]:
+        """Book what Tryton has not yet and nothing stands against, all or nothing; the rest has its own outcomes."""
+        try:
+            standing = await self._by_key(bills)
+            outcomes: dict[str, Outcome] = {
+                key: Booked(key, str(found.id)) for key, found in standing.items() if found.state in _BOOKED
+            }
+            going = [bill for bill in bills if bill.key not in outcomes]
+            known = await self._known(going)
+        except TrytonRefusedError as error:
+            raise UnavailableError(str(error)) from error
+        free = [bill for bill in going if not self._refused(bill, going, known, outcomes)]
+        if free:
+            drafts = {key: found.id for key, found in standing.items() if found.state == "draft"}
+            outcomes |= await self._export(free, known, drafts)
+        return [outcomes[bill.key] for bill in bills if bill.key in outcomes]
+
+    async def find(self, bills: Sequence[Bill]) -> Sequence[Answer]:
+        """Look each key up. A draft that was never posted is not in the books."""
+        standing = await self._by_key(bills)
+        return [
+            Booked(bill.key, str(found.id))
+            if (found := standing.get(bill.key)) and found.state in _BOOKED
+            else Missing(bill.key)
+            for bill in bills
+        ]
+
+    async def check(self, bills: Sequence[Bill]) -> dict[str, list[Finding]]:
+        """What would be refused, as far as Tryton can be asked without booking."""
+        known = await self._known(bills)
+        return {bill.key: list(tryton_bill.objections(bill, known, self._settings)) for bill in bills}
+
+    async def periods(self) -> Sequence[Period]:
+        """The company's accounting periods."""
+        return await self._periods(await self._company())
+
+    async def exists(self, ref: str) -> bool:
+        """Whether the company has that invoice and it is not cancelled."""
+        if not (ref.isascii() and ref.isdigit() and int(ref) <= _ID_AT_MOST):
+            return False
+        here = [("id", "=", int(ref)), ("company", "=", await self._company()), ("state", "!=", "cancelled")]
+        return bool(await self._search("account.invoice", [*here, ("type", "=", "in")], ["id"]))
+
+    async def bills(self, period: Period) -> AsyncIterator[Sequence[ErpBill]]:
+        """The company's posted supplier invoices of these accounting dates, in the order of their ids."""
+        company, last = await self._company(), 0
+        dates = [
+            [(name, ">=", period.start), (name, "<=", period.end)]
+            for name in ("accounting_date", "invoice_date")
+        ]
+        on_day = ["OR", dates[0], [("accounting_date", "=", None), *dates[1]]]
+        base = [("company", "=", company), ("type", "=", "in"), ("state", "in", ["posted", "paid"]), on_day]
+        fields = [
+            "accounting_date",
+            "invoice_date",
+            "reference",
+            "party.code",
+            "currency.code",
+            "currency.digits",
+            self._key_field,
+        ]
+        while found := await self._search(
+            "account.invoice", [*base, ("id", ">", last)], fields, limit=self._page
+        ):
+            last = found[-1]["id"]
+            lines = await self._lines([row["id"] for row in found])
+            yield [self._listed(row, lines[row["id"]]) for row in found]
+
+    async def close(self) -> None:
+        """Close the connections. Closing twice is no harm."""
+        await self._session.close()
+
+    # -- booking -----------------------------------------------------------------------------------------------
+
+    def _refused(self, bill: Bill, going: Sequence[Bill], known: Known, outcomes: dict[str, Outcome]) -> bool:
+        """Whether something stands against the bill; then its outcome says what."""
+        before = going[: going.index(bill)]
+        found = next(tryton_bill.objections(bill, self._with(known, before, outcomes), self._settings), None)
+        if found is not None:
+            outcomes[bill.key] = Refused(bill.key, found.code, found.cause, found.fix)
+        return found is not None
+
+    def _with(self, known: Known, before: Sequence[Bill], outcomes: dict[str, Outcome]) -> Known:
+        """As if those bills of the same parcel that are about to go were in Tryton already."""
+        ahead = [
+            Standing(0, party.id, other.number, other.invoice_date, "draft", other.key)
+            for other in before
+            if other.key not in outcomes
+            and (party := known.parties.get(tryton_bill.party_code(other, self._settings)))
+        ]
+        return dataclasses.replace(known, standing=[*known.standing, *ahead]) if ahead else known
+
+    async def _export(
+        self, bills: Sequence[Bill], known: Known, drafts: dict[str, int]
+    ) -> dict[str, Outcome]:
+        records = [tryton_bill.record(bill, known, self._settings) for bill in bills]
+        try:
+            if self._settings.export_key:
+                reply = await self._write("export_bill", records)
+            else:
+                reply = {bills[0].key: await self._create_and_post(records[0], drafts.get(bills[0].key))}
+        except TrytonRefusedError as error:
+            if len(bills) > 1:
+                raise ParcelRefusedError(error.message) from error
+            code, fix = tryton_bill.refusal(error.name, error.message)
+            return {bills[0].key: Refused(bills[0].key, code, error.message, fix)}
+        if not isinstance(reply, dict) or not all(type(made) is int for made in reply.values()):
+            raise DoubtfulReplyError("Tryton's answer to export_bill has another form")
+        return {key: Booked(key, str(made)) for key, made in reply.items()}
+
+    async def _create_and_post(self, record: dict[str, Any], draft: int | None) -> int:
+        """Two transactions, where the module is not there: what is left of a first try is taken up."""
+        made = draft
+        if made is None:
+            reply = await self._write("create", [record])
+            if not isinstance(reply, list) or len(reply) != 1 or type(reply[0]) is not int:
+                raise DoubtfulReplyError("Tryton's answer to create has another form")
+            made = int(reply[0])
+        try:
+            await self._write("post", [made])
+        except TrytonRefusedError:
+            # A draft that stays would be in the way of the repaired bill.
+            await self._write("delete", [made])
+            raise
+        return made
+
+    async def _write(self, method: str, argument: Any) -> Any:
+        return await self._session.write(f"{_INVOICE}.{method}", argument, await self._about())
+
+    # -- asking ------------------------------------------------------------------------------------------------
+
+    @property
+    def _key_field(self) -> str:
+        return "export_key" if self._settings.export_key else "comment"
+
+    async def _about(self) -> dict[str, Any]:
+        """The context of every request: the user's own, for the one company, in English."""
+        if self._context is None:
+            user = await self._session.read("model.res.user.get_preferences", True, {})
+            if not isinstance(user, dict):
+                raise UnavailableError("Tryton's preferences have another form")
+            context = {"language": "en", "company": user.get("company"), "employee": user.get("employee")}
+            asked = [[("party.name", "=", self._settings.company)], 0, 2, None, ["id"], context]
+            found = await self._session.read("model.company.company.search_read", *asked)
+            mine = user.get("companies") or [user.get("company")]
+            if not _rows(found) or len(found) != 1 or found[0]["id"] not in mine:
+                who, name = self._settings.user, self._settings.company
+                raise UnavailableError(
+                    f"{who} does not work for a company {name} (erp.options.company) in Tryton"
+                )
+            self._context = {**context, "company": found[0]["id"]}
+        return self._context
+
+    async def _company(self) -> int:
+        return int((await self._about())["company"])
+
+    async def _search(
+        self, model: str, domain: Sequence[Any], fields: list[str], limit: int | None = None
+    ) -> Rows:
+        """The rows of that model, by id. Raises UnavailableError, also for what has another form."""
+        asked = [domain, 0, limit, [("id", "ASC")], fields, await self._about()]
+        found = await self._session.read(f"model.{model}.search_read", *asked)
+        if not _rows(found):
+            raise UnavailableError(f"Tryton's answer about {model} has another form")
+        return list(found)
+
+    async def _by_key(self, bills: Sequence[Bill]) -> dict[str, Standing]:
+        """What Tryton has of these bills, by their keys."""
+        domain: list[Any] = [("company", "=", await self._company()), ("type", "=", "in")]
+        if self._settings.export_key:
+            domain.append(("export_key", "in", [bill.key for bill in bills]))
+            return {one.key: one for one in await self._standing(domain) if one.key}
+        asked = [
+            [
+                ("party.code", "=", tryton_bill.party_code(bill, self._settings)),
+                ("reference", "=", bill.number),
+            ]
+            for bill in bills
+        ]
+        found = await self._standing([*domain, ["OR", *asked]])
+        wanted = {bill.key for bill in bills}
+        return {one.key: one for one in found if one.key in wanted and one.key}
+
+    async def _standing(self, domain: Sequence[Any]) -> list[Standing]:
+        fields = ["party", "reference", "invoice_date", "state", self._key_field]
+        return [
+            Standing(row["id"], row["party"], row["reference"] or "", row["invoice_date"], row["state"], row[self._key_field])
+            for row in await self._search("account.invoice", domain, fields)
+        ]  # fmt: skip
+
+    async def _known(self, bills: Sequence[Bill]) -> Known:
+        """What Tryton knows of all that these bills name."""
+        company, given = await self._company(), self._settings
+        if not bills:
+            return Known(company)
+        codes = {tryton_bill.account_code(line.cost_code, given) for bill in bills for line in bill.lines}
+        codes |= {given.payable, given.retainage, given.tax}
+        own = ("company", "=", company)
+        accounts = [own, ("code", "in", _texts(codes)), ("closed", "!=", True)]
+        vendors = _texts(tryton_bill.party_code(bill, given) for bill in bills)
+        parties = await self._search("party.party", [("code", "in", vendors)], ["code", "addresses"])
+        currencies = await self._search(
+            "currency.currency", [("code", "in", _texts(bill.currency for bill in bills))], ["code", "digits"]
+        )
+        by_code = [await self._by_name("account.journal", "code", [("code", "=", given.journal)])]
+        by_code.append(await self._by_name("account.account", "code", accounts))
+        terms: dict[str, int] = {}
+        if given.payment_term:
+            term = [("name", "=", given.payment_term)]
+            terms = await self._by_name("account.invoice.payment_term", "name", term)
+        numbers = _texts(bill.number for bill in bills)
+        similar = [own, ("type", "=", "in"), ("party", "in", [row["id"] for row in parties])]
+        return Known(
+            company,
+            journals=by_code[0],
+            terms=terms,
+            accounts=by_code[1],
+            currencies={row["code"]: Currency(row["id"], row["digits"]) for row in currencies},
+            parties={row["code"]: Party(row["id"], next(iter(row["addresses"]), None)) for row in parties},
+            periods=await self._periods(company),
+            standing=await self._standing([*similar, ("reference", "in", numbers)]),
+        )
+
+    async def _by_name(self, model: str, name: str, domain: Sequence[Any]) -> dict[str, int]:
+        return {row[name]: row["id"] for row in await self._search(model, domain, [name])}
+
+    async def _periods(self, company: int) -> list[Period]:
+        domain = [("company", "=", company), ("type", "=", "standard")]
+        found = await self._search("account.period", domain, ["start_date", "end_date", "state"])
+        told = [Period(row["start_date"], row["end_date"], row["state"] == "open") for row in found]
+        return sorted(told, key=lambda period: period.start)
+
+    # -- listing -----------------------------------------------------------------------------------------------
+
+    async def _lines(self, invoices: list[int]) -> dict[int, list[tuple[str, Decimal]]]:
+        """The account code and amount of each line, by invoice."""
+        domain = [("invoice", "in", invoices), ("type", "=", "line")]
+        lines = defaultdict(list)
+        for row in await self._search("account.invoice.line", domain, ["invoice", "amount", "account.code"]):
+            lines[row["invoice"]].append((row["account."]["code"], row["amount"]))
+        return lines
+
+    def _listed(self, row: dict[str, Any], lines: Iterable[tuple[str, Decimal]]) -> ErpBill:
+        parts = list(lines)
+        unit = Decimal(1).scaleb(-row["currency."]["digits"])
+        net = sum((amount for _, amount in parts), Decimal(0)).quantize(unit)
+        kept = sum((amount for code, amount in parts if code == self._settings.retainage), Decimal(0))
+        retained = (Decimal(0) - kept).quantize(unit)
+        vendors = {code: vendor for vendor, code in self._settings.parties.items()}
+        code = row["party."]["code"]
+        day: date = row["accounting_date"] or row["invoice_date"]
+        return ErpBill(
+            ref=str(row["id"]),
+            key=row[self._key_field] or None,
+            vendor=vendors.get(code, code),
+            number=row["reference"],
+            accounting_date=day,
+            currency=row["currency."]["code"],
+            gross=f"{net + retained:f}",
+            retainage=f"{retained:f}",
+            net=f"{net:f}",
+        )
+
+
+def _rows(found: object) -> bool:
+    return isinstance(found, list) and all(
+        isinstance(row, dict) and type(row.get("id")) is int for row in found
+    )
+
+
+def _texts(texts: Iterable[str]) -> list[str]:
+    return sorted(text for text in set(texts) if text and "\x00" not in text)
