@@ -31,10 +31,11 @@ from store.job import (
     move,
     strand,
 )
-from store.outbox import backoff_ms, book
+from store.outcomes import ANSWERS_THAT_PROVE, SENDER_ENDED, backoff_ms, book
+from store.outcomes import park as leave
 
 # "Not found" counts when it was answered twice, the profile's settle apart.
-MISSES_THAT_COUNT = 2
+MISSES_THAT_COUNT = ANSWERS_THAT_PROVE
 # Kept instead of their number: it was missing once, while its sender may have lived and sent it afterwards.
 WHILE_IT_LIVED = -1
 # After so many look-ups without any answer a person must look.
@@ -207,7 +208,8 @@ def resolve(
                 log_attempts(db, worker, [(job, "found", "booked", answer.ref + under)], now)
                 return _found(db, job, held, answer, now)
             case Missing():
-                log_attempts(db, worker, [(job, "found", "missing", "")], now)
+                proof = SENDER_ENDED if sender_dead else ""
+                log_attempts(db, worker, [(job, "found", "missing", proof)], now)
                 return _missing(db, job, held, profile, now, sender_dead=sender_dead)
             case Unknown():
                 log_attempts(db, worker, [(job, "found", "unknown", safe(answer.cause))], now)
@@ -276,12 +278,5 @@ def _again(db: Database, job: Job, now: int) -> JobState:
 
 
 def _park(db: Database, job: Job, held: _Held, why: str, now: int) -> JobState:
-    end_claims(db, JobState.PARKED, [(job.id, safe(why))], now, "error_text")
-    fix = (
-        "Look for it in the ERP by vendor and number; payapp never sends it again by itself."
-        " payapp reconcile asks the ERP, and settles it by hand (--help)"
-    )
-    row = (job.invoice_id, "uncertain", safe(why), fix)
-    action = Action.SET_ASIDE if held.unsent else Action.PARK
-    move(db, action, [row], now, "error_code", "error_cause", "error_fix")
+    leave(db, job, why, now, Action.SET_ASIDE if held.unsent else Action.PARK)
     return JobState.PARKED

@@ -7,7 +7,6 @@ fenced off by worker, attempt and lease. Times are milliseconds of the database'
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
@@ -15,14 +14,13 @@ from typing import Any
 
 from store import epochs, gate
 from store.db import CLOCK, Database
-from store.domain.outcome import Answer, Booked, Later, Missing, PostOutcome, Refused, Split, Unknown
+from store.domain.outcome import Answer, Booked, Later, Missing, PostOutcome, Unknown
 from store.domain.status import Action, ErpStatus, JobState
 from store.domain.text import safe
 from store.job import (
     JOB_COLUMNS,
     Job,
     chunks,
-    end_claims,
     groups,
     job_of,
     log_attempts,
@@ -32,20 +30,13 @@ from store.job import (
     update_each,
     written,
 )
+from store.outcomes import UNPROVEN, backoff_ms, evidence, settle
 from store.packed import among, packed
 from store.pipeline import later, pipelined
 
-BACKOFF_FIRST_MS = 1_000
-BACKOFF_MOST_MS = 300_000
 BREAKER_AFTER = gate.BREAKER_AFTER
 # So many jobs at once make PostgreSQL's statistics of the queue useless.
 ANALYZE_FROM = 10_000
-
-
-def backoff_ms(tries: int) -> int:
-    """How long to wait after so many tries: doubling, with jitter of half, at most five minutes."""
-    whole = min(BACKOFF_FIRST_MS << min(tries, 20), BACKOFF_MOST_MS)
-    return whole // 2 + random.randrange(whole // 2 + 1)  # noqa: S311 - jitter guards a server, not a secret
 
 
 # Invoice, revision, batch, key, erp, payload, sha256, accounting date as ISO day, due at, and whether the ERP is asked
@@ -73,14 +64,6 @@ def grown(db: Database, count: int) -> None:
         db.execute("ANALYZE (SKIP_LOCKED) export_jobs")
 
 
-# A sending of the job began of which the ERP has not said that it booked nothing.
-_UNPROVEN = (
-    "EXISTS (SELECT 1 FROM export_attempts b WHERE b.job_id = export_jobs.id AND b.kind = 'begun' AND NOT EXISTS"
-    " (SELECT 1 FROM export_attempts e WHERE e.job_id = b.job_id AND e.attempt = b.attempt"
-    " AND e.kind IN ('ended', 'late') AND e.outcome IN ('later', 'split')))"
-)
-
-
 def cancel(db: Database, invoice_ids: Sequence[int]) -> set[int]:
     """Cancel the open jobs of these invoices that nothing was sent of; returns the invoices whose job was cancelled.
 
@@ -91,7 +74,7 @@ def cancel(db: Database, invoice_ids: Sequence[int]) -> set[int]:
     for chunk in chunks(invoice_ids):
         found = db.execute(
             f"UPDATE export_jobs SET state = '{JobState.CANCELLED}', worker = NULL, lease_until = NULL, updated_at = ?"
-            f" WHERE invoice_id IN ({marks(chunk)}) AND send_begun IS NULL AND (sends = 0 OR NOT {_UNPROVEN})"
+            f" WHERE invoice_id IN ({marks(chunk)}) AND send_begun IS NULL AND (sends = 0 OR NOT {UNPROVEN})"
             f" AND state IN ('{JobState.HELD}', '{JobState.PENDING}', '{JobState.CLAIMED}') RETURNING invoice_id",
             (db.now(), *chunk),
         ).fetchall()
@@ -276,11 +259,11 @@ def acknowledge(
         log_attempts(
             db,
             worker,
-            [(job, "ended" if job.id in held else "late", *_evidence(outcome)) for job, outcome in results],
+            [(job, "ended" if job.id in held else "late", *evidence(outcome)) for job, outcome in results],
             now,
         )
         ended = [(job, outcome) for job, outcome in results if job.id in held]
-        _settle(db, [(job, outcome, *held[job.id]) for job, outcome in ended], now, settle_ms)
+        settle(db, [(job, outcome, *held[job.id]) for job, outcome in ended], now, settle_ms)
         if ended:
             _hear(db, erp, _parcel(ended[0][0]), [outcome for _, outcome in ended])
     return [job for job, _ in results if job.id not in held and job not in strays]
@@ -312,66 +295,6 @@ def _held(
         elif row is not None:
             gone.append(job)
     return now, held, gone
-
-
-def _evidence(outcome: PostOutcome) -> tuple[str, str]:
-    """The outcome's word, and the ERP's reference or the cause, as kept with the attempt."""
-    match outcome:
-        case Booked():
-            return "booked", outcome.ref
-        case Refused():
-            return "refused", safe(f"{outcome.code}: {outcome.cause}")
-        case Later():
-            return "later", safe(outcome.cause)
-        case Split():
-            return "split", safe(outcome.cause)
-        case Unknown():
-            return "unknown", safe(outcome.cause)
-
-
-def _settle(
-    db: Database, ended: Sequence[tuple[Job, PostOutcome, int, int]], now: int, settle_ms: int
-) -> None:
-    """Close each job with its outcome, given when its sending began and how often it was deferred before."""
-    book(db, [(job, o.ref) for job, o, _, _ in ended if isinstance(o, Booked)], now)
-    _refuse(db, [(job, o) for job, o, _, _ in ended if isinstance(o, Refused)], now)
-    _defer(db, [(job, o, before) for job, o, _, before in ended if isinstance(o, Later | Split)], now)
-    _doubt(db, [(job, o, begun + settle_ms) for job, o, begun, _ in ended if isinstance(o, Unknown)], now)
-
-
-def book(db: Database, booked: Sequence[tuple[Job, str]], now: int, action: Action = Action.BOOK) -> None:
-    """The ERP has them: the jobs are done and their invoices synced by ``action``, each with its reference."""
-    rows = [(job.id, ref, "", "") for job, ref in booked]
-    end_claims(db, JobState.DONE, rows, now, "erp_ref", "error_code", "error_text")
-    synced = [(job.invoice_id, ref, "", "", "") for job, ref in booked]
-    move(db, action, synced, now, "origin_id", "error_code", "error_cause", "error_fix")
-
-
-def _refuse(db: Database, refused: Sequence[tuple[Job, Refused]], now: int) -> None:
-    """The ERP has proven not to have them: the jobs failed and their invoices say why and what helps."""
-    rows = [(job.id, safe(o.code), safe(o.cause)) for job, o in refused]
-    end_claims(db, JobState.FAILED, rows, now, "error_code", "error_text")
-    told = [(job.invoice_id, safe(o.code), safe(o.cause), safe(o.fix)) for job, o in refused]
-    move(db, Action.REFUSE, told, now, "error_code", "error_cause", "error_fix")
-
-
-def _defer(db: Database, deferred: Sequence[tuple[Job, Later | Split, int]], now: int) -> None:
-    """The ERP has not booked them and may do so later: back to the queue, alone where the parcel was refused."""
-    rows = [
-        (job.id, now + backoff_ms(before), safe(o.cause), before + 1, job.alone)
-        if isinstance(o, Later)
-        else (job.id, now, safe(o.cause), before, True)
-        for job, o, before in deferred
-    ]
-    end_claims(db, JobState.PENDING, rows, now, "run_at", "error_text", "deferrals", "alone")
-    move(db, Action.DEFER, [(job.invoice_id,) for job, _, _ in deferred], now)
-
-
-def _doubt(db: Database, lost: Sequence[tuple[Job, Unknown, int]], now: int) -> None:
-    """Nobody knows: the jobs are uncertain, and may be asked about from their moment on."""
-    rows = [(job.id, moment, safe(o.cause), 0, 0) for job, o, moment in lost]
-    end_claims(db, JobState.UNCERTAIN, rows, now, "run_at", "error_text", "misses", "deferrals")
-    move(db, Action.LOSE, [(job.invoice_id,) for job, _, _ in lost], now)
 
 
 def release(db: Database, worker: str) -> int:

@@ -17,7 +17,7 @@ from store.domain.errors import BadInput, Disallowed
 from store.domain.status import TITLES, TRANSITIONS, Action, ErpStatus, JobState
 from store.domain.text import one_line, safe, storable
 from store.job import JOB_COLUMNS, Job, end_claims, job_of, log_attempts, marks, move
-from store.outbox import book
+from store.outcomes import book
 from store.reconciling import Reconciliation
 
 # The code of an invoice of which a person has said that the ERP does not have it.

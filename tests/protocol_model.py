@@ -53,8 +53,9 @@ class Kept:
     begun: int | None = None
     misses: int = 0
     unanswered: int = 0
-    # Its sendings of which the ERP has not said that it booked nothing.
-    unproven: set[int] = field(default_factory=set)
+    # Its sendings of which nobody has proven that the ERP booked nothing: by attempt, the answers that count towards it.
+    unproven: dict[int, int] = field(default_factory=dict)
+    newest: int = 0
 
     @property
     def open(self) -> bool:
@@ -94,7 +95,8 @@ class Kept:
             case Booked():
                 self.free(JobState.DONE)
             case Refused():
-                self.free(JobState.FAILED)
+                # What was sent before may still arrive, and the next export has another key.
+                self.free(JobState.PARKED if self.unproven else JobState.FAILED)
             case Later() | Split():
                 self.free(JobState.PENDING)
             case Unknown():
@@ -108,6 +110,10 @@ class Kept:
             case Booked():
                 self.free(JobState.DONE)
             case Missing():
+                if dead and self.newest in self.unproven:
+                    self.unproven[self.newest] += 1
+                    if self.unproven[self.newest] == MISSES_THAT_COUNT:
+                        del self.unproven[self.newest]
                 self._missing(now, counts=profile.enforces_keys or dead)
             case Unknown():
                 self.unanswered += 1

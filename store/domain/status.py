@@ -176,7 +176,7 @@ TRANSITIONS: dict[Action, Transition] = {
     # The ERP certainly has not booked it, and later may: back to the queue.
     Action.DEFER: Transition((_E.EXPORTING,), _E.QUEUED),
     Action.RESEND: Transition((_E.UNCERTAIN,), _E.QUEUED),
-    Action.PARK: Transition((_E.UNCERTAIN,), _E.PARKED),
+    Action.PARK: Transition((_E.EXPORTING, _E.UNCERTAIN), _E.PARKED),
     # After a restore the ERP is asked about what waits in the queue, before anything of it is sent.
     Action.FIND: Transition((_E.QUEUED,), _E.SYNCED),
     Action.SET_ASIDE: Transition((_E.QUEUED,), _E.PARKED),

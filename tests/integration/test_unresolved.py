@@ -19,7 +19,7 @@ from store.db import Database
 from store.domain.actor import Actor
 from store.domain.bill import Bill
 from store.domain.errors import PayappError
-from store.domain.outcome import Answer, Later, Missing, PostOutcome, Unknown
+from store.domain.outcome import Answer, Later, Missing, PostOutcome, Refused, Unknown
 from store.domain.profile import Profile
 from store.domain.status import JobState
 from store.job import Job
@@ -122,3 +122,60 @@ async def test_a_sender_that_dies_while_the_erp_is_asked_may_have_sent_after_the
         erp.sender.kill()
         erp.sender.communicate()
         await erp.close()
+
+
+NO = Refused("", "period.closed", "the period is closed", "open it")
+
+
+def refused(db: Database, job: Job) -> JobState:
+    """It goes out once more, and the ERP refuses it; the state that it is in then."""
+    again = sending(db, "w2")
+    assert again.key == job.key
+    ended(db, again, msgspec.structs.replace(NO, key=job.key), "w2")
+    return JobState(db.execute("SELECT state FROM export_jobs").fetchone()[0])
+
+
+@pytest.mark.parametrize("dead", [False, True])
+def test_a_refusal_says_nothing_of_an_earlier_sending_that_may_still_arrive(
+    db: Database, quick: Profile, dead: bool
+) -> None:
+    """Failed, it would be retried under another key, and paid twice when the first one arrives."""
+    queue_jobs(db, [make_bill(1)])
+    job = sending(db)
+    ended(db, job, Unknown(job.key, "the ERP did not answer in time"))
+    missing(db, quick, dead=dead)
+    assert missing(db, quick, dead=dead) is JobState.PENDING
+    assert refused(db, job) is (JobState.FAILED if dead else JobState.PARKED)
+    assert statuses(db) == ({"failed_to_export": 1} if dead else {"parked": 1})
+    cause = db.execute("SELECT error_cause FROM invoices WHERE erp_status <> 'not_sent'").fetchone()[0]
+    assert "the period is closed" in cause
+    assert ("may still arrive" in cause) is not dead
+
+
+def test_the_death_of_the_last_sender_says_nothing_of_the_one_before(db: Database, quick: Profile) -> None:
+    queue_jobs(db, [make_bill(1)])
+    job = sending(db, "w1")
+    ended(db, job, Unknown(job.key, "lost"))
+    missing(db, quick, dead=False)
+    missing(db, quick, dead=False)
+    second = sending(db, "w3")
+    ended(db, second, Unknown(job.key, "lost"), "w3")
+    missing(db, quick, dead=True)
+    missing(db, quick, dead=True)
+    assert refused(db, job) is JobState.PARKED
+
+
+def test_one_answer_after_the_senders_death_is_not_two(db: Database, quick: Profile) -> None:
+    queue_jobs(db, [make_bill(1)])
+    job = sending(db)
+    ended(db, job, Unknown(job.key, "lost"))
+    missing(db, quick, dead=False)
+    missing(db, quick, dead=True)
+    assert refused(db, job) is JobState.PARKED
+
+
+def test_what_the_erp_put_off_before_it_refused_is_failed(db: Database) -> None:
+    queue_jobs(db, [make_bill(1)])
+    job = sending(db)
+    ended(db, job, Later(job.key, "503"))
+    assert refused(db, job) is JobState.FAILED

@@ -18,7 +18,7 @@ PROCESS = {
     Action.LOSE: ({E.EXPORTING}, E.UNCERTAIN),
     Action.DEFER: ({E.EXPORTING}, E.QUEUED),
     Action.RESEND: ({E.UNCERTAIN}, E.QUEUED),
-    Action.PARK: ({E.UNCERTAIN}, E.PARKED),
+    Action.PARK: ({E.EXPORTING, E.UNCERTAIN}, E.PARKED),
     Action.FIND: ({E.QUEUED}, E.SYNCED),
     Action.SET_ASIDE: ({E.QUEUED}, E.PARKED),
 }
