@@ -23,6 +23,7 @@ _SENTENCES = {
     "detail.scroll-up": _TOP, "detail.page-up": _TOP, "detail.scroll-home": _TOP,
     "detail.scroll-down": _END, "detail.page-down": _END, "detail.scroll-end": _END,
     "list.clear-filter": "There is no filter to clear.",
+    "list.open": "The detail is open already: {list.cancel} goes back to the list.",
     "list.cancel": "There is nothing to leave.",
     **{f"list.view-{number}": "This view is shown already." for number in range(1, 6)},
     **{f"list.show-{section}": "That is shown already." for section in ("lines", "history")},

@@ -103,6 +103,7 @@ async def test_a_key_of_another_tool_says_where_it_works(start: Start) -> None:
         (("u", "u"), "Nothing was marked."),
         (("z", "z"), "There is no marking to undo."),
         (("f5", "f5"), "Everything is read anew."),
+        (("enter", "enter"), "The detail is open already: Esc goes back to the list."),
         (("slash", *"foo:x", "enter", "x", "a"), "There is no filter 'foo'"),
     ],
 )

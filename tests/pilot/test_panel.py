@@ -259,3 +259,25 @@ def test_the_history_speaks_the_accountant_s_language(books: Database) -> None:
     assert job[1] not in said
     assert "f484aba1" not in said
     assert "worker" not in said
+
+
+@pytest.mark.parametrize(
+    ("width", "said"),
+    [
+        (60, "Retainage held 10.0 % (contract 7.5 %)"),
+        (50, "Ret. held 10.0 % (contract 7.5 %)"),
+        # The pane of a window of 120 has 38.
+        (41, "Held 10.0 % (contract 7.5 %)"),
+        (39, "Held 10.0 % (contr. 7.5 %)"),
+        (32, "Held 10.0 % (7.5 %)"),
+    ],
+)
+def test_the_rate_of_the_retainage_is_whole_at_every_width(books: Database, width: int, said: str) -> None:
+    found = detail.detail(books, 1)
+    held = dataclasses.replace(
+        found,
+        retainage_bp=750,
+        summary=dataclasses.replace(found.summary, completed=1_234_567_800, retainage_to_date=123_456_780),
+    )
+    line = next(line for line in text(describe(held, width, "lines")) if "eld " in line)
+    assert line == said.ljust(width - 12) + "1,234,567.80"

@@ -131,19 +131,33 @@ def _position(detail: Detail, width: int) -> list[Line]:
         _pair("Billed before", show(s.completed - s.gross, currency), width),
         _pair("This bill", show(s.gross, currency), width, BOLD),
         _pair("Balance", show(balance, currency), width, WARN if balance < 0 else None),
-        _pair(fitting(width - len(held) - 1, f"Retainage held{rate}", f"Ret. held{rate}"), held, width),
+        _pair(fitting(width - len(held) - 1, *_held_names(rate)), held, width),
     ]
     if detail.final and balance:
         found += _text(f"FINAL, with a balance of {show(balance, currency)} left", width, WARN)
     return [*found, ()]
 
 
-def _rate(held: int, completed: int, contract_bp: int) -> str:
-    """The rate held against the contract's, in percent with one decimal, from integers."""
+def _held_names(rate: tuple[str, str] | None) -> tuple[str, ...]:
+    """What the retainage held is called, the longest first: with its rate, and the contract's in brackets."""
+    if rate is None:
+        return "Retainage held", "Ret. held"
+    held, contract = rate
+    return (
+        f"Retainage held {held} (contract {contract})",
+        f"Ret. held {held} (contract {contract})",
+        f"Held {held} (contract {contract})",
+        f"Held {held} (contr. {contract})",
+        f"Held {held} ({contract})",
+    )
+
+
+def _rate(held: int, completed: int, contract_bp: int) -> tuple[str, str] | None:
+    """The rate held, in percent with one decimal, from integers, and the contract's."""
     if completed <= 0:
-        return ""
+        return None
     tenths = (held * 1000 + completed // 2) // completed
-    return f" {tenths // 10}.{tenths % 10} % (contract {contract_bp / 100:g} %)"
+    return f"{tenths // 10}.{tenths % 10} %", f"{contract_bp / 100:g} %"
 
 
 def _lines(detail: Detail, width: int) -> list[Line]:
@@ -316,7 +330,7 @@ class DetailPane(Bar, can_focus=True):
 
     def _tabs(self, width: int) -> Line:
         more = len(self._body) - self._top - (self.size.height - 2)
-        hint = f"{more} more lines" if more > 0 else ""
+        hint = f"{more} more {'line' if more == 1 else 'lines'}" if more > 0 else ""
         parts = [
             Part(f"{title}  ", BOLD if name == self.section else DIM, f"show-{name}")
             for name, title in SECTIONS.items()
