@@ -151,7 +151,7 @@ def settle(
     raise Disallowed(
         f"Nothing was {what}",
         why=f"others changed {', '.join(changed[:5])} meanwhile",
-        fix="Look again ({list.refresh})",
+        fix="Look again; a mark keeps what was seen: what is still marked, unmark and mark again ({table.mark})",
     )
 
 

@@ -10,12 +10,12 @@ from peewee import fn
 
 from store import candidates, invoices, notices
 from store.db import Database
-from store.decision import selected
+from store.decision import selected, settle
 from store.domain.actor import Actor
 from store.domain.address import valid_address
 from store.domain.errors import Disallowed
 from store.domain.selection import Matching, Selection, Totals
-from store.domain.status import Action, check
+from store.domain.status import PAST, Action, check
 from store.models import Invoice, User
 from store.query import joined
 from store.review import recent_reasons
@@ -46,9 +46,15 @@ class Rejecting:
 
 
 def rejecting(db: Database, actor: Actor, selection: Selection) -> Rejecting:
-    """What to show before a rejection. Raises NothingMatched for an empty selection, Disallowed when none of it can be."""
+    """What to show before a rejection. Raises NothingMatched for an empty selection.
+
+    Disallowed when none of it can be, or others changed all that was marked.
+    """
     found = seen(db, selection) if isinstance(selection, Matching) else None
-    ids = selected(db, selection, found).ids
+    chosen = selected(db, selection, found)
+    ids = chosen.ids
+    if not ids:
+        settle([], [], chosen.changed, PAST[Action.REJECT])
     _check(db, ids)
     if isinstance(selection, Matching) and found is not None:
         selection = replace(selection, digest=found.digest)

@@ -154,7 +154,7 @@ async def test_values_are_set_on_what_strokes_mark(start: Start, books: Database
         rows = books.execute("SELECT number FROM invoices WHERE description = 'Draw 5'").fetchall()
         assert {row[0] for row in rows} == BELL
         assert hand.marked() == BELL
-        assert "match than" not in hand.invoices._message
+        assert "when they were marked" not in hand.invoices._message
 
 
 async def test_approving_what_strokes_mark_touches_only_what_is_not_approved(
@@ -179,12 +179,12 @@ async def test_marks_by_strokes_that_become_fewer_or_more_are_told_once(
     async with start() as hand:
         await hand.press("A")
         others_take(books, "R-03")
-        await hand.says("1 fewer match than when they were marked: 9 are marked now")
+        await hand.says("1 fewer matches than when they were marked: 9 are marked now")
         await hand.press("j", "f5")
-        assert "match than" not in hand.invoices._message
+        assert "when they were marked" not in hand.invoices._message
         with books.transaction():
             add_invoice(Project.get_by_id(1), Vendor.get_by_id(1), "NEW", "ready_to_export")
-        await hand.says("1 more match than when they were marked: 10 are marked now")
+        await hand.says("1 more matches than when they were marked: 10 are marked now")
         assert "NEW" in hand.marked()
 
 
@@ -208,9 +208,30 @@ async def test_a_query_marks_beyond_the_filter_and_says_what_is_flagged(start: S
         await hand.press("slash", *"apex", "enter", "plus", *"bell", "enter")
         assert hand.marked() == BELL - FLAGGED
         assert hand.listed() == ["R-00", "R-03", "R-06", "R-09"]
-        await hand.says("All 2 clean matches of bell are marked; 1 flagged ones not")
+        await hand.says("All 2 clean matches of bell are marked; 1 flagged one not")
         assert not hand.invoices.query_one(QueryLine).open
         assert hand.invoices.table.has_focus
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (("slash", *"zebra", "enter", "a"), "Nothing matches, and nothing was marked."),
+        (("slash", *"zebra", "enter", "A"), "Nothing matches, and nothing was marked."),
+        (("slash", *"r-00", "enter", "a"), "The one clean match is marked."),
+        (("slash", *"r-00", "enter", "A"), "The one match is marked."),
+        (("slash", *"flag:C", "enter", "a"),
+         "Nothing clean matches, and nothing was marked. One flagged one does: Space marks one, A all of them."),
+        (("plus", *"zebra", "enter"), "Nothing matches zebra, and nothing was marked."),
+        (("plus", *"r-00", "enter"), "The one clean match of r-00 is marked."),
+        (("minus", *"zebra", "enter"), "Nothing matches zebra, and nothing was unmarked."),
+        (("minus", *"r-00", "enter"), "The one match of r-00 is unmarked."),
+    ],
+)  # fmt: skip
+async def test_of_one_match_and_of_none_it_is_said_so(start: Start, keys: tuple[str, ...], said: str) -> None:
+    async with start() as hand:
+        await hand.press(*keys)
+        await hand.until(lambda: hand.invoices._message == said, said)
 
 
 async def test_a_query_that_cannot_be_read_points_at_the_word_and_escape_leaves(start: Start) -> None:

@@ -167,7 +167,10 @@ class DecidingScreen(ReadingScreen[V], Generic[V]):
         mine = set() if stay else set(moved)
         if decision.changed and at is not None:
             # They are named as skipped; that they leave the view needs no second sentence.
-            mine |= at.versions.keys() - {left.invoice_id for left in decision.stays} - moved
+            skipped = at.versions.keys() - {left.invoice_id for left in decision.stays} - moved
+            mine |= skipped
+            # Where not all that stay are named it is not known which of these others changed.
+            self._skipped |= set() if decision.unnamed else skipped
         self._own |= mine
         if stay:
             self._followed |= moved

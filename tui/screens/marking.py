@@ -183,7 +183,8 @@ class MarkingScreen(DecidingScreen[V], Generic[V]):
         # Of marked ones only, all are marked.
         if not at.only:
             await self._stroke(at, Stroke(Gesture.MARK, at.query, me=self.desk.me))
-        self._marked(at, f"All {at.listing.count:,} matches are marked, flagged ones too.")
+        too = ", flagged ones too" if at.listing.count > 1 else ""
+        self._marked(at, f"{_matches(at.listing.count, '', '', 'marked')}{too}.")
 
     def action_invert(self) -> None:
         """What is marked is not, within the filter."""
@@ -302,12 +303,25 @@ class MarkingScreen(DecidingScreen[V], Generic[V]):
             return
         self.close_query()
         if stroke.gesture is Gesture.UNMARK:
-            self._marked(at, f"{met:,} matches of {stroke.query} are unmarked.")
+            self._marked(at, f"{_matches(met, '', stroke.query, 'unmarked')}.")
         else:
-            self._marked(at, _all_clean(met, every - met, f" of {stroke.query}"))
+            self._marked(at, _all_clean(met, every - met, stroke.query))
 
 
-def _all_clean(clean: int, flagged: int, of: str = "") -> str:
+def _all_clean(clean: int, flagged: int, query: str = "") -> str:
     ways = f"{way('table.mark')} marks one, {way('list.mark-every')} all of them"
-    rest = f"; {flagged:,} flagged ones not ({ways})" if flagged else ""
-    return f"All {clean:,} clean matches{of} are marked{rest}."
+    if not clean and flagged:
+        found = "One flagged one does" if flagged == 1 else f"{flagged:,} flagged ones do"
+        return f"Nothing clean matches{query and f' {query}'}, and nothing was marked. {found}: {ways}."
+    rest = f"; {flagged:,} flagged {'one' if flagged == 1 else 'ones'} not ({ways})" if flagged else ""
+    return f"{_matches(clean, 'clean ', query, 'marked')}{rest}."
+
+
+def _matches(count: int, clean: str, query: str, done: str) -> str:
+    """``All 12 clean matches of bell are marked``; of one and of none in their own words."""
+    if not count:
+        return f"Nothing matches{query and f' {query}'}, and nothing was {done}"
+    of = query and f" of {query}"
+    if count == 1:
+        return f"The one {clean}match{of} is {done}"
+    return f"All {count:,} {clean}matches{of} are {done}"

@@ -14,6 +14,7 @@ from store.domain.selection import Totals
 from store.domain.text import one_line, safe
 from store.invoices import Row
 from store.previewing import Listed, Plan
+from tui.keymap import way
 from tui.text import cut
 
 # Up to so many stay with their own sentences before they are counted by cause.
@@ -70,6 +71,7 @@ def _stays(text: Text, plan: Plan, *, every: bool) -> None:
         more = plan.changed.count - len(plan.changed.first)
         text.append(", ".join(one_line(name) for name in plan.changed.first))
         text.append(f" and {more:,} more\n" if more else "\n")
+        _fix(text, f"Cancel; what of it is still marked, unmark and mark again ({way('table.mark')})")
 
 
 def _failed(text: Text, plan: Plan) -> None:

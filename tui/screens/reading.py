@@ -14,6 +14,7 @@ from store.domain.text import one_line
 from store.listing import Listing, complete
 from store.looking import Glance, Page, Stand, Tally
 from store.selecting import among
+from tui.keymap import way
 from tui.screens import listing as pace
 from tui.screens.counting import Counting
 from tui.screens.listing import ListingScreen, V
@@ -37,6 +38,8 @@ class ReadingScreen(ListingScreen[V], Generic[V]):
         # What own decisions moved out of the view, and what they changed in it.
         self._own: set[int] = set()
         self._followed: set[int] = set()
+        # The marked ones that a decision has skipped, as others had changed them.
+        self._skipped: set[int] = set()
         # A listing of which the first rows are known; it is completed behind them.
         self._begun: Listing | None = None
         self.counting = Counting(
@@ -108,6 +111,7 @@ class ReadingScreen(ListingScreen[V], Generic[V]):
 
     async def _read(self) -> None:
         order, before, db = self.order(), self.table.listing, self.desk.db
+        skipped = frozenset(self._skipped)
         if before.count and before.order.view is order.view and self.table.current is None:
             # The invoice that the cursor is to stay on; its row has not come yet.
             page = await db.read(looking.page, before, self.table.cursor, 1, self.marks.value)
@@ -128,6 +132,7 @@ class ReadingScreen(ListingScreen[V], Generic[V]):
         if again and not glance.found:
             self._tell_vanished()
         self._drop(lost)
+        self._tell_skipped(skipped)
         self.only_marked = self.only_marked and not self.marks.empty
         self._show(glance)
         await self.read_beside()
@@ -309,7 +314,9 @@ class ReadingScreen(ListingScreen[V], Generic[V]):
         if was is not None and was != found.count and not decided:
             few, many = (f"{abs(found.count - was):,}", f"{found.count:,}")
             how = "more" if found.count > was else "fewer"
-            self.add(f"{few} {how} match than when they were marked: {many} are marked now.")
+            how += " matches" if few == "1" else " match"
+            are = "is" if many == "1" else "are"
+            self.add(f"{few} {how} than when they were marked: {many} {are} marked now.")
 
     # -- marks that follow what happens ------------------------------------------------------------------------
 
@@ -339,6 +346,15 @@ class ReadingScreen(ListingScreen[V], Generic[V]):
                 f" and {len(others) - NAMED:,} more" if others[NAMED:] else ""
             )
             self.add(f"{len(others):,} marked left this view: others decided on {named}.")
+
+    def _tell_skipped(self, skipped: Collection[int]) -> None:
+        """Of what a decision has just skipped some is marked still, with the version that was seen: how it is renewed."""
+        left = len(self.marks.versions.keys() & skipped)
+        self._skipped.difference_update(skipped)
+        if left:
+            self.add(
+                f"{'It is' if left == 1 else 'They are'} still marked: unmark and mark again ({way('table.mark')})."
+            )
 
     def _tell_vanished(self) -> None:
         """The invoice under the cursor is not listed any more, and no decision of this desk took it away."""
