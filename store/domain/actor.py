@@ -52,17 +52,17 @@ class Actor:
         """Read Only or more on ERP Integrations."""
         return self.erp_level is not Level.NONE
 
-    def require_approver(self) -> None:
-        """Raise NotPermitted for who may not accept or reject."""
+    def require_approver(self, doing: str = "accept or reject") -> None:
+        """Raise NotPermitted for who may not accept or reject; its sentence says that they may not do that."""
         if self.erp_level not in {Level.STANDARD, Level.ADMIN}:
             raise NotPermitted(
-                f"{self.login} may not accept or reject",
+                f"{self.login} may not {doing}",
                 why=f"that needs Standard or Admin on ERP Integrations, and the level is {self.erp_level.word}",
                 fix="Ask a Directory Admin",
             )
         if not self.can_push:
             raise NotPermitted(
-                f"{self.login} may not accept or reject",
+                f"{self.login} may not {doing}",
                 why="the privilege Can Push to Accounting is missing",
                 fix="Ask a Directory Admin to grant it",
             )
@@ -85,11 +85,11 @@ class Actor:
                 fix="Ask a Directory Admin",
             )
 
-    def require_sender(self) -> None:
-        """Raise NotPermitted for who may not send, retrieve or edit in Commitments."""
+    def require_sender(self, doing: str = "send, retrieve or edit invoices") -> None:
+        """Raise NotPermitted for who may not do that in Commitments."""
         if not self.may_send:
             raise NotPermitted(
-                f"{self.login} may not send, retrieve or edit invoices",
+                f"{self.login} may not {doing}",
                 why=f"that needs Admin on Commitments, and the level is {self.commitments_level.word}",
                 fix="Ask a Directory Admin",
             )

@@ -13,6 +13,7 @@ from store.db import open as open_db
 from store.directory import actor
 from store.domain.selection import Marked
 from store.models import Project, Vendor
+from tui.screens.ask import AskScreen
 from tui.screens.confirm import ConfirmExport
 from tui.screens.dry_run import DryRunScreen
 from tui.screens.edit import EditScreen
@@ -151,8 +152,28 @@ async def test_what_others_changed_is_skipped_and_named(start: Start, books: Dat
         await confirming(hand, "x")
         assert "Changed by others, skipped (1): R-00" in hand.text("#plan")
         await hand.pilot.press("y")
-        await hand.says("Skipped, changed by others: R-00")
+        await hand.says(
+            "Skipped, changed by others: R-00. It is still marked: unmark and mark again (Space)."
+        )
         assert hand.state("R-00")[0] == "ready_to_export"
+
+
+async def test_a_mark_that_others_outdated_is_renewed_by_marking_again(start: Start, books: Database) -> None:
+    async with start() as hand:
+        await hand.press("space")
+        other = open_db(books.url)
+        other.execute("UPDATE invoices SET version = version + 1, description = 'x' WHERE number = 'R-00'")
+        other.close()
+        await confirming(hand, "x")
+        assert "unmark and mark again (Space)" in hand.text("#plan")
+        await hand.press("escape", "f5", "r")
+        await hand.says("others changed R-00 meanwhile. Look again; a mark keeps what was seen:")
+        assert "unmark and mark again (Space)" in hand.invoices._message
+        await hand.press("g", "space", "g", "space")
+        await confirming(hand, "x")
+        await hand.pilot.press("y")
+        await hand.says("1 accepted for export")
+        assert hand.state("R-00")[0] == "queued"
 
 
 async def test_in_failed_x_retries(start: Start) -> None:
@@ -330,7 +351,7 @@ async def test_marks_follow_the_desk_s_own_changes(start: Start, books: Database
         ),
         ("2", "exporting", "cannot be rejected: it is Exporting. Wait until its export has ended"),
         ("2", "uncertain", "cannot be rejected: it is Uncertain. Wait: the worker asks the ERP"),
-        ("2", "parked", "cannot be rejected: it is Parked. Look in the ERP first"),
+        ("2", "parked", "cannot be rejected: it is Parked. Look in the ERP whether it is there"),
     ],
 )
 async def test_what_cannot_be_rejected_is_refused_before_a_reason_is_written(
@@ -353,11 +374,22 @@ async def test_a_synced_one_that_is_to_be_retrieved_is_named_once_with_a_way_tha
 # -- who may not -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("key", ["x", "r", "d", "D", "Z"])
-async def test_a_key_that_is_off_says_why(start: Start, key: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "does"),
+    [
+        ("x", "export"),
+        ("r", "reject"),
+        ("d", "try what an export would do"),
+        ("D", "change accounting dates, descriptions or ERP invoice numbers"),
+        ("Z", "recall a batch"),
+        ("H", "place or release a hold"),
+        ("i", "mail a query about invoices here"),
+    ],
+)
+async def test_a_key_that_is_off_says_why(start: Start, key: str, does: str) -> None:
     async with start("viewer") as hand:
         await hand.press("space", key)
-        await hand.says("viewer may not accept or reject")
+        await hand.says(f"viewer may not {does}: that needs")
         assert "the level is Read Only" in hand.invoices._message
         assert hand.app.screen is hand.invoices
     async with start("nopush") as hand:
@@ -440,16 +472,68 @@ async def test_what_is_sent_can_be_retrieved_until_it_is_decided(start: Start) -
         assert hand.state("R-00")[:2] == ("not_sent", "retrieved")
 
 
+@pytest.mark.parametrize("few", [False, True], ids=["ids", "strokes"])
+@pytest.mark.parametrize(
+    ("key", "view", "sql", "said"),
+    [
+        ("r", "3", "UPDATE invoices SET erp_status = 'synced' WHERE erp_status <> 'not_sent'",
+         "cannot be retrieved: it is Synced"),
+        ("f", "2", "UPDATE invoices SET status = 'draft' WHERE erp_status = 'not_sent'",
+         "It must be approved before it is sent"),
+    ],
+)  # fmt: skip
+async def test_what_cannot_go_at_all_is_refused_without_a_question(
+    start: Start,
+    books: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    few: bool,
+    key: str,
+    view: str,
+    sql: str,
+    said: str,
+) -> None:
+    books.execute(sql)
+    if few:
+        monkeypatch.setattr("tui.widgets.marks.LIMIT", 1)
+    async with start("mgarcia") as hand:
+        await hand.press(view, "A", key)
+        await hand.says(said)
+        assert "more)" in hand.commitments._message
+        assert hand.app.screen is hand.commitments
+        books.execute(
+            "UPDATE invoices SET status = 'approved', erp_status = 'ready_to_export' WHERE number = 'R-00'"
+        )
+        books.execute("UPDATE invoices SET status = 'approved' WHERE number = 'N-00'")
+        await hand.press("u", "A", key)
+        await hand.dialog(AskScreen)
+
+
+async def test_one_that_is_rejected_is_told_as_one(start: Start) -> None:
+    async with start() as hand:
+        await rejecting(hand, "space", "r")
+        await hand.press(*"Wrong", "tab", "tab")
+        await hand.pilot.press("enter")
+        await hand.says("1 rejected; it is in Commitments again.")
+
+
 async def test_sending_what_is_not_approved_says_so(start: Start) -> None:
     async with start("mgarcia") as hand:
         await hand.press("2", "slash", *"N-00", "enter", "space", "f")
         await hand.says("approved before it is sent")
 
 
-@pytest.mark.parametrize("key", ["f", "r", "y", "e"])
-async def test_commitments_keys_that_are_off_say_why(start: Start, key: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "does"),
+    [
+        ("f", "send invoices to ERP Integrations"),
+        ("r", "retrieve invoices"),
+        ("y", "approve invoices"),
+        ("e", "edit invoices"),
+    ],
+)
+async def test_commitments_keys_that_are_off_say_why(start: Start, key: str, does: str) -> None:
     async with start() as hand:
         await hand.press("m", "2")
         await hand.until(lambda: hand.app.screen is hand.commitments)
         await hand.press("space", key)
-        await hand.says("jlopez may not send, retrieve or edit")
+        await hand.says(f"jlopez may not {does}: that needs")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from store import commitments, detail, invoices, looking, review
 from store.domain.errors import Disallowed
 from store.domain.selection import Marked, Selection
-from store.domain.status import PROJECT_VIEW_TITLES, SENDABLE, ProjectView, Status
+from store.domain.status import PROJECT_VIEW_TITLES, SENDABLE, ErpStatus, ProjectView, Status
 from store.domain.text import one_line
 from tui.keymap import Place, bindings, way
 from tui.screens.ask import AskScreen, nets
@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
 # A filter for what needs approval: what cannot be sent as it is.
 UNAPPROVED = " ".join(f"-status:{status.value}" for status in sorted(SENDABLE))
+# Filters for what a decision lets go: the rest of it stays where it is.
+SENT = " ".join(
+    [f"status:{ErpStatus.NOT_SENT.value}"]
+    + [f"-status:{status.value}" for status in sorted(set(Status) - SENDABLE)]
+)
+RETRIEVED = f"status:{ErpStatus.READY.value}"
 
 
 class CommitmentsScreen(ToolScreen[ProjectView], LookingScreen[ProjectView]):
@@ -84,26 +90,34 @@ class CommitmentsScreen(ToolScreen[ProjectView], LookingScreen[ProjectView]):
         """Edit the invoice under the cursor."""
         self.attempt(self._edit)
 
-    async def _sure(self, selection: Selection, word: str) -> Selection | None:
-        """Asked above one invoice: what is marked may be more than what is seen. What was shown, or None."""
+    async def _sure(
+        self, view: ProjectView, selection: Selection, word: str, goes: str = ""
+    ) -> Selection | None:
+        """Asked above one invoice: what is marked may be more than what is seen. What was shown, or None.
+
+        Where nothing matches ``goes``, a filter for what can go, nothing is asked: the decision refuses all of it.
+        """
         db = self.desk.db
         thread = db.read if isinstance(selection, Marked) else self.insist
+        # Sealed before it is looked at: what others let go meanwhile is another version, and does not go unasked.
         selection, totals = await thread(looking.sealed, selection)
         count = len(selection.versions) if isinstance(selection, Marked) else sum(t.count for t in totals)
         if count == 1:
+            return selection
+        if goes and not (await thread(looking.matching_part, view, selection, goes, self.desk.me))[1]:
             return selection
         question = AskScreen(f"{word} {count:,} invoices?", nets(totals), word.lower())
         return selection if await self.app.push_screen_wait(question) else None
 
     async def _send(self, at: Press[ProjectView]) -> None:
-        self.desk.me.require_sender()
-        if going := await self._sure(at.selection(), "Send"):
+        self.desk.me.require_sender("send invoices to ERP Integrations")
+        if going := await self._sure(at.view, at.selection(), "Send", SENT):
             decision = await self.carry_out(f"Sending {noun(at.count)}", review.send, self.desk.me, going)
             self.decided(decision, f"{len(decision.done):,} sent to ERP Integrations.", at)
 
     async def _retrieve(self, at: Press[ProjectView]) -> None:
-        self.desk.me.require_sender()
-        if going := await self._sure(at.selection(), "Retrieve"):
+        self.desk.me.require_sender("retrieve invoices")
+        if going := await self._sure(at.view, at.selection(), "Retrieve", RETRIEVED):
             decision = await self.carry_out(
                 f"Retrieving {noun(at.count)}", review.retrieve, self.desk.me, going
             )
@@ -111,16 +125,18 @@ class CommitmentsScreen(ToolScreen[ProjectView], LookingScreen[ProjectView]):
 
     async def _approve(self, at: Press[ProjectView]) -> None:
         me, db = self.desk.me, self.desk.db
-        me.require_sender()
+        me.require_sender("approve invoices")
         selection = at.selection()
         thread = db.read if isinstance(selection, Marked) else self.insist
         part, count = await thread(looking.matching_part, at.view, selection, UNAPPROVED, me)
         alone = at.count - count
         if not count:
             raise Disallowed(
-                "Nothing was approved", why=f"{alone:,} need no approval", fix="{commitments.send} sends them"
+                "Nothing was approved",
+                why=f"{alone:,} {'needs' if alone == 1 else 'need'} no approval",
+                fix=f"{{commitments.send}} sends {'it' if alone == 1 else 'them'}",
             )
-        if going := await self._sure(part, "Approve"):
+        if going := await self._sure(at.view, part, "Approve"):
             decision = await self.carry_out(
                 f"Approving {noun(count)}", commitments.set_status, me, going, Status.APPROVED
             )
@@ -128,7 +144,7 @@ class CommitmentsScreen(ToolScreen[ProjectView], LookingScreen[ProjectView]):
             self.decided(decision, f"{len(decision.done):,} approved.{left}", at, stay=True)
 
     async def _edit(self, at: Press[ProjectView]) -> None:
-        self.desk.me.require_sender()
+        self.desk.me.require_sender("edit invoices")
         row = await self.row_at(at)
         found = await self.desk.db.read(detail.detail, row.id, self.desk.me)
 

@@ -28,6 +28,7 @@ from tui.screens import dry_run
 from tui.screens.dialog import Dialog
 from tui.screens.dry_run import DryRunScreen
 from tui.screens.fields import button, field, parse_day
+from tui.screens.hold import noun
 from tui.screens.plan_text import plan_text, totals_text
 
 if TYPE_CHECKING:
@@ -164,6 +165,8 @@ class ConfirmExport(Dialog[ExportChoice | None]):
             return f"Visible ones only ({shown:,}); v takes the {self._hidden:,} hidden ones in again"
         if self._visible is not None:
             return f"{self._hidden:,} of them hidden by the filter: v visible only, y all {self._count:,}"
+        if self._hidden == 1:
+            return "It is hidden by the filter"
         return f"All {self._hidden:,} of them are hidden by the filter" if self._hidden else ""
 
     @property
@@ -267,7 +270,7 @@ class ConfirmExport(Dialog[ExportChoice | None]):
         desk, count = self._desk, self._count - (self._hidden if self._selection is self._visible else 0)
         asked = self._asked
         patience = self.set_timer(
-            PATIENCE, partial(self._text, "#totals", f"Looking at {count:,} invoices\u2026 Esc leaves")
+            PATIENCE, partial(self._text, "#totals", f"Looking at {noun(count)}\u2026 Esc leaves")
         )
         try:
             day, text = self._values()

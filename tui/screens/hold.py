@@ -30,6 +30,11 @@ def noun(count: int) -> str:
     return f"{count:,} {'invoice' if count == 1 else 'invoices'}"
 
 
+def being(count: int) -> str:
+    """``it is`` of one, ``they are`` of several."""
+    return "it is" if count == 1 else "they are"
+
+
 class HoldScreen(Dialog[HoldChoice | None]):
     """Asks. ``held`` of the selected invoices are on hold and ``free`` are not; ``lines`` tell of them.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ from tui.screens.confirm import ConfirmExport, ExportChoice
 from tui.screens.deciding import Press
 from tui.screens.dry_run import LISTED, DryRunScreen
 from tui.screens.export_values import ExportValues, ExportValuesScreen
-from tui.screens.hold import noun
+from tui.screens.hold import being, noun
 from tui.screens.regarding import LookingScreen, unhindered
 from tui.screens.reject import RejectChoice, RejectScreen
 from tui.screens.tools import ApproverScreen
@@ -42,6 +42,11 @@ TICK = 0.5
 def _action(at: Press[View]) -> Action:
     """What Export does in the view."""
     return Action.RETRY if at.view is View.FAILED else Action.ACCEPT
+
+
+def _batches(numbers: Sequence[int]) -> str:
+    """``Batch 118``, ``Batches 118, 119``."""
+    return f"{'Batch' if len(numbers) == 1 else 'Batches'} {', '.join(map(str, numbers))}"
 
 
 class InvoicesScreen(ApproverScreen, LookingScreen[View]):
@@ -127,8 +132,8 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
         """Take the held batch back."""
         self.attempt(self._recall)
 
-    def _exportable(self, at: Press[View]) -> Selection:
-        self.desk.me.require_approver()
+    def _exportable(self, at: Press[View], doing: str) -> Selection:
+        self.desk.me.require_approver(doing)
         if at.view not in {View.READY, View.FAILED}:
             raise Disallowed(
                 f"Nothing can be exported from {VIEW_TITLES[at.view]}",
@@ -137,7 +142,7 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
         return at.selection()
 
     async def _export(self, at: Press[View]) -> None:
-        selection, visible, hidden = self._exportable(at), at.visible, at.hidden
+        selection, visible, hidden = self._exportable(at, "export"), at.visible, at.hidden
         await self.desk.db.read(epochs.require)
         before, why = None, ""
         while True:
@@ -200,12 +205,12 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
             )
         self._panel_wanted = True
         self._presses.append(decision.batches)
-        numbers = ", ".join(str(number) for number in decision.batches)
-        self.decided(decision, f"Batch {numbers}: {len(decision.done):,} accepted for export.", at)
+        named = _batches(decision.batches)
+        self.decided(decision, f"{named}: {len(decision.done):,} accepted for export.", at)
         await self.ensure_worker()
 
     async def _dry_run(self, at: Press[View]) -> None:
-        selection = self._exportable(at)
+        selection = self._exportable(at, "try what an export would do")
         plan = await self._plan(at, selection, at.visible, at.hidden, listed=LISTED)
         await self.app.push_screen_wait(DryRunScreen(self.desk, plan, _action(at), at.current))
 
@@ -213,7 +218,7 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
 
     async def _reject(self, at: Press[View]) -> None:
         me = self.desk.me
-        me.require_approver()
+        me.require_approver("reject")
         selection, before, why = at.selection(), None, ""
         while True:
             asked = await self.look(at.count, reasons.rejecting, me, selection)
@@ -238,12 +243,13 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
                 f"Rejecting {noun(asked.count)}",
                 review.reject, self.desk.me, asked.selection, choice.reason, reasons=choice.reasons,
             )  # fmt: skip
-        self.decided(decision, f"{len(decision.done):,} rejected; they are in Commitments again.", at)
+        count = len(decision.done)
+        self.decided(decision, f"{count:,} rejected; {being(count)} in Commitments again.", at)
         # The worker sends the mails as well.
         await self.ensure_worker()
 
     async def _export_values(self, at: Press[View]) -> None:
-        self.desk.me.require_approver()
+        self.desk.me.require_approver("change accounting dates, descriptions or ERP invoice numbers")
         selection, only, count = at.selected, None, at.count
         if not count:
             only = await self.row_at(at)
@@ -273,7 +279,7 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
 
     async def _recall(self, _at: Press[View]) -> None:
         me = self.desk.me
-        me.require_approver()
+        me.require_approver("recall a batch")
         held = await self.desk.db.read(recalling.held, me, self._presses)
         chosen = [batch.id for batch in held.own]
         if not chosen and held.other is None:
@@ -281,9 +287,10 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
         if not chosen and held.other is not None and await self._may_recall(held.other):
             chosen = [held.other.id]
         if chosen:
-            numbers = ", ".join(str(number) for number in sorted(chosen))
-            decision = await self.carry_out(f"Recalling batch {numbers}", recalling.recall, me, chosen)
-            self.decided(decision, f"Batch {numbers}: {len(decision.done):,} recalled to Ready to Export.")
+            named = _batches(sorted(chosen))
+            words = f"Recalling {named[0].lower()}{named[1:]}"
+            decision = await self.carry_out(words, recalling.recall, me, chosen)
+            self.decided(decision, f"{named}: {len(decision.done):,} recalled to Ready to Export.")
 
     async def _may_recall(self, batch: Progress) -> bool:
         who = one_line(batch.operator)

@@ -145,7 +145,7 @@ class ApproverScreen(ToolScreen[View]):
 
     async def _hold(self, at: Press[View]) -> None:
         db, me = self.desk.db, self.desk.me
-        me.require_approver()
+        me.require_approver("place or release a hold")
         selection, only = await self._one_or_marked(at)
         # Strokes are held to what is shown now.
         selection, totals = await db.count(looking.sealed, selection)
@@ -170,7 +170,7 @@ class ApproverScreen(ToolScreen[View]):
 
     async def _query(self, at: Press[View]) -> None:
         db, me = self.desk.db, self.desk.me
-        me.require_approver()
+        me.require_approver("mail a query about invoices here")
         selection, only = await self._one_or_marked(at)
         people = await db.read(asking.recipients, me, selection)
         title = (
@@ -199,7 +199,8 @@ def _about(at: Press[View], only: Row | None, totals: Sequence[Totals]) -> list[
         return [
             f"{cut(only.number, 20).rstrip()}  {cut(only.vendor, 30).rstrip()}  net {amount} {only.currency}"
         ]
-    return nets(totals) + ([f"{at.hidden:,} of them are hidden by the filter"] if at.hidden else [])
+    hidden = f"{at.hidden:,} of them {'is' if at.hidden == 1 else 'are'} hidden by the filter"
+    return nets(totals) + ([hidden] if at.hidden else [])
 
 
 def _nets(totals: Sequence[Totals]) -> str:
