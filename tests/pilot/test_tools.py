@@ -95,13 +95,6 @@ async def test_export_leaves_a_held_one_where_it_is(start: Start) -> None:
         assert hand.state("R-00")[0] == "ready_to_export"
 
 
-@pytest.mark.parametrize("key", ["H", "i"])
-async def test_who_may_not_accept_is_refused(start: Start, key: str) -> None:
-    async with start("viewer") as hand:
-        await hand.press(key)
-        await hand.says("viewer may not accept or reject")
-
-
 # -- queries ---------------------------------------------------------------------------------------------------
 
 
@@ -206,6 +199,20 @@ async def test_the_format_is_chosen_and_the_name_follows(
         await hand.says("is written: 10 invoices")
         path = written(tmp_path)
         assert path.suffix == f".{ending}"
+
+
+async def test_a_name_that_is_typed_replaces_the_one_that_is_offered(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with start() as hand:
+        await hand.press("w")
+        await hand.dialog(WriteScreen)
+        await hand.press("tab", "tab", *"none/a.csv", "enter", "enter")
+        await hand.until(lambda: "none" in hand.text("#problem"))
+        # What was refused is mended where it is wrong.
+        await hand.press("end", *["backspace"] * 10, *"mine.csv", "enter", "enter")
+        await hand.says("mine.csv is written: 10 invoices")
 
 
 async def test_a_place_that_cannot_be_is_told_in_the_dialog(start: Start) -> None:

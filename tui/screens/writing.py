@@ -73,7 +73,7 @@ class WriteScreen(Dialog[WriteChoice | None]):
             with Horizontal(classes="field"):
                 yield Static("Format", markup=False)
                 yield ChoiceLine(list(FORMATS.values()), id="form")
-            yield field("File", Input(f"{self._stem}.{Format.CSV}", id="file", select_on_focus=False))
+            yield field("File", Input(f"{self._stem}.{Format.CSV}", id="file"))
             yield Static(
                 "Left, Right choose; Tab goes on. Only you may read the file. A name without a folder is in"
                 " the folder that payapp was started in.",
@@ -135,7 +135,10 @@ class WriteScreen(Dialog[WriteChoice | None]):
             return
         except BadInput as error:
             self.trouble(str(error))
-            self.query_one("#file", Input).focus()
+            box = self.query_one("#file", Input)
+            # What was typed is mended, not typed anew.
+            box.select_on_focus = False
+            box.focus()
             return
         what = self._sources[self.query_one("#what", ChoiceLine).chosen]
         self.dismiss(WriteChoice(what.order, self._form, path, replace))
