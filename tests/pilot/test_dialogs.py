@@ -38,6 +38,35 @@ def long_plan() -> None:
 # -- confirm ---------------------------------------------------------------------------------------------------
 
 
+async def test_the_time_without_keys_begins_with_the_first_picture(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows: list[tuple[int, bool]] = []
+    pictured = ConfirmExport._pictured
+
+    def noted(self: ConfirmExport) -> None:
+        rows.append((self.query_one("#cancel").region.height, self.armed))
+        pictured(self)
+
+    monkeypatch.setattr(ConfirmExport, "_pictured", noted)
+    async with start() as hand:
+        await opened(hand, ConfirmExport, "space", "x")
+        height, armed = rows[0]
+        assert height > 0 and not armed
+        assert hand.focused(Button)
+
+
+async def test_a_dialog_that_is_told_of_no_picture_takes_keys_all_the_same(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ConfirmExport, "call_after_refresh", lambda *_: False)
+    async with start() as hand:
+        await hand.press("space", "x")
+        await hand.until(lambda: getattr(hand.app.screen, "armed", False))
+        await hand.press("escape")
+        assert hand.app.screen is hand.invoices
+
+
 @pytest.mark.parametrize(("down", "up"), [("pagedown", "pageup"), ("down", "up"), ("j", "k")])
 async def test_the_plan_scrolls_while_cancel_has_the_focus(
     start: Start, books: Database, down: str, up: str

@@ -21,13 +21,18 @@ T = TypeVar("T")
 
 # Pasted or typed-ahead text must not decide anything.
 GUARD = 0.25
+# Seconds after which a dialog counts as seen in any case.
+LATEST = 2.0
 # A key climbs from the focus to the desk, and so does the message that a box or a button makes of it.
 CLIMBS = 2
 HandOut = Callable[[events.Event], Awaitable[None]]
 
 
 class Dialog(Guarded, ModalScreen[T]):
-    """A modal screen that takes no key for the first quarter of a second. ``FIRST`` takes the focus after it."""
+    """A modal screen that takes no key before it was there to be seen for a quarter of a second.
+
+    ``FIRST`` takes the focus then.
+    """
 
     CSS_PATH: ClassVar[CSSPathType | None] = "dialog.tcss"
     AUTO_FOCUS = ""
@@ -38,14 +43,24 @@ class Dialog(Guarded, ModalScreen[T]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._opened = time.monotonic()
+        # When it was seen first; None until then.
+        self._seen: float | None = None
         self._keys: deque[events.Event] = deque()
         self._under_way = False
 
     def on_mount(self) -> None:
-        """Nothing has the focus until keys count."""
-        self._opened = time.monotonic()
-        self.set_timer(max(self.GUARD, 0.01), self._arm)
+        """Nothing has the focus until keys count; nobody meant a dialog that was not seen yet."""
+        if self.GUARD:
+            self.call_after_refresh(self._pictured)
+            # Covered by another screen at once it is told of no picture: it must not stay deaf.
+            self.set_timer(LATEST, self._pictured)
+        else:
+            self.set_timer(0.01, self._arm)
+
+    def _pictured(self) -> None:
+        if self._seen is None:
+            self._seen = time.monotonic()
+            self.set_timer(self.GUARD, self._arm)
 
     def _arm(self) -> None:
         if self.FIRST and self.focused is None:
@@ -54,7 +69,9 @@ class Dialog(Guarded, ModalScreen[T]):
     @property
     def armed(self) -> bool:
         """Whether keys count already."""
-        return time.monotonic() - self._opened >= self.GUARD
+        if not self.GUARD:
+            return True
+        return self._seen is not None and time.monotonic() - self._seen >= self.GUARD
 
     async def on_event(self, event: events.Event) -> None:
         """Drop keys and pasted text that were on their way before the dialog was seen."""
