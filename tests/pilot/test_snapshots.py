@@ -193,7 +193,14 @@ async def lead(hand: Hand, keys: tuple[str, ...]) -> None:
         await hand.press(key)
         if isinstance(hand.app.screen, Dialog):
             await hand.dialog(type(hand.app.screen))
+            await acted(hand)
     await hand.idle()
+
+
+async def acted(hand: Hand) -> None:
+    """All that a dialog's key does is done: it hands a key on from queue to queue, and its own workers may follow."""
+    dialog = hand.app.screen
+    await hand.until(lambda: not (isinstance(dialog, Dialog) and (dialog._keys or dialog._under_way)))
 
 
 LOOKS = [
