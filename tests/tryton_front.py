@@ -35,7 +35,8 @@ class Front:
         self.moods: dict[str, str] = {}
         self.arrived = threading.Event()
         self.ended = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, url))
+        self.tryton = httpx.Client(base_url=url, timeout=60, trust_env=False, verify=False)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         if context:
             self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         scheme = "https" if context else "http"
@@ -51,9 +52,10 @@ class Front:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+        self.tryton.close()
 
 
-def _handler(front: Front, url: str) -> type[BaseHTTPRequestHandler]:
+def _handler(front: Front) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's own name
             pass
@@ -72,7 +74,7 @@ def _handler(front: Front, url: str) -> type[BaseHTTPRequestHandler]:
                 "Content-Type": "application/json",
                 "Authorization": self.headers["Authorization"] or "",
             }
-            reply = httpx.post(url + self.path, content=body, headers=headers, timeout=60, trust_env=False)
+            reply = front.tryton.post(self.path, content=body, headers=headers)
             if mood == "hang":
                 front.arrived.set()
                 front.ended.wait(120)

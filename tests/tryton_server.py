@@ -69,19 +69,16 @@ class Tryton:
     def sql(self, query: str, *values: object) -> list[tuple[object, ...]]:
         """Look at or change the database behind Tryton's back."""
         with psycopg.connect(self.postgres, autocommit=True) as connection:
-            done = connection.execute(query.encode(), values)
+            done = connection.execute(query.encode(), values or None)
             return done.fetchall() if done.description else []
 
     def reset(self) -> None:
         """The books as they were seeded."""
-        self.sql(";".join(f"DELETE FROM {table}" for table in WRITTEN))
-        self.sql(
-            "UPDATE account_period SET state = CASE WHEN end_date < '2026-10-01' THEN 'closed' ELSE 'open' END"
-        )
-        self.sql(
-            "DELETE FROM party_address WHERE party IN (SELECT id FROM party_party WHERE code LIKE 'T-%%')"
-        )
-        self.sql("DELETE FROM party_party WHERE code LIKE 'T-%%'")
+        own = "IN (SELECT id FROM party_party WHERE code LIKE 'T-%')"
+        month = "CASE WHEN end_date < '2026-10-01' THEN 'closed' ELSE 'open' END"
+        done = [f"DELETE FROM {table}" for table in WRITTEN]
+        done += [f"UPDATE account_period SET state = {month}", f"DELETE FROM party_address WHERE party {own}"]
+        self.sql(";".join([*done, f"DELETE FROM party_party WHERE id {own}"]))
 
     def ledger(self) -> dict[str, Decimal]:
         """Debit less credit of every account in the general ledger, by its code; posted moves alone."""

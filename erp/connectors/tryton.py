@@ -48,16 +48,16 @@ class Tryton:
         self._page = page
 
     async def post(self, bills: Sequence[Bill]) -> Sequence[Outcome]:
-        """Book what Tryton has not yet and nothing stands against, all or nothing; the rest has its own outcomes."""
-        try:
-            standing = await self._by_key(bills)
-            outcomes: dict[str, Outcome] = {
-                key: Booked(key, str(found.id)) for key, found in standing.items() if found.state in _BOOKED
-            }
-            going = [bill for bill in bills if bill.key not in outcomes]
-            known = await self._known(going)
-        except TrytonRefusedError as error:
-            raise UnavailableError(str(error)) from error
+        """Book what Tryton has not yet and nothing stands against, all or nothing; the rest has its own outcomes.
+
+        Until the one request that books, whatever goes wrong is UnavailableError: nothing was sent.
+        """
+        standing = await self._by_key(bills)
+        outcomes: dict[str, Outcome] = {
+            key: Booked(key, str(found.id)) for key, found in standing.items() if found.state in _BOOKED
+        }
+        going = [bill for bill in bills if bill.key not in outcomes]
+        known = await self._known(going)
         free = [bill for bill in going if not self._refused(bill, going, known, outcomes)]
         if free:
             drafts = {key: found.id for key, found in standing.items() if found.state == "draft"}

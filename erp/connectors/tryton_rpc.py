@@ -161,7 +161,8 @@ class Session:
             self._client = httpx.AsyncClient(
                 timeout=self._seconds,
                 trust_env=False,
-                verify=self._certificates(),
+                # To read the machine's certificates takes a while, and without TLS there is nothing to verify.
+                verify=self._certificates() if self._settings.url.startswith("https:") else False,
                 limits=httpx.Limits(keepalive_expiry=2.0),
             )
         return self._client

@@ -48,6 +48,20 @@ def test_init_writes_any_folder_so_that_it_is_read_again(tmp_path: Path, told: T
     assert told("--config", config, "list")[0] == 0
 
 
+def test_init_for_tryton_leaves_to_fill_in_what_a_worker_then_asks_for(tmp_path: Path, told: Told) -> None:
+    config = tmp_path / "payapp.toml"
+    code, out, _ = told("--config", config, "init", "--company", "ACME", "--erp", "tryton")
+    assert code == 0 and "[erp.options]" in out
+    code, _, error = told("--config", config, "worker", "--idle-exit", "1")
+    assert code != 0 and "$.database" in error
+    text = config.read_text()
+    for name in ("database", "user", "payable", "retainage"):
+        text = text.replace(f'{name} = ""', f'{name} = "x"')
+    config.write_text(text)
+    code, _, error = told("--config", config, "worker", "--idle-exit", "1")
+    assert code != 0 and "set one of password_file and password_env" in error
+
+
 def test_settings_are_for_their_owners_eyes(office: Path, place: Path) -> None:
     for path in (office, place / "payapp.toml"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600

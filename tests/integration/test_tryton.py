@@ -248,7 +248,7 @@ async def test_a_password_that_is_wrong_or_missing_sends_nothing_and_is_never_to
     monkeypatch.setenv("WRONG", "not " + PASSWORD)
     with pytest.raises(UnavailableError, match="does not let payapp log in") as error:
         await connect(password_env="WRONG").post([make_bill(1)])
-    assert PASSWORD not in f"{error.getrepr()} {caplog.text}"
+    assert PASSWORD.partition(":")[0] not in f"{error.getrepr()} {caplog.text}"
     with pytest.raises(UnavailableError, match="NOT_SET is not set"):
         await connect(password_env="NOT_SET").periods()
     file = tmp_path / "password"
@@ -350,7 +350,7 @@ async def test_what_turns_a_request_away_has_booked_nothing(
     assert tryton.bills() == []
 
 
-@pytest.mark.parametrize("mood", SPOILT)
+@pytest.mark.parametrize("mood", ["html", "huge", "form", "broken"])
 async def test_a_spoilt_answer_to_a_question_is_no_answer_and_nothing_is_sent(
     tryton: Server, connect: Connect, mood: str
 ) -> None:

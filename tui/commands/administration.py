@@ -59,8 +59,8 @@ def _remove_database(file: Path) -> None:
 @click.command()
 @click.option("--company", required=True, prompt="Company", help="The company's name.")
 @click.option("--currency", default="USD", show_default=True, help="Its currency, e.g. USD.")
-@click.option("--erp", type=click.Choice(["sandbox", "files"]), default="files", show_default=True,
-              help="Where exports go: CSV files in a drop folder, or the stand-in sandbox.")  # fmt: skip
+@click.option("--erp", type=click.Choice(["sandbox", "files", "tryton"]), default="files", show_default=True,
+              help="Where exports go: CSV files in a drop folder, Tryton, or the stand-in sandbox.")  # fmt: skip
 @click.option("--drop-folder", default="export", show_default=True, help="The drop folder of files.")
 @click.option(
     "--database", metavar="URL", help="sqlite:PATH or postgresql://…; a file beside the settings if left out."
@@ -84,8 +84,12 @@ def init(
     _refuse_existing(path)
     login = bootstrap.own_login()
     url = database or f"sqlite:{DATABASE}"
-    options = {"folder": drop_folder} if erp == "files" else {"file": SANDBOX}
-    tables = {"database": {"url": url}, "erp": {"connector": erp}, "erp.options": options}
+    options = _erp_options(erp, company, drop_folder)
+    tables: dict[str, dict[str, str | int]] = {
+        "database": {"url": url},
+        "erp": {"connector": erp},
+        "erp.options": options,
+    }
     with _undoing() as undo:
         _make_folder(path.parent, undo)
         found = settings.anchored_url(url, path.parent)
@@ -98,7 +102,21 @@ def init(
             settings.write(path, tables)
             undo.callback(path.unlink)
     click.echo(f"{safe(company)}: settings in {safe(str(path))}. You are {safe(login)}, its Directory Admin.")
+    if erp == "tryton":
+        click.echo(
+            "First: write into its [erp.options] where Tryton is and what the accounts are called there."
+        )
     click.echo("Next: payapp users add, payapp import --template vendors vendors.csv")
+
+
+def _erp_options(erp: str, company: str, drop_folder: str) -> dict[str, str | int]:
+    """What a new settings file says of the ERP; what only its owner knows stands empty (docs/tryton.md)."""
+    if erp == "files":
+        return {"folder": drop_folder}
+    if erp == "sandbox":
+        return {"file": SANDBOX}
+    known: dict[str, str | int] = {"url": "https://tryton.example.com", "company": company, "journal": "EXP"}
+    return known | dict.fromkeys(("database", "user", "password_file", "payable", "retainage", "tax"), "")
 
 
 def _found(db: Database, company: str, currency: str, erp: str, login: str, name: str, email: str) -> None:
