@@ -198,9 +198,15 @@ async def lead(hand: Hand, keys: tuple[str, ...]) -> None:
 
 
 async def acted(hand: Hand) -> None:
-    """All that a dialog's key does is done: it hands a key on from queue to queue, and its own workers may follow."""
-    dialog = hand.app.screen
-    await hand.until(lambda: not (isinstance(dialog, Dialog) and (dialog._keys or dialog._under_way)))
+    """All that a dialog's key does is done: it hands a key on from queue to queue, and lays out what that has told."""
+    dialog, looks = hand.app.screen, []
+
+    def rests() -> bool:
+        looks.append([(widget.region, widget.has_focus) for widget in dialog.query("*")])
+        busy = isinstance(dialog, Dialog) and (dialog._keys or dialog._under_way)
+        return not busy and looks[-2:-1] == looks[-1:]
+
+    await hand.until(rests)
 
 
 LOOKS = [
