@@ -5,9 +5,9 @@ from trytond.backend import DatabaseOperationalError
 from trytond.i18n import gettext
 from trytond.model import Unique, fields
 from trytond.model.exceptions import SQLConstraintError
-from trytond.pool import PoolMeta
+from trytond.pool import Pool, PoolMeta
 from trytond.rpc import RPC
-from trytond.transaction import without_check_access
+from trytond.transaction import Transaction, without_check_access
 
 
 class Invoice(metaclass=PoolMeta):
@@ -35,6 +35,8 @@ class Invoice(metaclass=PoolMeta):
         asked = {bill["export_key"]: {k: v for k, v in bill.items() if k != "export_key"} for bill in bills}
         known = {found.export_key: found.id for found in cls.search([("export_key", "in", list(asked))])}
         new = {key: bill for key, bill in asked.items() if key not in known}
+        if new:
+            cls._lock_numbers()
         made = cls.create(list(new.values()))
         for key, invoice in zip(new, made, strict=True):
             invoice.export_key = key
@@ -49,6 +51,19 @@ class Invoice(metaclass=PoolMeta):
             raise DatabaseOperationalError(error.message) from error
         cls.post(made)
         return known | {invoice.export_key: invoice.id for invoice in made}
+
+    @classmethod
+    def _lock_numbers(cls) -> None:
+        """Take all numbers' locks at once and first: for each that it meets later Tryton begins the call again."""
+        pool = Pool()
+        company = Transaction().context.get("company")
+        with without_check_access():
+            open_ones = [("company", "=", company), ("state", "=", "open")]
+            years = pool.get("account.fiscalyear").search(open_ones)
+            numbers = {year.move_sequence for year in years}
+            for each in (each for year in years for each in year.invoice_sequences):
+                numbers |= {each.in_invoice_sequence, each.in_credit_note_sequence}
+            pool.get("ir.sequence.strict").lock([number for number in numbers if number])
 
     def _similar_domain(self, delay: object = None) -> list | None:
         """A voided invoice does not stand against the one that replaces it."""
