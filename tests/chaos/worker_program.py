@@ -28,7 +28,7 @@ from chaos.http_erp import HttpErp
 from erp import exporting, worker
 from erp.worker import Worker, WorkerSettings
 from store import db as database
-from store import outbox
+from store import outcomes
 from store.db import Database
 from store.domain.errors import StoreError
 from store.domain.profile import Profile
@@ -37,7 +37,7 @@ __all__ = ["Task", "psycopg", "skewed"]
 
 # Waits that are minutes in the product, in seconds or milliseconds: the run has no time for them.
 PATIENCE: dict[ModuleType, dict[str, float]] = {
-    outbox: {"BACKOFF_FIRST_MS": 20, "BACKOFF_MOST_MS": 400},
+    outcomes: {"BACKOFF_FIRST_MS": 20, "BACKOFF_MOST_MS": 400},
     worker: {"TROUBLE_FIRST": 0.05, "TROUBLE_MOST": 0.4},
     exporting: {"AGAIN": 0.1, "AT_THE_END": 2.0},
 }
