@@ -47,12 +47,12 @@ async def test_all_batches_of_the_press_are_recalled(start: Start, books: Databa
             await hand.press("A", "x")
             await hand.dialog(ConfirmExport)
             await hand.pilot.press("y")
-            await hand.says("Batch 1, 2: 11 accepted")
+            await hand.says("Batches 1, 2: 11 accepted")
         else:
             ids = dict.fromkeys([*range(1, 11), 17], 1)
             review.accept(books, actor(books, "jlopez"), Marked(ids), hand.app.desk.profile)
         await hand.pilot.press("Z")
-        await hand.says("Batch 1, 2: 11 recalled")
+        await hand.says("Batches 1, 2: 11 recalled")
         assert hand.state("E-00")[0] == hand.state("R-00")[0] == "ready_to_export"
 
 
