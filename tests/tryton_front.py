@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import httpx
 
-# What an answer may become, by its name; "busy" and the statuses come instead of asking Tryton at all.
+# What an answer may become, by its name; TURNED_AWAY come instead of asking Tryton at all.
 SPOILT: dict[str, tuple[int, bytes]] = {
     "html": (200, b"<!DOCTYPE html><html><body>Sign in to the hotel's network</body></html>"),
     "nothing": (200, b""),
@@ -20,8 +20,15 @@ SPOILT: dict[str, tuple[int, bytes]] = {
     "deep": (200, b"[" * 200_000),
     "broken": (500, b"Internal Server Error"),
     "gateway": (502, b"Bad Gateway"),
+    "away": (503, b"<p>server closed the connection unexpectedly</p>"),
 }
-TURNED_AWAY = {"busy": 503, "forbidden": 403, "gone": 404, "session": 401}
+TURNED_AWAY = {
+    # As Tryton 8.2 says it after its last retry.
+    "busy": (503, b"<p>could not obtain lock on row in relation &#34;ir_sequence_strict&#34;</p>"),
+    "forbidden": (403, b""),
+    "gone": (404, b""),
+    "session": (401, b""),
+}
 
 
 class Front:
@@ -64,7 +71,7 @@ def _handler(front: Front) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             mood = next((mood for word, mood in front.moods.items() if f'.{word}"'.encode() in body), "")
             if mood in TURNED_AWAY:
-                self._answer(TURNED_AWAY[mood], b"")
+                self._answer(*TURNED_AWAY[mood])
                 return
             if mood == "hold":
                 front.arrived.set()

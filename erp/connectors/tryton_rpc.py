@@ -27,9 +27,10 @@ _UNTOUCHED = {
     403: "it does not know that call, or {user} may not make it",
     404: "it has no database {database}",
     429: "it has seen too many attempts to log in",
-    503: "it is busy (503)",
 }
 _REFUSED = (400, 413, 415, 422)
+# With 503 Tryton also says that its database went away, maybe in the middle of a commit. These were rolled back.
+_ROLLED_BACK = (b"could not obtain lock", b"could not serialize access", b"deadlock detected")
 
 
 class TrytonRefusedError(Exception):
@@ -129,8 +130,8 @@ class Session:
         where = f"{self._settings.url.rstrip('/')}/{self._settings.database}/rpc/"
         try:
             async with self._connected().stream("POST", where, content=body, headers=headers) as reply:
-                self._proven(reply.status_code)
-                raw = await _bounded(reply)
+                raw = await _bounded(reply) if reply.status_code in {200, 503} else b""
+                self._proven(reply.status_code, raw)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise UnavailableError(_unreached(error)) from None
         except httpx.TimeoutException:
@@ -139,7 +140,7 @@ class Session:
             raise DoubtfulReplyError(f"the connection to Tryton broke: {one_line(str(error))}") from None
         return _result(raw)
 
-    def _proven(self, status: int) -> None:
+    def _proven(self, status: int, raw: bytes) -> None:
         """Return for an answer that can be read; otherwise raise what the status proves."""
         if status == 200:
             return
@@ -151,6 +152,8 @@ class Session:
             raise UnavailableError(f"Tryton turned the request away: {why}")
         if status in _REFUSED:
             raise TrytonRefusedError("HTTP", "", f"Tryton does not take the request ({status})")
+        if status == 503 and any(words in raw for words in _ROLLED_BACK):
+            raise UnavailableError("Tryton is busy: it waited for another booking (503)")
         raise DoubtfulReplyError(f"Tryton answered with status {status}")
 
     def _connected(self) -> httpx.AsyncClient:

@@ -1,0 +1,66 @@
+"""From the settings file to Tryton's ledger and back, by the commands alone."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from cli_case import Told
+from invoice_factory import line, make, state
+from tryton_server import PASSWORD
+from tryton_server import Tryton as Server
+
+from store.db import Database
+
+pytest_plugins = ["cli_case"]
+pytestmark = pytest.mark.xdist_group("tryton")
+
+
+@pytest.fixture
+def settings(place: Path, company: Database, tryton: Server) -> Path:
+    """The demo company's settings, for Tryton; the password in a file beside them."""
+    with company.transaction():
+        company.execute("UPDATE company SET erp = 'tryton', hold_ms = 0")
+    word = place / "word"
+    word.write_text(PASSWORD + "\n")
+    word.chmod(0o600)
+    file = place / "payapp.toml"
+    database = file.read_text().partition("[erp]")[0]
+    file.write_text(
+        f'{database}[erp]\nconnector = "tryton"\n[erp.options]\nurl = "{tryton.url}"\ndatabase = "{tryton.database}"\n'
+        'user = "payapp"\ncompany = "ACME BUILDERS"\njournal = "EXP"\npayable = "2-100"\nretainage = "2-150"\n'
+        'password_file = "word"\n[erp.options.accounts]\n"03-300" = "09-250"\n'
+    )
+    return file
+
+
+def test_what_is_exported_by_command_is_in_the_ledger_and_reconciles(
+    settings: Path, company: Database, tryton: Server, told: Told
+) -> None:
+    good = make(company, vendor_ref="V-1", lines=(line(work=123_456, held=12_345),))
+    strange = make(company, "S-1", vendor_ref="V-9", vendor="Strange", commitment="SC-9")
+    assert told("--as", "jlopez", "export", "--all", "--yes")[0] == 0
+    code, _, log = told("worker", "--until-idle")
+    assert code == 0 and PASSWORD.partition(":")[0] not in log
+    assert (state(company, good), state(company, strange)) == ("synced", "failed_to_export")
+    assert tryton.ledger() == {
+        "09-250": Decimal("1234.56"), "2-150": Decimal("-123.45"), "2-100": Decimal("-1111.11"),
+    }  # fmt: skip
+    assert "is not a party in Tryton" in told("--as", "jlopez", "show", "S-1")[1]
+
+    code, out, _ = told("--as", "jlopez", "reconcile", "--period", "2026-10", "--json")
+    assert code == 0, out
+    # Somebody books one by hand: it has no key, and is told apart.
+    tryton.sql("UPDATE account_invoice SET export_key = NULL, reference = 'BY HAND'")
+    code, out, _ = told("--as", "jlopez", "reconcile", "--period", "2026-10", "--json")
+    assert code == 6 and json.loads(out)
+
+
+def test_a_server_that_is_not_there_is_said_and_nothing_else(
+    settings: Path, tryton: Server, told: Told
+) -> None:
+    settings.write_text(settings.read_text().replace(tryton.url, "https://127.0.0.1:9"))
+    code, _, err = told("--as", "jlopez", "reconcile", "--period", "2026-10")
+    assert code == 1 and "not reached" in err
