@@ -143,19 +143,28 @@ class Tryton:
         self, bills: Sequence[Bill], known: Known, drafts: dict[str, int]
     ) -> dict[str, Outcome]:
         records = [tryton_bill.record(bill, known, self._settings) for bill in bills]
+        if not self._settings.export_key:
+            ends = [await self._alone(bill, made, drafts) for bill, made in zip(bills, records, strict=True)]
+            return {end.key: end for end in ends}
         try:
-            if self._settings.export_key:
-                reply = await self._write("export_bill", records)
-            else:
-                reply = {bills[0].key: await self._create_and_post(records[0], drafts.get(bills[0].key))}
+            reply = await self._write("export_bill", records)
         except TrytonRefusedError as error:
             if len(bills) > 1:
                 raise ParcelRefusedError(error.message) from error
-            code, fix = tryton_bill.refusal(error.name, error.message)
-            return {bills[0].key: Refused(bills[0].key, code, error.message, fix)}
+            return {bills[0].key: _refusal(bills[0], error)}
         if not isinstance(reply, dict) or not all(type(made) is int for made in reply.values()):
             raise DoubtfulReplyError("Tryton's answer to export_bill has another form")
         return {key: Booked(key, str(made)) for key, made in reply.items()}
+
+    async def _alone(self, bill: Bill, record: dict[str, Any], drafts: dict[str, int]) -> Outcome:
+        try:
+            return Booked(bill.key, str(await self._create_and_post(record, drafts.get(bill.key))))
+        except TrytonRefusedError as error:
+            return _refusal(bill, error)
+        except UnavailableError as error:
+            return Later(bill.key, str(error))
+        except DoubtfulReplyError as error:
+            return Unknown(bill.key, str(error))
 
     async def _create_and_post(self, record: dict[str, Any], draft: int | None) -> int:
         """Two transactions, where the module is not there: what is left of a first try is taken up."""
@@ -309,6 +318,11 @@ class Tryton:
             retainage=f"{retained:f}",
             net=f"{net:f}",
         )
+
+
+def _refusal(bill: Bill, error: TrytonRefusedError) -> Refused:
+    code, fix = tryton_bill.refusal(error.name, error.message)
+    return Refused(bill.key, code, error.message, fix)
 
 
 def _rows(found: object) -> bool:

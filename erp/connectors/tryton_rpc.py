@@ -48,7 +48,11 @@ class DoubtfulReplyError(Exception):
 
 
 class Session:
-    """A log-in to Tryton that renews itself. ``seconds`` bounds each wait for the server."""
+    """A log-in to Tryton that renews itself.
+
+    ``seconds`` bounds each wait for the server, a third of it each wait for an answer to a question: so a server that
+    hangs is found out before anything is sent.
+    """
 
     def __init__(self, settings: TrytonSettings, seconds: float) -> None:
         self._settings = settings
@@ -60,7 +64,7 @@ class Session:
     async def read(self, method: str, *params: Any) -> Any:
         """Ask what changes nothing. Raises UnavailableError for whatever is no answer."""
         try:
-            return await self._call(method, params)
+            return await self._call(method, params, self._seconds / 3)
         except (DoubtfulReplyError, TrytonRefusedError) as error:
             raise UnavailableError(str(error)) from error
 
@@ -69,22 +73,22 @@ class Session:
 
         Raises TrytonRefusedError and UnavailableError: nothing was done. DoubtfulReplyError: nobody knows.
         """
-        return await self._call(method, params)
+        return await self._call(method, params, self._seconds)
 
     async def close(self) -> None:
         """Log out of nothing, close the connections. Closing twice is no harm."""
         if self._client is not None:
             await self._client.aclose()
 
-    async def _call(self, method: str, params: tuple[Any, ...]) -> Any:
+    async def _call(self, method: str, params: tuple[Any, ...], seconds: float) -> Any:
         token = self._token or await self._login(None)
         try:
-            return await self._post(method, params, token)
+            return await self._post(method, params, token, seconds)
         except _SessionOverError:
             # Nothing was done: a session that is over is turned away before anything else.
             token = await self._login(token)
         try:
-            return await self._post(method, params, token)
+            return await self._post(method, params, token, seconds)
         except _SessionOverError:
             raise UnavailableError("Tryton ends each session at once (401)") from None
 
@@ -99,7 +103,8 @@ class Session:
         user = self._settings.user
         word = self._password()
         try:
-            reply = await self._post("common.db.login", (user, {"password": word}, "en"), None)
+            asked = (user, {"password": word}, "en")
+            reply = await self._post("common.db.login", asked, None, self._seconds / 3)
             number, token = int(reply[0]), str(reply[1])
         except _SessionOverError:
             raise UnavailableError(f"Tryton does not let {user} log in with this password (401)") from None
@@ -120,7 +125,7 @@ class Session:
 
     # -- bytes -------------------------------------------------------------------------------------------------
 
-    async def _post(self, method: str, params: tuple[Any, ...], token: str | None) -> Any:
+    async def _post(self, method: str, params: tuple[Any, ...], token: str | None, seconds: float) -> Any:
         import httpx
 
         body = json.dumps({"id": 1, "method": method, "params": params}, default=_encoded).encode()
@@ -129,7 +134,8 @@ class Session:
             headers["Authorization"] = f"Session {token}"
         where = f"{self._settings.url.rstrip('/')}/{self._settings.database}/rpc/"
         try:
-            async with self._connected().stream("POST", where, content=body, headers=headers) as reply:
+            client = self._connected()
+            async with client.stream("POST", where, content=body, headers=headers, timeout=seconds) as reply:
                 raw = await _bounded(reply) if reply.status_code in {200, 503} else b""
                 self._proven(reply.status_code, raw)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
@@ -162,7 +168,6 @@ class Session:
 
             # trust_env would let a .netrc log in as somebody else. An idle connection may be closed under a request.
             self._client = httpx.AsyncClient(
-                timeout=self._seconds,
                 trust_env=False,
                 # To read the machine's certificates takes a while, and without TLS there is nothing to verify.
                 verify=self._certificates() if self._settings.url.startswith("https:") else False,

@@ -26,7 +26,7 @@ from erp.connectors.tryton_bill import Currency, Known, Party
 from erp.connectors.tryton_rpc import DoubtfulReplyError
 from store.domain.bill import Bill, BillLine
 from store.domain.keys import spelled
-from store.domain.outcome import Booked, Missing, Refused
+from store.domain.outcome import Booked, Later, Missing, Refused
 
 pytestmark = pytest.mark.xdist_group("tryton")
 PROFILE = profiles.load("tryton")
@@ -365,6 +365,15 @@ async def test_a_spoilt_answer_to_a_question_is_no_answer_and_nothing_is_sent(
     assert tryton.sql("SELECT count(*) FROM account_invoice") == [(0,)]
 
 
+async def test_a_server_that_hangs_before_anything_is_sent_leaves_no_doubt(tryton: Server) -> None:
+    with Front(tryton.url) as front:
+        front.moods["login"] = "hold"
+        connector = Tryton(tryton.settings(url=front.url), msgspec.structs.replace(PROFILE, timeout=1.5))
+        with pytest.raises(UnavailableError, match="did not answer in time"):
+            await connector.post([make_bill(1)])
+        await connector.close()
+
+
 # -- without the module ----------------------------------------------------------------------------------------
 
 
@@ -378,7 +387,9 @@ async def test_without_the_module_a_bill_is_found_by_vendor_number_and_comment(
     assert isinstance(booked, Booked)
     assert await connector.find([bill]) == await connector.post([bill]) == [booked]
     assert (await refused(connector, make_bill(2, number=bill.number))).code == "number.used"
-    assert tryton.ledger()["2-100"] == -Decimal(bill.net)
+    more = [make_bill(3), make_bill(4)]
+    assert all(isinstance(outcome, Booked) for outcome in await connector.post(more))
+    assert tryton.ledger()["2-100"] == -sum(Decimal(each.net) for each in (bill, *more))
 
 
 async def test_without_the_module_a_draft_that_was_left_is_posted_and_a_refused_one_does_not_stay(
@@ -388,8 +399,7 @@ async def test_without_the_module_a_draft_that_was_left_is_posted_and_a_refused_
     with Front(tryton.url) as front:
         connector = connect(url=front.url, export_key=False)
         front.moods["post"] = "busy"
-        with pytest.raises(UnavailableError):
-            await connector.post([bill])
+        assert isinstance((await connector.post([bill]))[0], Later)
         assert await connector.find([bill]) == [Missing(bill.key)]
         front.moods.clear()
         [booked] = await connector.post([bill])
