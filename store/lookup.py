@@ -208,7 +208,8 @@ def resolve(
                 log_attempts(db, worker, [(job, "found", "booked", answer.ref + under)], now)
                 return _found(db, job, held, answer, now)
             case Missing():
-                proof = SENDER_ENDED if sender_dead else ""
+                # An ERP that enforces keys may have a settle that is shorter than a bill takes: its keys protect.
+                proof = SENDER_ENDED if sender_dead and not profile.enforces_keys else ""
                 log_attempts(db, worker, [(job, "found", "missing", proof)], now)
                 return _missing(db, job, held, profile, now, sender_dead=sender_dead)
             case Unknown():

@@ -17,7 +17,8 @@ from store.job import Job, chunks, end_claims, marks, move
 
 BACKOFF_FIRST_MS = 1_000
 BACKOFF_MOST_MS = 300_000
-# Kept with an answer that counts against every sending before it: who sent it can send no more.
+# Kept with an answer that counts against the sending before it: who sent it can send no more, and the profile's settle is
+# all that this ERP takes over a bill.
 SENDER_ENDED = "its sender has ended"
 # An answer "missing" counts when it was given twice (store/lookup.py waits the profile's settle between).
 ANSWERS_THAT_PROVE = 2

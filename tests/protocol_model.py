@@ -110,7 +110,7 @@ class Kept:
             case Booked():
                 self.free(JobState.DONE)
             case Missing():
-                if dead and self.newest in self.unproven:
+                if dead and not profile.enforces_keys and self.newest in self.unproven:
                     self.unproven[self.newest] += 1
                     if self.unproven[self.newest] == MISSES_THAT_COUNT:
                         del self.unproven[self.newest]
