@@ -204,8 +204,9 @@ class Worker:
                 self._beaten = began
 
     def _fit(self) -> bool:
-        """Whether a sending may begin: the end is not wanted, and the last heartbeat was good and is young."""
-        return not self._stop.is_set() and self._now() - self._beaten < self.settings.lease / 2
+        """Whether a sending may begin: the end is not wanted, the place is right, the last heartbeat good and young."""
+        wanted = not self._stop.is_set() and self._displaced is None
+        return wanted and self._now() - self._beaten < self.settings.lease / 2
 
     # -- the loop ----------------------------------------------------------------------------------------------
 

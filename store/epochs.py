@@ -24,6 +24,7 @@ from store import high_water
 from store.db import Database
 from store.domain.errors import PayappError
 from store.domain.text import one_line
+from store.pipeline import later
 
 # The place of a copy that is for trying out.
 COPY = '{"copy": true}'
@@ -42,8 +43,9 @@ _DIFFERENT = {
     "tables": "its tables were made anew, as they are loaded from a dump",
     "timeline": "a standby was promoted, or the server was restored to an earlier moment",
 }
-# PostgreSQL connections on which the place was found right: it changes under none of them without ending it.
-_right: weakref.WeakSet[Any] = weakref.WeakSet()
+# PostgreSQL connections on which the place was found right, and of which epoch: it changes under none of them without
+# ending it, but another process may raise the next epoch.
+_right: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
 
 
 class Displaced(PayappError):
@@ -117,16 +119,27 @@ def require(db: Database) -> None:
     """Raise Displaced where the database is not the one that was adopted.
 
     Call it in the transaction that claims or accepts. On PostgreSQL a connection on which it was right is right as
-    long as it lives.
+    long as it lives and no other epoch was raised; that is read with what the transaction reads anyway, and raised by
+    the end of its pipeline.
     """
-    connection = db.pw.connection() if db.postgres else None
-    if connection is not None and connection in _right:
+    if not db.postgres:
+        _require(db)
         return
+    newest = db.execute("SELECT max(id) FROM epochs")
+
+    def check() -> None:
+        connection, epoch = db.pw.connection(), newest.fetchone()[0]
+        if epoch is None or _right.get(connection) != epoch:
+            _require(db)
+            _right[connection] = epoch
+
+    later(check)
+
+
+def _require(db: Database) -> None:
     error = _displaced(db)
     if error is not None:
         raise error
-    if connection is not None:
-        _right.add(connection)
 
 
 def _displaced(db: Database) -> Displaced | None:
@@ -189,8 +202,6 @@ def append(db: Database, actor: int | None, reason: str, where: str, *, after: i
         "INSERT INTO epochs (id, raised_at, raised_by, reason, place) VALUES (?, ?, ?, ?, ?)",
         (epoch, db.now(), actor, reason, where),
     )
-    if db.postgres:
-        _right.discard(db.pw.connection())
     return epoch
 
 

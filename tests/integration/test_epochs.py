@@ -394,6 +394,58 @@ def test_every_claim_looks_for_itself(db: Database, quick: Profile) -> None:
             claims()
 
 
+def test_a_copy_that_another_process_declares_stops_a_busy_worker(db: Database, quick: Profile) -> None:
+    accept(db, quick, *made(db, 6))
+    db.execute("UPDATE export_jobs SET run_at = 0")
+    limits: dict[str, Any] = {"limit": 2, "lease_ms": 60_000, "concurrency": 1}
+    _, jobs = outbox.begin(db, "sandbox", "w1", **limits)
+    assert len(jobs) == 2
+    other = database.open(db.url)
+    adopting.adopt(other, juan(other), "training", settle_ms=0, copy=True)
+    results = [(job, Booked(job.key, f"A-{job.id}")) for job in jobs]
+    with pytest.raises(Displaced, match="for trying out"):
+        outbox.turn(db, "sandbox", "w1", results, settle_ms=0, **limits)
+    # What was sent is written down, and nothing more of it goes.
+    assert outbox.acknowledge(db, "w1", "sandbox", results, settle_ms=0) == []
+    assert statuses(db) == {"synced": 2, "queued": 4}
+    # Adopted again elsewhere it sends on, first what is looked for.
+    adopt(other, quick)
+    other.close()
+    assert outbox.begin(db, "sandbox", "w1", **limits) == (0, [])
+    assert len(lookup.claim_lookups(db, "sandbox", "w1", limit=9, lease_ms=60_000)) == 0
+    db.execute("UPDATE export_jobs SET run_at = 0")
+    assert len(lookup.claim_lookups(db, "sandbox", "w1", limit=9, lease_ms=60_000)) == 4
+
+
+async def test_a_worker_that_knows_that_it_is_displaced_begins_nothing(
+    db: Database, ledger: Path, quick: Profile, caplog: pytest.LogCaptureFixture
+) -> None:
+    accept(db, quick, *made(db, 4))
+    posted: list[int] = []
+
+    class Slow(sandbox.Sandbox):
+        async def post(self, bills: Any) -> Any:
+            posted.append(len(bills))
+            await asyncio.to_thread(declared_a_copy, db.url)
+            while "worker.displaced" not in caplog.text:  # noqa: ASYNC110 - the loop in another task says it
+                await asyncio.sleep(0.01)
+            return await super().post(bills)
+
+    settings = sandbox.SandboxSettings(str(ledger), seconds_per_bill=0.0)
+    connector = Slow(settings, msgspec.structs.replace(quick, parcel=1, concurrency=1))
+    async with asyncio.timeout(30):
+        await Worker(db, connector, None, SETTINGS).run(asyncio.Event(), until_idle=True)
+    assert posted == [1] and statuses(db) == {"synced": 1, "queued": 3}
+    # It did not even try.
+    assert "turn.trouble" not in caplog.text
+
+
+def declared_a_copy(url: str) -> None:
+    other = database.open(url)
+    adopting.adopt(other, juan(other), "training", settle_ms=0, copy=True)
+    other.close()
+
+
 # -- adopting -------------------------------------------------------------------------------------------------
 
 
