@@ -11,9 +11,10 @@ from store.domain.actor import Actor
 from store.domain.errors import BadInput
 from store.domain.status import OPEN_JOBS, Action, JobState
 from store.domain.text import storable
-from store.job import JOB_COLUMNS, job_of, move, strand
+from store.job import JOB_COLUMNS, Job, job_of, move, strand
 
 COMMENT_MOST = 2000
+_OPEN = ", ".join(f"'{state}'" for state in OPEN_JOBS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +75,35 @@ def adopt(db: Database, actor: Actor, comment: str, *, settle_ms: int, copy: boo
 def _look_first(db: Database, settle_ms: int) -> dict[str, int]:
     """End all claims and mark the open jobs; returns how many there are by state."""
     now = db.now()
-    opened = ", ".join(f"'{state}'" for state in OPEN_JOBS)
-    begun = db.execute(
-        f"SELECT {JOB_COLUMNS} FROM export_jobs WHERE state = '{JobState.CLAIMED}' AND send_begun IS NOT NULL"
-    ).fetchall()
-    db.execute(
+    begun = _marked(db, now, now + settle_ms)
+    strays = strand(db, None, JobState.UNCERTAIN, Action.LOSE, begun, now)
+    move(db, Action.LOSE, [(job.invoice_id,) for job in begun if job not in strays], now)
+    counted = db.execute(f"SELECT state, count(*) FROM export_jobs WHERE state IN ({_OPEN}) GROUP BY state")
+    return {str(state): int(count) for state, count in counted.fetchall()}
+
+
+def _marked(db: Database, now: int, not_before: int) -> list[Job]:
+    """Mark the open jobs, whose claims end; returns those whose sending had begun.
+
+    On PostgreSQL one statement that locks them in the order of their ids, as who writes down their outcomes does: what
+    a worker begins or ends at this moment is waited for, and seen as it left it.
+    """
+    begun = f"state = '{JobState.CLAIMED}' AND send_begun IS NOT NULL"
+    update = (
         f"UPDATE export_jobs SET look_first = TRUE, state = CASE WHEN state <> '{JobState.CLAIMED}' THEN state"
         f" WHEN send_begun IS NULL THEN '{JobState.PENDING}' ELSE '{JobState.UNCERTAIN}' END,"
         " worker = NULL, lease_until = NULL, misses = 0, deferrals = 0, updated_at = ?,"
         " run_at = CASE WHEN run_at < ? THEN ? ELSE run_at END"
-        f" WHERE state IN ({opened})",
-        (now, now + settle_ms, now + settle_ms),
     )
-    jobs = [job_of(row) for row in begun]
-    strays = strand(db, None, JobState.UNCERTAIN, Action.LOSE, jobs, now)
-    move(db, Action.LOSE, [(job.invoice_id,) for job in jobs if job not in strays], now)
-    counted = db.execute(f"SELECT state, count(*) FROM export_jobs WHERE state IN ({opened}) GROUP BY state")
-    return {str(state): int(count) for state, count in counted.fetchall()}
+    values = (now, not_before, not_before)
+    if db.postgres:
+        found = db.execute(
+            f"WITH own AS MATERIALIZED (SELECT id AS own_id, {begun} AS begun FROM export_jobs WHERE state IN ({_OPEN})"
+            f" ORDER BY id FOR UPDATE), marked AS ({update} FROM own WHERE id = own_id RETURNING {JOB_COLUMNS}, begun)"
+            f" SELECT {JOB_COLUMNS} FROM marked WHERE begun ORDER BY id",
+            values,
+        ).fetchall()
+    else:
+        found = db.execute(f"SELECT {JOB_COLUMNS} FROM export_jobs WHERE {begun}").fetchall()
+        db.execute(f"{update} WHERE state IN ({_OPEN})", values)
+    return [job_of(row) for row in found]

@@ -194,7 +194,8 @@ def resolve(
         if held is None:
             state = db.execute("SELECT state FROM export_jobs WHERE id = ?", (job.id,)).fetchone()[0]
             return JobState(state)
-        action = Action.SET_ASIDE if held.unsent else Action.PARK
+        # Of an uncertain job's steps this one goes from there alone; the others begin elsewhere too.
+        action = Action.SET_ASIDE if held.unsent else Action.RESEND
         if strand(db, worker, held.state, action, [job], now):
             found = (
                 (job, "late", "booked", answer.ref) if isinstance(answer, Booked) else (job, "late", "", "")

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -570,6 +571,60 @@ def test_a_role_that_may_not_ask_the_server_still_knows_a_copy(postgres_url: str
         db.execute("REVOKE ALL ON epochs FROM plain")
         db.execute("DROP ROLE plain")
         db.close()
+
+
+@contextmanager
+def adopted_meanwhile(db: Database) -> Iterator[None]:
+    """Adopted from another connection, which waits for what the transaction in it has locked; over when both are."""
+
+    def adopted() -> None:
+        other = database.open(db.url)
+        adopting.adopt(other, juan(other), "restored", settle_ms=0)
+        other.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with db.transaction():
+            yield
+            done = pool.submit(adopted)
+            with psycopg.connect(db.url, autocommit=True) as watch:
+                while not waits(watch) and not done.done():
+                    pass
+        done.result()
+
+
+def waits(connection: psycopg.Connection[Any]) -> bool:
+    """Whether another one waits for a lock in this database."""
+    found = connection.execute(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    ).fetchone()
+    return found is not None and found[0] > 0
+
+
+@pytest.mark.parametrize("db_url", ["postgres"], indirect=True)
+async def test_what_a_worker_begins_while_it_is_adopted_is_asked_about(
+    db: Database, ledger: Path, quick: Profile
+) -> None:
+    accept(db, quick, *made(db, 4))
+    with adopted_meanwhile(db):
+        _, jobs = outbox.begin(db, "sandbox", "w1", limit=2, lease_ms=60_000, concurrency=1)
+    assert len(jobs) == 2
+    found = db.execute(
+        "SELECT j.state, i.erp_status, count(*), count(j.worker) FROM export_jobs j JOIN invoices i ON i.id = j.invoice_id"
+        " GROUP BY 1, 2 ORDER BY 1"
+    ).fetchall()
+    assert [tuple(row) for row in found] == [("held", "queued", 2, 0), ("uncertain", "uncertain", 2, 0)]
+    await work(db, ledger, quick)
+    assert_each_once(db, ledger, 4)
+
+
+@pytest.mark.parametrize("db_url", ["postgres"], indirect=True)
+def test_what_a_worker_writes_down_while_it_is_adopted_counts(db: Database, quick: Profile) -> None:
+    accept(db, quick, *made(db, 3))
+    _, jobs = outbox.begin(db, "sandbox", "w1", limit=2, lease_ms=60_000, concurrency=1)
+    with adopted_meanwhile(db):
+        results = [(job, Booked(job.key, f"A-{job.id}")) for job in jobs]
+        assert outbox.acknowledge(db, "w1", "sandbox", results, settle_ms=0) == []
+    assert statuses(db) == {"synced": 2, "queued": 1}
 
 
 @pytest.fixture

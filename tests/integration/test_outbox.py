@@ -286,6 +286,17 @@ def test_found_means_synced(db: Database, keyed: Profile) -> None:
     assert tuple(db.execute("SELECT erp_status, origin_id FROM invoices").fetchone()) == ("synced", "SBX-7")
 
 
+def test_an_answer_about_an_invoice_that_was_set_to_exporting_by_hand_is_for_a_person(
+    db: Database, keyed: Profile
+) -> None:
+    job = uncertain(db)
+    db.execute("UPDATE invoices SET erp_status = 'exporting'")
+    assert lookup.resolve(db, "w2", job, Missing(job.key), keyed, sender_dead=True) is JobState.PARKED
+    assert statuses(db) == {"exporting": 1}
+    [error] = db.execute("SELECT error_text FROM export_jobs").fetchone()
+    assert error == "its invoice was changed outside payapp: it is exporting"
+
+
 def test_missing_counts_when_it_was_said_twice_and_goes_again_alone_with_its_key(
     db: Database, keyed: Profile
 ) -> None:
