@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import functools
 import logging
-import os
 import re
 import threading
 import time
@@ -21,7 +20,9 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import peewee
 
+from store import dialing
 from store.calls import Calls
+from store.dialing import LOCK_WAIT
 from store.domain.errors import BadInput, PayappError, StoreError
 from store.domain.text import fold
 from store.driver_errors import explained, is_cancelled, of_driver
@@ -40,11 +41,8 @@ APPLICATION_ID = 0x70617961
 FOLD = "payapp_fold"
 # The clock that decides, as PostgreSQL says it.
 CLOCK = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
-# How long a statement waits for another's lock, and a connection for its server, in seconds.
-LOCK_WAIT = 10
 # SQLite's page cache in KiB; the desk's connections that read alone gain nothing beyond what the system keeps.
 CACHE, READING_CACHE = 8000, 2000
-CONNECT_WAIT = 10
 # The migration from which on numbers beyond ASCII are kept folded: SQL alone cannot fold them.
 _FOLDED = 2
 # The migration from which on a database knows where it was adopted.
@@ -101,6 +99,7 @@ class Database:
         # Raises StoreError while an SQLite file is not at its place.
         self.still_there: Callable[[], None] = lambda: None
         self._memory: dict[Hashable, Any] = {}
+        self._given_up = threading.local()
 
     # -- statements --------------------------------------------------------------------------------------------
 
@@ -115,7 +114,12 @@ class Database:
         # Peewee's own wrapper, which its execute_sql uses too: the drivers' errors become Peewee's.
         with self.translated(), peewee.__exception_wrapper__:  # type: ignore[attr-defined] # not in its annotations
             cursor = self.pw.cursor()
-            cursor.executemany(sql.replace("?", "%s") if self.postgres else sql, rows)
+            try:
+                cursor.executemany(sql.replace("?", "%s") if self.postgres else sql, rows)
+            except BaseException:
+                # psycopg sends them as a pipeline: see store/pipeline.py.
+                self._given_up.now = self.postgres and self.pw.in_transaction()
+                raise
             touched = int(cursor.rowcount)
             cursor.close()
         return touched
@@ -177,12 +181,21 @@ class Database:
             yield
             return
         self.still_there()
-        with self.translated(), contextlib.ExitStack() as begun:
-            in_turn(self.pw, begun)
-            yield
-            self.still_there()
-            if self.postgres:
-                self.pw.execute_sql(f"NOTIFY {CHANNEL}")
+        try:
+            with self.translated(), contextlib.ExitStack() as begun:
+                in_turn(self.pw, begun)
+                yield
+                self.still_there()
+                if self.postgres:
+                    self.pw.execute_sql(f"NOTIFY {CHANNEL}")
+        finally:
+            if getattr(self._given_up, "now", False):
+                self._given_up.now = False
+                self.pw.close()
+
+    def give_up(self) -> None:
+        """Close the thread's connection when the transaction under way ends; the next statement gets a new one."""
+        self._given_up.now = True
 
     def now(self) -> int:
         """Milliseconds since 1970 in UTC, by the clock that decides: PostgreSQL's, or on SQLite this host's."""
@@ -318,11 +331,7 @@ def _postgres(url: str) -> Database:
             fix="Write postgresql://user@host/name",
         ) from None
     logging.getLogger("psycopg").addFilter(_worth_logging)
-    # What the URL says comes last and counts; libpq reads its environment only where nothing is given.
-    options = str(said.get("options") or os.environ.get("PGOPTIONS", ""))
-    given: dict[str, Any] = {"options": f"-c lock_timeout={LOCK_WAIT}s {options}".strip()}
-    if "connect_timeout" not in said and "PGCONNECT_TIMEOUT" not in os.environ:
-        given["connect_timeout"] = CONNECT_WAIT
+    given = dialing.given(said)
     # Peewee knows the longer of the two schemes.
     name = f"postgresql:{url.partition(':')[2]}"
     return Database(url, peewee.PostgresqlDatabase(name, prefer_psycopg3=True, **given), postgres=True)

@@ -51,6 +51,10 @@ def pipelined(db: Database) -> Iterator[None]:
             yield
             for check in checks:
                 check()
+    except BaseException:
+        # The driver counts statements as prepared which the server has skipped after the one that failed.
+        db.give_up()
+        raise
     finally:
         _checks.waiting = None
 

@@ -17,6 +17,7 @@ import psycopg
 import pytest
 
 from store import db as database
+from store import dialing
 from store.db import Database
 from store.domain.errors import BadInput, StoreError
 
@@ -127,6 +128,23 @@ def test_a_row_lock_is_waited_for_as_long_as_sqlite_waits(
     made.close()
 
 
+def test_what_is_committed_outlives_the_server(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with psycopg.connect(postgres_url, autocommit=True) as owner:
+        owner.execute(f"ALTER DATABASE {owner.info.dbname} SET synchronous_commit = off")
+    made = database.create(postgres_url)
+    assert setting(made, "synchronous_commit") == "on"
+    made.close()
+    made = database.open(with_options(postgres_url, "synchronous_commit=remote_apply"))
+    assert setting(made, "synchronous_commit") == "remote_apply"
+    made.close()
+    for asked in ("off", "local", "FALSE", "0"):
+        with pytest.raises(BadInput, match=r"cannot be used.*paid twice.*Take it out"):
+            database.open(with_options(postgres_url, f"synchronous_commit={asked}"))
+    monkeypatch.setenv("PGOPTIONS", "--synchronous-commit=off")
+    with pytest.raises(BadInput, match="PGOPTIONS"):
+        database.open(postgres_url)
+
+
 def test_a_row_that_somebody_holds_says_so_and_changes_nothing(postgres_url: str) -> None:
     made = database.create(with_options(postgres_url, "lock_timeout=20ms"))
     with made.transaction():
@@ -186,7 +204,7 @@ def test_a_serialization_failure_says_so(postgres_url: str) -> None:
 
 
 def test_a_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "CONNECT_WAIT", 2)
+    monkeypatch.setattr(dialing, "CONNECT_WAIT", 2)
     # The server is gone before the thread is waited for, so that this fails and does not hang.
     with ThreadPoolExecutor(1) as beside, socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql://someone@127.0.0.1:{silent.getsockname()[1]}/books?sslmode=disable"
