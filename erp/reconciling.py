@@ -71,9 +71,9 @@ async def _ask(db: Database, connector: Connector, into: Reconciliation) -> None
             return
 
 
-async def ask_one(connector: Connector, job: Job) -> Answer:
-    """What the ERP says of one bill: Booked, Missing, or Unknown with the cause."""
-    answers, strays = await parcel.ask(connector, [job])
+async def ask_one(connector: Connector, job: Job, more: Sequence[str] = ()) -> Answer:
+    """What the ERP says of one bill under its key and under ``more``: Booked, Missing, or Unknown with the cause."""
+    answers, strays = await parcel.ask(connector, [job], {job.id: more})
     if strays:
         return Unknown(job.key, "the stored bill is not the one that was accepted, so nobody can ask for it")
     return answers[0][1]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from store import audit, candidates, directory, epochs, outbox
+from store import audit, candidates, directory, epochs, evidence, outbox
 from store.ahead import ahead
 from store.db import Database
 from store.decision import Decision, Expectation, Outcome, selected
@@ -96,7 +96,8 @@ def _export(
     codes = candidates.cost_codes(db)
 
     def parts() -> Iterator[_Part]:
-        for going, stays in walk(db, actor, len(chosen.ids), chosen.chunks(), terms):
+        chunks = evidence.held(db, chosen.chunks())
+        for going, stays in walk(db, actor, len(chosen.ids), chunks, terms):
             outcome.add((g.candidate.id for g in going), stays)
             sums.add(going)
             mapped.add(going)

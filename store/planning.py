@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from store import candidates, holds, periods
+from store import candidates, evidence, holds, periods
 from store.candidates import Candidate
 from store.db import Database
 from store.directory import Company
@@ -140,6 +140,7 @@ class _Facts(NamedTuple):
     outdated: Mapping[int, tuple[str, str, int, int]]
     prepared: set[int]
     held: Mapping[int, holds.Hold]
+    booked: Mapping[int, evidence.Proof]
 
 
 class Judge:
@@ -166,8 +167,9 @@ class Judge:
 
     def chunk(self, chunk: Sequence[Candidate]) -> tuple[list[Going], list[Stay]]:
         """These invoices, each either going or staying."""
-        facts = self._facts([c.id for c in chunk])
+        facts = self._facts(chunk)
         doubtful = facts.unfooted.keys() | facts.outdated.keys() | facts.prepared | facts.held.keys()
+        doubtful |= facts.booked.keys()
         going: list[Going] = []
         stays: list[Stay] = []
         as_it_is = self._terms.description is None and self._terms.erp_number is None
@@ -184,7 +186,8 @@ class Judge:
                 going.append(judged)
         return going, stays
 
-    def _facts(self, ids: Sequence[int]) -> _Facts:
+    def _facts(self, chunk: Sequence[Candidate]) -> _Facts:
+        ids = [c.id for c in chunk]
         unfooted = candidates.unfooted(self._db, ids)
         lines = candidates.lines(self._db, sorted(unfooted)) if unfooted else {}
         return _Facts(
@@ -192,6 +195,7 @@ class Judge:
             candidates.outdated(self._db, ids),
             candidates.prepared(self._db, ids, self._actor) if self._prepares else set(),
             holds.of(self._db, ids),
+            evidence.among_these(self._db, chunk),
         )
 
     def _sent(self, c: Candidate) -> Candidate:
@@ -250,6 +254,9 @@ class Judge:
         if (held := facts.held.get(c.id)) is not None:
             error = Blocked("It is on hold", why=held.told, fix="Release it ({invoices.hold})")
             return stay(c, "hold", error, error.what)
+        if (proof := facts.booked.get(c.id)) is not None:
+            error = evidence.blocked(c.id, proof)
+            return stay(c, "booked", error, error.what)
         try:
             check(self._terms.action, c.erp_status, c.name)
             self._separation(c, prepared=c.id in facts.prepared)

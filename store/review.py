@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 
-from store import audit, candidates, directory, notices, outbox
+from store import audit, candidates, directory, evidence, notices, outbox
 from store.accepting import accept, retry
 from store.candidates import Candidate
 from store.db import Database
@@ -65,8 +65,9 @@ def reject(
         company = directory.company(db)
         chosen = selected(db, selection)
         for movable, stays in allowed(chosen, Action.REJECT):
-            going, begun = _recalled(db, movable)
-            outcome.add([c.id for c in going], stays + begun)
+            free, booked = _unbooked(db, movable)
+            going, begun = _recalled(db, free)
+            outcome.add([c.id for c in going], stays + booked + begun)
             told = {c.id: own.get(c.id, reason).strip() for c in going}
             if not all(told.values()):
                 _check_reason("", needed=True)
@@ -89,6 +90,14 @@ def reject(
         decision = outcome.settled(chosen.changed, "rejected", notes=notes.told(db))
         audit.record(db, actor, "reject", {"reason": reason.strip(), "count": len(decision.done)}, trail)
     return decision
+
+
+def _unbooked(db: Database, movable: Sequence[Candidate]) -> tuple[list[Candidate], list[Stay]]:
+    """Take out those that the ERP has booked under a key that was given up: corrected, they would be paid twice."""
+    proofs = evidence.among_these(db, movable)
+    refused = [(c, evidence.blocked(c.id, proofs[c.id])) for c in movable if c.id in proofs]
+    stays = [stay(c, "booked", error, error.what) for c, error in refused]
+    return [c for c in movable if c.id not in proofs], stays
 
 
 def _recalled(db: Database, movable: Sequence[Candidate]) -> tuple[list[Candidate], list[Stay]]:

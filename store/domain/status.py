@@ -178,7 +178,8 @@ TRANSITIONS: dict[Action, Transition] = {
     Action.RESEND: Transition((_E.UNCERTAIN,), _E.QUEUED),
     Action.PARK: Transition((_E.EXPORTING, _E.UNCERTAIN), _E.PARKED),
     # After a restore the ERP is asked about what waits in the queue, before anything of it is sent.
-    Action.FIND: Transition((_E.QUEUED,), _E.SYNCED),
+    # And what failed or was recalled can turn out to be there all the same (store/evidence.py).
+    Action.FIND: Transition((_E.QUEUED, _E.READY, _E.FAILED), _E.SYNCED),
     Action.SET_ASIDE: Transition((_E.QUEUED,), _E.PARKED),
 }
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from export_case import make_bill, queue_jobs, states, statuses
+from invoice_factory import make, version
 from reconciling_case import Told, V, as_listed, compared, export, park, refs, uncertain
 
 from erp.connectors.sandbox import Sandbox
-from store import audit, directory, lookup, outbox, resolving
+from store import audit, directory, lookup, outbox, resolving, review
 from store.db import Database
 from store.domain.actor import Actor
-from store.domain.errors import BadInput, Disallowed, NotPermitted
-from store.domain.outcome import Booked, Missing
+from store.domain.errors import BadInput, Blocked, Changed, Disallowed, NotPermitted
+from store.domain.outcome import Booked, Missing, Unknown
+from store.domain.selection import Marked
 from store.job import Job
 
 pytest_plugins = ["reconciling_case"]
@@ -282,3 +285,151 @@ async def test_a_late_reply_after_a_persons_word_is_kept_as_evidence_and_changes
     async with compared(db, Told([[as_listed(bill, "R-1")]])) as (_, named):
         # It was there after all: the next reconciliation says so.
         assert [f.references for f in named[V.UNEXPECTED]] == [("R-1",)]
+
+
+# -- what the answer was about --------------------------------------------------------------------------------------
+
+
+def sent(db: Database, worker: str = "w1") -> Job:
+    """The one job that is due, claimed and fenced."""
+    [job] = outbox.begin(db, "sandbox", worker, limit=1, lease_ms=60_000, concurrency=9)[1]
+    return job
+
+
+@pytest.mark.parametrize("there", [True, False])
+async def test_an_answer_about_one_sending_is_not_written_down_of_a_later_one(
+    db: Database, approver: Actor, quick: Any, there: bool
+) -> None:
+    """While the person thought, the worker's look-up sent it again, and the ERP booked that."""
+    bill = make_bill(1)
+    [number] = await uncertain(db, None, [bill])
+    asked = resolving.of_invoice(db, approver, number).job
+    for _ in range(lookup.MISSES_THAT_COUNT):
+        db.execute("UPDATE export_jobs SET run_at = 0")
+        [looked] = lookup.claim_lookups(db, "sandbox", "w2", limit=10, lease_ms=60_000)
+        lookup.resolve(db, "w2", looked, Missing(bill.key), quick, sender_dead=True)
+    again = sent(db)
+    outbox.acknowledge(db, "w1", "sandbox", [(again, Unknown(bill.key, "reply lost"))], settle_ms=0)
+    settle_over(db)
+    with pytest.raises(Changed, match="meanwhile"):
+        if there:
+            resolving.booked(db, approver, number, "R-1", "seen", asked=asked)
+        else:
+            resolving.not_booked(db, approver, number, "not there", settle_ms=0, asked=asked)
+    assert invoice(db, number)[0] == "uncertain" and evidence(db) == []
+    now = resolving.of_invoice(db, approver, number).job
+    resolving.booked(db, approver, number, "R-1", "seen", asked=now)
+    assert invoice(db, number)[:2] == ("synced", "R-1")
+
+
+# -- proof that the ERP booked it under a key that was given up -------------------------------------------------------
+
+
+def failed_and_there(db: Database, approver: Actor, quick: Any) -> int:
+    """Lost, said by hand not to be there, and then the reply of its sending comes: booked as R-7."""
+    number = make(db)
+    review.accept(db, approver, Marked({number: version(db, number)}), quick)
+    db.execute("UPDATE export_jobs SET run_at = 0")
+    job = sent(db)
+    db.execute("UPDATE export_jobs SET lease_until = 1")
+    outbox.expire(db, settle_ms=0)
+    settle_over(db)
+    resolving.not_booked(db, approver, number, "not in the list", settle_ms=0)
+    outbox.acknowledge(db, "w1", "sandbox", [(job, Booked(job.key, "R-7"))], settle_ms=0)
+    assert states(db) == {"failed": 1}
+    return number
+
+
+def marked(db: Database, number: int) -> Marked:
+    return Marked({number: version(db, number)})
+
+
+async def test_what_the_erp_is_proven_to_have_is_neither_retried_nor_rejected_and_can_be_settled(
+    db: Database, approver: Actor, quick: Any
+) -> None:
+    number = failed_and_there(db, approver, quick)
+    other = make(db, "101-002", application=2)
+    decisions: tuple[Callable[[], review.Decision], ...] = (
+        lambda: review.retry(db, approver, marked(db, number), quick),
+        lambda: review.reject(db, approver, marked(db, number), "wrong"),
+    )
+    for decide in decisions:
+        with pytest.raises(Blocked, match="booked it already, as R-7") as refused:
+            decide()
+        assert f"payapp reconcile '#{number}' --booked R-7" in str(refused.value)
+    both = Marked({n: version(db, n) for n in (number, other)})
+    decision = review.reject(db, approver, both, "wrong")
+    assert decision.done == (other,) and [(s.invoice_id, s.code) for s in decision.stays] == [
+        (number, "booked")
+    ]
+    assert states(db) == {"failed": 1}
+    resolving.booked(db, approver, number, "R-7", "it was there after all")
+    assert invoice(db, number) == ("synced", "R-7", "", "") and states(db) == {"done": 1}
+    assert event(db)[3][0][1:] == (
+        {"erp_status": "failed_to_export"},
+        {"erp_status": "synced", "key": event(db)[3][0][2]["key"], "origin_id": "R-7"},
+    )
+
+
+async def test_what_was_voided_in_the_erp_is_free_again(db: Database, approver: Actor, quick: Any) -> None:
+    number = failed_and_there(db, approver, quick)
+    for undone in ("", "R-8"):
+        with pytest.raises(Disallowed, match="booked it, as R-7"):
+            resolving.not_booked(db, approver, number, "voided", settle_ms=0, undone=undone)
+    resolving.not_booked(db, approver, number, "voided", settle_ms=0, undone="R-7")
+    assert invoice(db, number)[0] == "failed_to_export"
+    assert event(db)[3][0][1] == {"in_erp_as": "R-7"}
+    assert review.retry(db, approver, marked(db, number), quick).done == (number,)
+
+
+async def test_not_booked_is_refused_where_a_late_reply_says_booked(
+    db: Database, approver: Actor, quick: Any
+) -> None:
+    bill = make_bill(1)
+    [number] = await uncertain(db, None, [bill])
+    park(db)
+    settle_over(db)
+    db.execute(
+        "INSERT INTO export_attempts (job_id, attempt, worker, kind, outcome, evidence, at)"
+        " SELECT id, attempt, 'w1', 'late', 'booked', 'R-7', 1 FROM export_jobs"
+    )
+    with pytest.raises(Disallowed, match="booked it, as R-7") as refused:
+        resolving.not_booked(db, approver, number, "not there", settle_ms=0)
+    assert "--booked R-7" in refused.value.fix
+    assert invoice(db, number)[0] == "parked"
+
+
+async def test_a_recalled_invoice_that_the_erp_is_proven_to_have_is_not_accepted_again(
+    db: Database, approver: Actor, quick: Any
+) -> None:
+    number = make(db)
+    review.accept(db, approver, marked(db, number), quick)
+    review.recall(db, approver, marked(db, number))
+    db.execute(
+        "INSERT INTO export_attempts (job_id, attempt, worker, kind, outcome, evidence, at)"
+        " SELECT id, attempt, 'w1', 'late', 'booked', 'R-7', 1 FROM export_jobs"
+    )
+    decisions: tuple[Callable[[], review.Decision], ...] = (
+        lambda: review.accept(db, approver, marked(db, number), quick),
+        lambda: review.reject(db, approver, marked(db, number), "wrong"),
+    )
+    for decide in decisions:
+        with pytest.raises(Blocked, match="booked it already, as R-7"):
+            decide()
+    resolving.booked(db, approver, number, "R-7", "seen")
+    assert invoice(db, number)[:2] == ("synced", "R-7")
+
+
+async def test_what_failed_and_has_no_proof_against_it_is_settled_only_as_booked(
+    db: Database, approver: Actor, quick: Any
+) -> None:
+    """A reconciliation found it in the ERP: then to void the only bill is not the only way out."""
+    bill = make_bill(1)
+    [number] = await uncertain(db, None, [bill])
+    settle_over(db)
+    resolving.not_booked(db, approver, number, "gone", settle_ms=0)
+    with pytest.raises(Disallowed, match="knows of no bill"):
+        resolving.not_booked(db, approver, number, "gone", settle_ms=0)
+    resolving.booked(db, approver, number, "R-1", "the reconciliation lists it")
+    async with compared(db, Told([[as_listed(bill, "R-1")]])) as (of, _):
+        assert of.counts() == {V.AGREES: 1}

@@ -19,7 +19,7 @@ PROCESS = {
     Action.DEFER: ({E.EXPORTING}, E.QUEUED),
     Action.RESEND: ({E.UNCERTAIN}, E.QUEUED),
     Action.PARK: ({E.EXPORTING, E.UNCERTAIN}, E.PARKED),
-    Action.FIND: ({E.QUEUED}, E.SYNCED),
+    Action.FIND: ({E.QUEUED, E.READY, E.FAILED}, E.SYNCED),
     Action.SET_ASIDE: ({E.QUEUED}, E.PARKED),
 }
 

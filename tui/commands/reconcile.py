@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from store.domain.errors import BadInput, Disallowed
+from store.domain.status import ErpStatus
 from store.domain.text import safe
 from tui.commands.options import acting, books_and_actor, confirm
 from tui.commands.output import say
@@ -18,7 +19,6 @@ from tui.commands.output import say
 if TYPE_CHECKING:
     from store.domain.actor import Actor
     from store.domain.outcome import Answer, Period
-    from store.job import Job
     from store.reconciling import Reconciliation
     from store.resolving import OpenJob
     from tui.bootstrap import Books
@@ -182,18 +182,31 @@ def _by_hand(books: Books, me: Actor, word: str, reference: str | None, comment:
         there = asyncio.run(_has(books, reference.strip()))
         said = {True: "it is there", False: "there is no bill of that reference", None: "no answer"}[there]
         confirm(_booked_question(open_, reference, said, there=there), yes=yes)
-        resolving.booked(books.db, me, number, reference, comment, said)
+        resolving.booked(books.db, me, number, reference, comment, said, asked=open_.job)
         say(f"{open_.name} is Synced, with the reference {safe(reference.strip())}.")
         return
     resolving.check_words(comment)
-    said = _not_found(open_, asyncio.run(_ask(books, open_.job)))
+    said, undone = _not_found(open_, *asyncio.run(_ask(books, open_)))
     settle_ms = round(books.profile().settle * 1000)
     resolving.check_settled(books.db, number, settle_ms)
+    resolving.check_unproven(open_, undone)
     confirm(_not_booked_question(open_, said), yes=yes)
-    resolving.not_booked(books.db, me, number, comment, settle_ms=settle_ms, erp_said=said)
-    say(
-        f"{open_.name} is Failed to Export: payapp retry '#{number}' exports it again, payapp reject takes it back."
+    resolving.not_booked(
+        books.db,
+        me,
+        number,
+        comment,
+        settle_ms=settle_ms,
+        erp_said=said,
+        asked=open_.job,
+        undone=undone,
     )
+    if open_.status is ErpStatus.READY:
+        say(f"{open_.name} is Ready to Export: payapp accept '#{number}' exports it again.")
+    else:
+        say(
+            f"{open_.name} is Failed to Export: payapp retry '#{number}' exports it again, payapp reject takes it back."
+        )
 
 
 def _booked_question(of: OpenJob, reference: str, said: str, *, there: bool | None) -> str:
@@ -210,8 +223,11 @@ def _not_booked_question(of: OpenJob, said: str) -> str:
     )
 
 
-def _not_found(of: OpenJob, answer: Answer) -> str:
-    """What the ERP said of it. Raises Disallowed when it has it."""
+def _not_found(of: OpenJob, answer: Answer, there: bool | None) -> tuple[str, str]:
+    """What the ERP said of it, and the reference that payapp has proof of and the ERP has no longer ("": none).
+
+    ``there``: whether it has the bill of that reference. Raises Disallowed when it has the invoice.
+    """
     from store.domain.outcome import Booked, Unknown
 
     if isinstance(answer, Booked):
@@ -220,7 +236,10 @@ def _not_found(of: OpenJob, answer: Answer) -> str:
             why=f"it was asked for it just now and says {safe(answer.ref)}",
             fix=f"payapp reconcile '#{of.invoice_id}' --booked {safe(answer.ref)} --comment WHY",
         )
-    return f"no answer ({safe(answer.cause)})" if isinstance(answer, Unknown) else "it does not have it"
+    if isinstance(answer, Unknown):
+        return f"no answer ({safe(answer.cause)})", ""
+    gone = of.proof is not None and there is False
+    return "it does not have it", of.proof.reference if of.proof and gone else ""
 
 
 async def _has(books: Books, reference: str) -> bool | None:
@@ -234,12 +253,18 @@ async def _has(books: Books, reference: str) -> bool | None:
         await connector.close()
 
 
-async def _ask(books: Books, job: Job) -> Answer:
+async def _ask(books: Books, of: OpenJob) -> tuple[Answer, bool | None]:
+    """What the ERP says of it under all its keys, and of the bill that payapp has proof of."""
     from erp import reconciling
+    from store import lookup
     from tui import bootstrap
 
+    more = lookup.keys(books.db, [of.job]).get(of.job.id, [])
+    if of.proof is not None and of.proof.key != of.job.key:
+        more.append(of.proof.key)
     connector = bootstrap.connector(books)
     try:
-        return await reconciling.ask_one(connector, job)
+        answer = await reconciling.ask_one(connector, of.job, list(dict.fromkeys(more)))
+        return answer, await reconciling.has(connector, of.proof.reference) if of.proof else None
     finally:
         await connector.close()
