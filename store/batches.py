@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from peewee import Expression, fn
+from peewee import Expression, Value, fn
 
 from store.db import Database
 from store.domain.keys import spelled
@@ -99,13 +99,7 @@ def progress(db: Database, batch: int, *, failures: int = 5) -> Progress:
         .join(User, on=Batch.operator == User.id)
         .where(Batch.id == batch)
     )[0]  # fmt: skip
-    states = dict(
-        db.rows(
-            ExportJob.select(ExportJob.state, fn.COUNT(ExportJob.id))
-            .where(ExportJob.batch == batch)
-            .group_by(ExportJob.state)
-        )
-    )
+    states, unresolved = _counted(db, batch)
     done, failed = states.get(JobState.DONE, 0), states.get(JobState.FAILED, 0)
     left = sum(states.get(state, 0) for state in _LEFT)
     return Progress(
@@ -124,7 +118,7 @@ def progress(db: Database, batch: int, *, failures: int = 5) -> Progress:
         description=row[10],
         done=done,
         failed=failed,
-        resolved=failed - _unresolved(db, batch) if failed else 0,
+        resolved=failed - unresolved,
         left=left,
         uncertain=states.get(JobState.UNCERTAIN, 0),
         parked=states.get(JobState.PARKED, 0),
@@ -150,13 +144,27 @@ def _still_failed(batch: int) -> Expression:
     return (ExportJob.batch == batch) & (ExportJob.state == JobState.FAILED.value) & (Invoice.batch == batch)
 
 
-def _unresolved(db: Database, batch: int) -> int:
-    found = db.rows(
-        ExportJob.select(fn.COUNT(ExportJob.id))
+def _counted(db: Database, batch: int) -> tuple[dict[str, int], int]:
+    """The batch's jobs by state, and how many failures wait for a person: one statement, so that they agree.
+
+    Others commit between two statements, and then more failures may wait than there were.
+    """
+    by_state = (
+        ExportJob.select(ExportJob.state, fn.COUNT(ExportJob.id), Value(0))
+        .where(ExportJob.batch == batch)
+        .group_by(ExportJob.state)
+    )
+    waiting = (
+        ExportJob.select(Value(JobState.FAILED.value), Value(0), fn.COUNT(ExportJob.id))
         .join(Invoice, on=ExportJob.invoice == Invoice.id)
         .where(_still_failed(batch))
     )
-    return int(found[0][0])
+    states: dict[str, int] = {}
+    unresolved = 0
+    for state, count, still in db.rows(by_state.union_all(waiting)):
+        states[state] = states.get(state, 0) + int(count)
+        unresolved += int(still)
+    return states, unresolved
 
 
 def _failures(db: Database, batch: int, limit: int) -> tuple[Failure, ...]:

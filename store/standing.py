@@ -81,7 +81,7 @@ class QueueStanding:
 def of(db: Database, erp: str) -> QueueStanding:
     """Where that ERP's queue stands now."""
     now = db.now()
-    held, pending = _waiting(db, erp, now)
+    held, pending, claimed, uncertain, parked = _counted(db, erp, now)
     state = db.execute(
         "SELECT open_until, failures, error_text, pace_at FROM erp_state WHERE erp = ?", (erp,)
     ).fetchone()
@@ -90,11 +90,11 @@ def of(db: Database, erp: str) -> QueueStanding:
         now=now,
         held=held,
         pending=pending,
-        claimed=_count(db, erp, JobState.CLAIMED),
-        uncertain=_count(db, erp, JobState.UNCERTAIN),
-        parked=_count(db, erp, JobState.PARKED),
+        claimed=claimed,
+        uncertain=uncertain,
+        parked=parked,
         oldest_at=_oldest(db, erp),
-        booked_last_minute=_booked(db, now - MINUTE_MS),
+        booked_last_minute=_booked(db, erp, now - MINUTE_MS),
         paused_until=until if until > now else 0,
         failures=failures,
         failure=cause,
@@ -104,22 +104,24 @@ def of(db: Database, erp: str) -> QueueStanding:
     )
 
 
-def _waiting(db: Database, erp: str, now: int) -> tuple[int, int]:
-    """How many are held back until some moment, and how many are due."""
-    held = pending = 0
-    for which in WAITING:
-        later, due = db.execute(
-            "SELECT coalesce(sum(CASE WHEN run_at > ? THEN 1 ELSE 0 END), 0),"
-            f" coalesce(sum(CASE WHEN run_at > ? THEN 0 ELSE 1 END), 0) FROM export_jobs WHERE {which} AND erp = ?",
-            (now, now, erp),
-        ).fetchone()
-        held, pending = held + int(later), pending + int(due)
-    return held, pending
+def _counted(db: Database, erp: str, now: int) -> tuple[int, int, int, int, int]:
+    """How many are held back until some moment, due, claimed, uncertain and parked: one statement, so that they agree.
 
-
-def _count(db: Database, erp: str, state: JobState) -> int:
-    found = db.execute(f"SELECT count(*) FROM export_jobs WHERE state = '{state}' AND erp = ?", (erp,))
-    return int(found.fetchone()[0])
+    Others commit between two statements, and what moved meanwhile would be counted twice, or not at all.
+    """
+    waiting = (
+        "SELECT coalesce(sum(CASE WHEN run_at > ? THEN 1 ELSE 0 END), 0),"
+        " coalesce(sum(CASE WHEN run_at > ? THEN 0 ELSE 1 END), 0), 0, 0, 0 FROM export_jobs WHERE"
+    )
+    parts = [f"{waiting} {which} AND erp = ?" for which in WAITING]
+    values: list[int | str] = [now, now, erp] * len(WAITING)
+    for place, state in enumerate((JobState.CLAIMED, JobState.UNCERTAIN, JobState.PARKED), 2):
+        columns = ", ".join("count(*)" if at == place else "0" for at in range(5))
+        parts.append(f"SELECT {columns} FROM export_jobs WHERE state = '{state}' AND erp = ?")
+        values.append(erp)
+    rows = db.execute(" UNION ALL ".join(parts), tuple(values)).fetchall()
+    held, pending, claimed, uncertain, parked = (sum(int(row[at]) for row in rows) for at in range(5))
+    return held, pending, claimed, uncertain, parked
 
 
 def _oldest(db: Database, erp: str) -> int | None:
@@ -143,10 +145,13 @@ def _oldest(db: Database, erp: str) -> int | None:
     return int(row[0])
 
 
-def _booked(db: Database, since: int) -> int:
-    newest = "SELECT at, outcome FROM export_attempts ORDER BY id DESC LIMIT ?"
+def _booked(db: Database, erp: str, since: int) -> int:
+    """Each bill once, when it counted: a reply that came late is evidence for the look-up that finds it."""
+    newest = "SELECT job_id, at, kind, outcome FROM export_attempts ORDER BY id DESC LIMIT ?"
     found = db.execute(
-        f"SELECT count(*) FROM ({newest}) AS newest WHERE at >= ? AND outcome = 'booked'", (NEWEST, since)
+        f"SELECT count(DISTINCT job_id) FROM ({newest}) AS newest JOIN export_jobs ON export_jobs.id = job_id"
+        " WHERE at >= ? AND outcome = 'booked' AND kind IN ('ended', 'found') AND erp = ?",
+        (NEWEST, since, erp),
     )
     return int(found.fetchone()[0])
 

@@ -410,7 +410,7 @@ def test_a_copy_that_another_process_declares_stops_a_busy_worker(db: Database, 
     assert outbox.acknowledge(db, "w1", "sandbox", results, settle_ms=0) == []
     assert statuses(db) == {"synced": 2, "queued": 4}
     # Adopted again elsewhere it sends on, first what is looked for.
-    adopt(other, quick)
+    adopting.adopt(other, juan(other), "restored", settle_ms=60_000)
     other.close()
     assert outbox.begin(db, "sandbox", "w1", **limits) == (0, [])
     assert len(lookup.claim_lookups(db, "sandbox", "w1", limit=9, lease_ms=60_000)) == 0

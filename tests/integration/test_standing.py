@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from cli_case import Told
 from export_case import make_bill, queue_jobs
 
-from store import outbox, standing, workers
+from erp import profiles
+from store import batches, lookup, outbox, standing, workers
+from store import db as database
 from store.db import Database
-from store.domain.outcome import Booked, Later, Refused, Unknown
+from store.domain.outcome import Booked, Later, PostOutcome, Refused, Unknown
+from store.job import Job
 
 pytest_plugins = ["cli_case"]
 
@@ -55,6 +60,75 @@ def test_every_job_is_counted_once_where_it_is(db: Database) -> None:
     assert begun.key != doubt.key
     # Another ERP's queue is another one.
     assert standing.of(db, "files").depth == 0
+
+
+class Busy:
+    """A worker on a connection of its own, which sends one bill whenever it is told to."""
+
+    def __init__(self, db: Database, ends: Callable[[str], PostOutcome]) -> None:
+        self._db, self._ends = database.open(db.url), ends
+        self._jobs: list[Job] = []
+
+    def step(self) -> None:
+        results = [(job, self._ends(job.key)) for job in self._jobs]
+        _, _, self._jobs = outbox.turn(
+            self._db, "sandbox", "w1", results, settle_ms=SETTLE, limit=1, lease_ms=LEASE, concurrency=1
+        )
+
+    def before_each(self, monkeypatch: pytest.MonkeyPatch, db: Database, name: str) -> None:
+        """From now on it takes a step before each of the database's calls of that name."""
+        real = getattr(db, name)
+
+        def stepped(*args: Any) -> Any:
+            self.step()
+            return real(*args)
+
+        monkeypatch.setattr(db, name, stepped)
+
+    def close(self) -> None:
+        self._db.close()
+
+
+def test_the_numbers_of_the_queue_agree_while_it_moves(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    queued(db, 40)
+    busy = Busy(db, lambda key: Unknown(key, "lost"))
+    # Whatever that connection asks first, it asks now.
+    busy.step()
+    with monkeypatch.context() as patched:
+        busy.before_each(patched, db, "execute")
+        found = standing.of(db, "sandbox")
+    assert found.depth + found.uncertain + found.parked == 40
+    assert found.uncertain > 0
+    busy.close()
+
+
+def test_the_numbers_of_a_batch_agree_while_it_is_sent(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    queued(db, 40)
+    busy = Busy(db, lambda key: Refused(key, "no", "no", "fix"))
+    busy.step()
+    with monkeypatch.context() as patched:
+        busy.before_each(patched, db, "rows")
+        batch = batches.progress(db, 1)
+    assert (batch.resolved, batch.unresolved + batch.left) == (0, 40)
+    assert batch.failed > 0
+    busy.close()
+
+
+def test_a_bill_is_booked_once_however_often_that_is_heard(db: Database) -> None:
+    queued(db, 3)
+    jobs = outbox.fence(db, "w1", outbox.claim(db, "sandbox", "w1", limit=2, lease_ms=LEASE, concurrency=2))
+    results = [(job, Booked(job.key, f"B-{job.id}")) for job in jobs]
+    outbox.acknowledge(db, "w1", "sandbox", results[:1], settle_ms=SETTLE)
+    # Its lease is over, the look-up finds it, and its sender's reply comes late, and twice.
+    db.execute("UPDATE export_jobs SET lease_until = 1 WHERE id = ?", (jobs[1].id,))
+    outbox.expire(db, settle_ms=0)
+    db.execute("UPDATE export_jobs SET run_at = 0 WHERE id = ?", (jobs[1].id,))
+    [again] = lookup.claim_lookups(db, "sandbox", "w2", limit=9, lease_ms=LEASE)
+    lookup.resolve(db, "w2", again, results[1][1], profiles.load("sandbox"), sender_dead=False)
+    for _ in range(2):
+        outbox.acknowledge(db, "w1", "sandbox", results[1:], settle_ms=SETTLE)
+    assert standing.of(db, "sandbox").booked_last_minute == 2
+    assert standing.of(db, "files").booked_last_minute == 0
 
 
 def test_a_pause_says_since_how_many_parcels_and_why(db: Database) -> None:
