@@ -93,7 +93,8 @@ class Worker:
 
         ``until_idle``: return when no job is on its way and no mail can go now, or the ERP is paused.
         On SQLite a second worker waits for the first one's end; without ``wait`` it raises WorkerRunningError.
-        Raises OutgrownError, drained, when a newer program has changed the database's schema.
+        Raises, drained, OutgrownError when a newer program has changed the database's schema, and LockLostError when
+        its lock file was removed or replaced.
         """
         self._stop = stop
         running: list[asyncio.Task[None]] = []
@@ -112,6 +113,8 @@ class Worker:
                     why="a newer payapp has brought the database up to date",
                     fix="Update payapp on this machine, then start the worker again",
                 )
+            if self._lock:
+                self._lock.require()
         finally:
             await _ended([*running, *self._sending, *self._others.values()])
             if feed is not None:
@@ -175,7 +178,7 @@ class Worker:
             await asyncio.wait(running)
         try:
             released = await self._export.release()
-            if self._displaced is None:
+            if self._displaced is None and not (self._lock and self._lock.lost):
                 await self._export.mark(beat=True)
             await self.db.write(workers.stopped, self.id)
         except PayappError as error:
@@ -195,7 +198,11 @@ class Worker:
                     self._outgrown = True
                     self._stop.set()
                 await self._export.keep()
-                if self._displaced is None:
+                if self._lock and self._lock.lost:
+                    if not self._stop.is_set():
+                        eventlog.warning("worker.unlocked", worker=self.id, lock=self._lock.path.name)
+                    self._stop.set()
+                elif self._displaced is None:
                     await self._export.mark(beat=True)
             except Exception as error:  # noqa: BLE001 - a beat that fails must not end the beating
                 self._beaten = -self.settings.lease
@@ -204,8 +211,8 @@ class Worker:
                 self._beaten = began
 
     def _fit(self) -> bool:
-        """Whether a sending may begin: the end is not wanted, the place is right, the last heartbeat good and young."""
-        wanted = not self._stop.is_set() and self._displaced is None
+        """Whether a sending may begin: the end is not wanted, place and lock are right, the last heartbeat good and young."""
+        wanted = not (self._stop.is_set() or self._displaced is not None or (self._lock and self._lock.lost))
         return wanted and self._now() - self._beaten < self.settings.lease / 2
 
     # -- the loop ----------------------------------------------------------------------------------------------

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from erp import detached
-from erp.lock import WorkerLock
+from erp.lock import LockLostError, WorkerLock
 from erp.process import place, proven_dead
+from store.high_water import Mark
 
 PROBE = """
 import json, os, sys
@@ -83,3 +84,20 @@ def test_the_lock_is_one_for_all_names_of_a_database_and_goes_with_its_holder(tm
     assert second.acquire()
     assert not first.held
     second.release()
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_lock_whose_file_is_removed_or_replaced_holds_no_more(tmp_path: Path, replaced: bool) -> None:
+    database = tmp_path / "payapp.db"
+    first, second = WorkerLock(database), WorkerLock(database)
+    assert first.acquire()
+    assert (first.held, first.lost) == (True, False)
+    first.write(Mark(1, 2, 3, 4))
+    first.path.unlink()
+    if replaced:
+        first.path.write_bytes(b"")
+    assert (first.held, first.lost, first.acquire()) == (False, True, False)
+    with pytest.raises(LockLostError, match="removed or replaced"):
+        first.write(Mark(1, 3, 3, 4))
+    assert second.acquire() and second.held
+    assert first.path.read_bytes() == b""

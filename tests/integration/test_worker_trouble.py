@@ -7,10 +7,12 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from export_case import make_bill, queue_jobs, sandbox_on, states, statuses
 
 from erp.connectors import sandbox
+from erp.lock import LockLostError, WorkerLock
 from erp.worker import OutgrownError, Worker, WorkerSettings
 from store import workers
 from store.db import Database
@@ -88,6 +90,29 @@ async def test_a_worker_of_an_older_program_drains_and_ends(
     # What it had begun is written down; nothing is left in its hands, and the rest waits for a program that knows it.
     assert states(db).keys() <= {"done", "pending", "held"}
     assert states(db)["done"] == len(sandbox.ledger(books)) < MANY
+
+
+async def test_a_worker_whose_lock_file_is_removed_drains_and_another_sends_the_rest(
+    sqlite_db: Database, books: Path, quick: Profile, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    queue_jobs(sqlite_db, [make_bill(n) for n in range(1, COUNT + 1)])
+    slow = msgspec.structs.replace(quick, parcel=1)
+    task = asyncio.create_task(
+        Worker(sqlite_db, sandbox_on(books, slow, seconds_per_bill=0.1), None, SETTINGS).run(asyncio.Event())
+    )
+    await until(lambda: len(sandbox.ledger(books)) >= 1)
+    lock = WorkerLock(Path(sqlite_db.url.removeprefix("sqlite:")))
+    lock.path.unlink()
+    with pytest.raises(LockLostError, match="removed or replaced"):
+        async with asyncio.timeout(30):
+            await task
+    assert "worker.unlocked" in caplog.text and "worker.drains" in caplog.text
+    assert 0 < len(sandbox.ledger(books)) < COUNT
+    async with asyncio.timeout(60):
+        second = Worker(sqlite_db, sandbox_on(books, quick), None, SETTINGS)
+        await second.run(asyncio.Event(), until_idle=True)
+    each_once(sqlite_db, books)
 
 
 async def test_a_worker_says_which_program_it_is(db: Database, books: Path, quick: Profile) -> None:
