@@ -64,6 +64,19 @@ def grown(db: Database, count: int) -> None:
         db.execute("ANALYZE (SKIP_LOCKED) export_jobs")
 
 
+def seize(db: Database, invoice_ids: Sequence[int]) -> None:
+    """Lock what of these invoices can be cancelled, till the transaction's end, before some of it at a time is.
+
+    In the order of their ids, as everybody who takes several jobs does: nobody waits for one who waits for them.
+    """
+    if db.postgres:
+        db.execute(
+            f"SELECT count(*) FROM (SELECT id FROM export_jobs WHERE {among(db, 'invoice_id')}"
+            f" AND state IN ('{JobState.HELD}', '{JobState.PENDING}', '{JobState.CLAIMED}') ORDER BY id FOR UPDATE) AS own",
+            (packed(db, invoice_ids),),
+        ).fetchone()
+
+
 def cancel(db: Database, invoice_ids: Sequence[int]) -> set[int]:
     """Cancel the open jobs of these invoices that nothing was sent of; returns the invoices whose job was cancelled.
 

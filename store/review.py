@@ -64,6 +64,7 @@ def reject(
         actor.require_approver()
         company = directory.company(db)
         chosen = selected(db, selection)
+        outbox.seize(db, chosen.ids)
         for movable, stays in allowed(chosen, Action.REJECT):
             free, booked = _unbooked(db, movable)
             going, begun = _recalled(db, free)
@@ -177,6 +178,7 @@ def recall(db: Database, actor: Actor, selection: Selection) -> Decision:
         actor = directory.refresh(db, actor)
         actor.require_approver()
         chosen = selected(db, selection)
+        outbox.seize(db, chosen.ids)
         for movable, stays in allowed(chosen, Action.RECALL):
             begun = {c.id for c in movable} - outbox.cancel(db, [c.id for c in movable])
             going, sent = _split_begun(movable, begun, Action.RECALL)

@@ -146,11 +146,12 @@ def _oldest(db: Database, erp: str) -> int | None:
 
 
 def _booked(db: Database, erp: str, since: int) -> int:
-    """Each bill once, when it counted: a reply that came late is evidence for the look-up that finds it."""
+    """Each bill once, however often it was heard of; a late reply alone does not always book it."""
     newest = "SELECT job_id, at, kind, outcome FROM export_attempts ORDER BY id DESC LIMIT ?"
     found = db.execute(
         f"SELECT count(DISTINCT job_id) FROM ({newest}) AS newest JOIN export_jobs ON export_jobs.id = job_id"
-        " WHERE at >= ? AND outcome = 'booked' AND kind IN ('ended', 'found') AND erp = ?",
+        f" WHERE at >= ? AND outcome = 'booked' AND kind IN ('ended', 'late', 'found') AND state = '{JobState.DONE}'"
+        " AND erp = ?",
         (NEWEST, since, erp),
     )
     return int(found.fetchone()[0])

@@ -5,21 +5,26 @@ On SQLite the write lock of the first one's transaction makes the second wait fr
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import permutations
 from typing import Any
 from unittest.mock import patch
 
+import psycopg
 import pytest
 from invoice_factory import make, state, version
 from people import founded
 
 from erp import profiles
-from store import commitments, directory, outbox, review
+from store import candidates, commitments, directory, outbox, review
 from store import db as database
 from store.commitments import LineEdit
 from store.db import Database
+from store.decision import Decision
 from store.domain.errors import Changed, Disallowed, PayappError
 from store.domain.outcome import Booked
 from store.domain.selection import Marked
@@ -210,3 +215,40 @@ def test_a_recall_and_a_fence_at_the_same_moment_are_one_after_the_other(
     assert state(mine, number) == "ready_to_export"
     with pytest.raises(Disallowed):
         review.recall(mine, directory.actor(mine, "jlopez"), marked(mine, number))
+
+
+def waits(connection: psycopg.Connection[Any]) -> bool:
+    """Whether another one waits for a lock in this database."""
+    found = connection.execute(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    ).fetchone()
+    return found is not None and found[0] > 0
+
+
+@pytest.mark.parametrize("decide", [review.recall, partial(review.reject, reason="wrong")])
+def test_a_decision_on_several_jobs_takes_them_in_the_order_in_which_everybody_does(
+    desks: tuple[Database, Database], monkeypatch: pytest.MonkeyPatch, decide: Callable[..., Decision]
+) -> None:
+    mine, other = desks
+    monkeypatch.setattr(candidates, "CHUNK", 1)
+    ids = [make(mine), make(mine, "101-002", application=2)]
+    # The later invoice has the earlier job.
+    for number in reversed(ids):
+        accept(mine, number)
+    both = Marked({number: version(mine, number) for number in ids})
+    juan = directory.actor(mine, "jlopez")
+
+    def decided() -> Decision:
+        with contextlib.closing(mine.pw):
+            return decide(mine, juan, both)
+
+    with ThreadPoolExecutor(1) as pool:
+        with other.transaction():
+            lock = "SELECT id FROM export_jobs WHERE invoice_id = ? FOR UPDATE"
+            other.execute(lock, (ids[1],))
+            decision = pool.submit(decided)
+            with psycopg.connect(other.url, autocommit=True) as watch:
+                while not waits(watch) and not decision.done():
+                    pass
+            other.execute(lock, (ids[0],))
+        assert decision.result().done == tuple(ids)
