@@ -77,6 +77,7 @@ class Tryton:
         own = "IN (SELECT id FROM party_party WHERE code LIKE 'T-%')"
         month = "CASE WHEN end_date < '2026-10-01' THEN 'closed' ELSE 'open' END"
         done = [f"DELETE FROM {table}" for table in WRITTEN]
+        done += ["UPDATE account_account SET closed = false"]
         done += [f"UPDATE account_period SET state = {month}", f"DELETE FROM party_address WHERE party {own}"]
         self.sql(";".join([*done, f"DELETE FROM party_party WHERE id {own}"]))
 

@@ -101,6 +101,11 @@ async def test_more_decimals_than_the_currency_has_are_refused_and_never_rounded
     assert tryton.bills() == []
 
 
+async def test_an_account_that_was_closed_is_refused(tryton: Server, connect: Connect) -> None:
+    tryton.sql("UPDATE account_account SET closed = true WHERE code = '09-250'")
+    assert (await refused(connect(), make_bill(1))).code == "account.unknown"
+
+
 async def test_a_vendor_without_an_address_is_refused(tryton: Server, connect: Connect) -> None:
     tryton.sql("INSERT INTO party_party (name, code, active) VALUES ('Nowhere', 'T-1', true)")
     assert (await refused(connect(), make_bill(1, vendor="T-1"))).code == "vendor.no_address"
@@ -330,8 +335,9 @@ async def test_a_spoilt_answer_leaves_it_unknown_and_the_bill_is_found(
             # The queue bounds each sending in total: a server that hangs is cut off.
             await asyncio.to_thread(front.arrived.wait, 60)
             sending.cancel()
-        with pytest.raises((DoubtfulReplyError, asyncio.CancelledError)):
+        with pytest.raises((DoubtfulReplyError, asyncio.CancelledError)) as error:
             await sending
+        assert ("is longer than" in str(error.value)) == (mood == "huge")
         front.moods.clear()
         [found] = await connector.find([bill])
         assert isinstance(found, Booked)
