@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from store.domain.status import JobState
 from store.domain.verdict import Difference, Finding, Verdict
+from store.sent_bills import Standing
 from store.sides import FIELDS, Sides
 
 # So many references are told of one invoice.
@@ -59,7 +60,9 @@ def _sent(of: Sides, verdict: Verdict, row: tuple[Any, ...]) -> Finding:
         net=net,
         differences=tuple(dict.fromkeys(differences)),
         note=fault or _note(verdict, cause, here["reference"]),
-        fix=_fix(verdict, f"#{invoice}", state, proven=bool(found) or any(bill[0] == key for bill in bills)),
+        fix=_fix_unexpected(of, invoice, state, references)
+        if verdict is Verdict.UNEXPECTED
+        else _fix(verdict, f"#{invoice}", state, proven=bool(found) or any(bill[0] == key for bill in bills)),
     )
 
 
@@ -98,14 +101,29 @@ def _note(verdict: Verdict, cause: str, reference: str | None) -> str:
     return f"its reference was {reference}" if verdict is Verdict.MISSING and reference else ""
 
 
+def _fix_unexpected(of: Sides, invoice: int, state: str, references: Sequence[str]) -> str:
+    """It is the only bill of its invoice in the ERP; where there are more, they are told as several."""
+    if state in {JobState.HELD, JobState.PENDING, JobState.CLAIMED}:
+        return (
+            "If this database is a copy or was restored, payapp adopt looks in the ERP first; else recall it"
+        )
+    synced = of.scratch.execute(
+        f"SELECT 1 FROM sent WHERE invoice = ? AND standing = '{Standing.SYNCED}'", (invoice,)
+    ).fetchone()
+    if synced:
+        return "Do not void it before the other one is found: its invoice is Synced, with a bill that is not listed"
+    if state == JobState.FAILED and len(references) == 1:
+        return (
+            f"Do not export it again. If the bill is right: payapp reconcile '#{invoice}' --booked {references[0]}"
+            " --comment WHY; else void it in the ERP first"
+        )
+    return "Do not export it again: if the bill is wrong, void it in the ERP first"
+
+
 def _fix(verdict: Verdict, who: str, state: str, *, proven: bool) -> str:
     match verdict:
         case Verdict.TWICE:
             return "Void all but one of them in the ERP, before they are paid"
-        case Verdict.UNEXPECTED if state in {JobState.HELD, JobState.PENDING, JobState.CLAIMED}:
-            return "If this database is a copy or was restored, payapp adopt looks in the ERP first; else recall it"
-        case Verdict.UNEXPECTED:
-            return "Do not export it again: void the bill in the ERP first"
         case Verdict.MISSING:
             return "Ask who keeps the ERP whether it was voided or deleted there, and why"
         case Verdict.DIFFERS:

@@ -11,15 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import msgspec
-
-from store import epochs, gate
+from store import epochs, gate, revisions
 from store.db import Database
-from store.domain.bill import decode, encode, idempotency_key, revision_of
+from store.domain.bill import idempotency_key
 from store.domain.outcome import Answer, Booked, Missing, Unknown
 from store.domain.profile import Profile
 from store.domain.status import Action, JobState
 from store.domain.text import safe
+from store.evidence import UNDER
 from store.job import (
     JOB_COLUMNS,
     Job,
@@ -205,7 +204,7 @@ def resolve(
             return JobState(state)
         match answer:
             case Booked():
-                under = "" if answer.key == job.key else f" under {answer.key}"
+                under = "" if answer.key == job.key else f"{UNDER}{answer.key}"
                 log_attempts(db, worker, [(job, "found", "booked", answer.ref + under)], now)
                 return _found(db, job, held, answer, now)
             case Missing():
@@ -220,15 +219,9 @@ def resolve(
 
 
 def _found(db: Database, job: Job, held: _Held, answer: Booked, now: int) -> JobState:
+    if answer.key != job.key and (why := revisions.adopt(db, job, answer)):
+        return _park(db, job, held, why, now)
     book(db, [(job, answer.ref)], now, Action.FIND if held.unsent else Action.BOOK)
-    if (revision := revision_of(answer.key)) > revision_of(job.key):
-        # The invoice has come so far: a later export of it must not come under a key that the ERP knows.
-        bill = msgspec.structs.replace(decode(job.payload, job.payload_sha256), key=answer.key)
-        db.execute(
-            "UPDATE export_jobs SET revision = ?, idem_key = ?, payload = ?, payload_sha256 = ? WHERE id = ?",
-            (revision, answer.key, *encode(bill), job.id),
-        )
-        db.execute("UPDATE invoices SET revision = ? WHERE id = ?", (revision, job.invoice_id))
     return JobState.DONE
 
 

@@ -171,6 +171,15 @@ def of_invoice(db: Database, actor: Actor, invoice_id: int) -> OpenJob:
     return OpenJob(invoice_id, name, ErpStatus(status), job_of(row), safe(row[-1]), proof)
 
 
+def sent_keys(db: Database, job: Job) -> list[str]:
+    """The keys under which other revisions of its invoice were sent from here."""
+    rows = db.execute(
+        "SELECT idem_key FROM export_jobs WHERE invoice_id = ? AND id <> ? AND sends > 0 ORDER BY revision",
+        (job.invoice_id, job.id),
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
 def _given_up(db: Database, invoice_id: int, status: ErpStatus, proof: Proof | None) -> Any:
     """The job that the proof is of; else, of what failed, the one that was sent last. None: there is none."""
     if proof is None and status is not ErpStatus.FAILED:

@@ -65,7 +65,8 @@ class SentBill:
 
 _COLUMNS = (
     "j.id, j.invoice_id, j.idem_key, j.revision, j.state, j.sends, j.erp, j.accounting_date, j.erp_ref, j.payload,"
-    " j.look_first, j.updated_at, j.payload_sha256, i.number, i.erp_status, i.revision, i.currency, i.gross, i.retainage, i.net"
+    " j.look_first, j.updated_at, j.payload_sha256, i.number, i.erp_status, i.revision,"
+    " i.origin_id, i.currency, i.gross, i.retainage, i.net"
 )
 _FROM = "FROM export_jobs j JOIN invoices i ON i.id = j.invoice_id"
 
@@ -93,6 +94,15 @@ def by_key(db: Database, keys: Sequence[str], erp: str, period: Period) -> list[
     """The jobs of these keys, sent or not, whatever their period; at most PAGE of them."""
     rows = db.execute(
         f"SELECT {_COLUMNS} {_FROM} WHERE j.idem_key IN ({marks(keys)})", tuple(keys)
+    ).fetchall()
+    return [_read(row, erp, period) for row in rows]
+
+
+def of_invoices(db: Database, invoices: Sequence[int], erp: str, period: Period) -> list[SentBill]:
+    """The jobs of these invoices that were acknowledged, or of which nobody knows, whatever their period."""
+    rows = db.execute(
+        f"SELECT {_COLUMNS} {_FROM} WHERE j.invoice_id IN ({marks(invoices)}) AND j.state IN ({marks(_KNOWN)}) AND j.erp = ?",
+        (*invoices, *(state.value for state in _KNOWN), erp),
     ).fetchall()
     return [_read(row, erp, period) for row in rows]
 
@@ -135,9 +145,11 @@ def open_outside(db: Database, erp: str, period: Period) -> int:
 
 def _read(row: Sequence[Any], erp: str, period: Period) -> SentBill:
     (job, invoice, key, revision, state, sends, sent_to, day, reference, payload, look_first, moved_at, digest, name,
-     erp_status, newest, currency, *minor) = row  # fmt: skip
+     erp_status, newest, origin, currency, *minor) = row  # fmt: skip
     bill, fault = _bill(payload, digest)
-    linked = state == JobState.DONE and erp_status == ErpStatus.SYNCED and revision == newest
+    # By its reference too: a look-up, or a person, may have found an earlier revision in the ERP.
+    linked = state == JobState.DONE and erp_status == ErpStatus.SYNCED
+    linked = linked and (revision == newest or (bool(reference) and reference == origin))
     amounts = [plain(amount, currency) for amount in minor]
     if bill is not None and not fault and linked and [bill.gross, bill.retainage, bill.net] != amounts:
         fault = "the invoice's amounts were changed in the database since it was sent"

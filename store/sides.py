@@ -45,6 +45,7 @@ CREATE INDEX bill_job ON bill (job);
 CREATE INDEX bill_invoice ON bill (invoice);
 CREATE UNIQUE INDEX sent_key ON sent (key);
 CREATE INDEX sent_reference ON sent (reference);
+CREATE INDEX sent_invoice ON sent (invoice);
 CREATE INDEX sent_number ON sent (vendor, number);
 CREATE INDEX sent_verdict ON sent (verdict);
 """
@@ -141,6 +142,9 @@ class Sides:
             self._belong(sent_bills.invoices_of(db, keys))
         for references in self._strangers("key IS NULL AND reference IS NOT NULL", "reference"):
             self._insert(sent_bills.by_reference(db, references, self.erp, self.period))
+        for invoices in self._astray():
+            self._insert(sent_bills.of_invoices(db, invoices, self.erp, self.period))
+        self._match_revisions()
         self._match_others()
         self.scratch.execute(
             "UPDATE bill SET invoice = (SELECT s.invoice FROM sent s WHERE s.id = bill.job) WHERE job IS NOT NULL"
@@ -180,6 +184,33 @@ class Sides:
             " AND (bill.key IS NULL OR s.net = bill.net)"
             f" ORDER BY CASE s.standing WHEN '{Standing.SYNCED}' THEN 0 WHEN '{Standing.OPEN}' THEN 1 ELSE 2 END,"
             " s.id DESC LIMIT 1) WHERE job IS NULL AND invoice IS NULL AND number <> ''"
+        )
+
+    def _astray(self) -> Iterator[list[int]]:
+        """The invoices of bills under the key of a revision that was given up here or is not known, some at a time."""
+        last = 0
+        while found := self.scratch.execute(
+            "SELECT b.id, coalesce(b.invoice, s.invoice) FROM bill b LEFT JOIN sent s ON s.id = b.job"
+            " WHERE b.key IS NOT NULL AND (b.job IS NULL AND b.invoice IS NOT NULL"
+            f" OR s.standing = '{Standing.GONE}') AND b.id > ? ORDER BY b.id LIMIT {PAGE}",
+            (last,),
+        ).fetchall():
+            last = found[-1][0]
+            yield list(dict.fromkeys(row[1] for row in found))
+
+    def _match_revisions(self) -> None:
+        """Such a bill is that of the invoice's synced revision where the reference is the same, else of its open one.
+
+        So nobody is told to void the only bill of an invoice.
+        """
+        own = (
+            "SELECT o.id FROM sent o WHERE o.invoice = coalesce(bill.invoice, (SELECT s.invoice FROM sent s WHERE s.id ="
+            f" bill.job)) AND (o.standing = '{Standing.SYNCED}' AND o.reference = bill.reference"
+            f" OR o.standing = '{Standing.OPEN}') ORDER BY o.standing = '{Standing.SYNCED}' DESC, o.id DESC LIMIT 1"
+        )
+        self.scratch.execute(
+            f"UPDATE bill SET job = coalesce(({own}), job) WHERE key IS NOT NULL AND (job IS NULL AND invoice IS NOT NULL"
+            f" OR job IN (SELECT id FROM sent WHERE standing = '{Standing.GONE}'))"
         )
 
     def _strangers(self, which: str, column: str = "key") -> Iterator[list[str]]:

@@ -22,6 +22,7 @@ from store.db import Database
 from store.directory import UserValues
 from store.domain.actor import Level
 from store.domain.bill import Bill
+from store.job import JOB_COLUMNS, job_of, log_attempts
 from tui.bootstrap import Books
 
 pytest_plugins = ["cli_case"]
@@ -299,6 +300,37 @@ def test_what_the_erp_has_cannot_be_called_not_booked(company: Database, books: 
         "--as", "jlopez", "reconcile", f"#{number}", "--not-booked", "--comment", "x", "--yes"
     )
     assert code == 1 and f"--booked {ref}" in err and status(company, number) == "parked"
+
+
+def test_what_was_restored_is_asked_for_under_the_keys_that_may_have_followed(
+    company: Database, books: Path, told: Told
+) -> None:
+    """Before the restore it was recalled, accepted again and booked."""
+    number = parked(company, books, uncertain)
+    key = make_bill(1).key
+    by_hand(books, "UPDATE bills SET key = ?", key.removesuffix("1") + "3")
+    company.execute("UPDATE export_jobs SET look_first = TRUE")
+    code, _, err = told(
+        "--as", "jlopez", "reconcile", f"#{number}", "--not-booked", "--comment", "x", "--yes"
+    )
+    [ref] = refs(books).values()
+    assert code == 1 and f"--booked {ref}" in err and status(company, number) == "parked"
+
+
+def test_what_payapp_has_proof_of_is_free_only_when_the_erp_has_it_no_longer(
+    company: Database, books: Path, told: Told
+) -> None:
+    number = parked(company, books, uncertain)
+    [ref] = refs(books).values()
+    job = job_of(company.execute(f"SELECT {JOB_COLUMNS} FROM export_jobs").fetchone())
+    log_attempts(company, "w1", [(job, "late", "booked", ref)], 1)
+    words = ("--as", "jlopez", "reconcile", f"#{number}", "--not-booked", "--comment", "voided", "--yes")
+    # The ERP lost its key, and has the bill.
+    by_hand(books, "UPDATE bills SET key = 'x'")
+    code, _, err = told(*words)
+    assert code == 1 and f"booked it, as {ref}" in err and status(company, number) == "parked"
+    by_hand(books, "DELETE FROM bills")
+    assert told(*words)[0] == 0 and status(company, number) == "failed_to_export"
 
 
 @pytest.mark.parametrize("way", [("--booked", "R-1"), ("--not-booked",)])

@@ -7,19 +7,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from export_case import make_bill, queue_jobs, states, statuses
 from invoice_factory import make, version
 from reconciling_case import Told, V, as_listed, compared, export, park, refs, uncertain
 
 from erp.connectors.sandbox import Sandbox
-from store import audit, directory, lookup, outbox, resolving, review
+from store import adopting, audit, directory, lookup, outbox, resolving, review
 from store.db import Database
 from store.domain.actor import Actor
+from store.domain.bill import Bill, decode
 from store.domain.errors import BadInput, Blocked, Changed, Disallowed, NotPermitted
 from store.domain.outcome import Booked, Missing, Unknown
 from store.domain.selection import Marked
-from store.job import Job
+from store.job import JOB_COLUMNS, Job, job_of, log_attempts
 
 pytest_plugins = ["reconciling_case"]
 
@@ -340,6 +342,12 @@ def failed_and_there(db: Database, approver: Actor, quick: Any) -> int:
     return number
 
 
+def late(db: Database) -> None:
+    """A reply that its sender was late with is kept with the one job: booked as R-7."""
+    job = job_of(db.execute(f"SELECT {JOB_COLUMNS} FROM export_jobs").fetchone())
+    log_attempts(db, "w1", [(job, "late", "booked", "R-7")], 1)
+
+
 def marked(db: Database, number: int) -> Marked:
     return Marked({number: version(db, number)})
 
@@ -389,10 +397,7 @@ async def test_not_booked_is_refused_where_a_late_reply_says_booked(
     [number] = await uncertain(db, None, [bill])
     park(db)
     settle_over(db)
-    db.execute(
-        "INSERT INTO export_attempts (job_id, attempt, worker, kind, outcome, evidence, at)"
-        " SELECT id, attempt, 'w1', 'late', 'booked', 'R-7', 1 FROM export_jobs"
-    )
+    late(db)
     with pytest.raises(Disallowed, match="booked it, as R-7") as refused:
         resolving.not_booked(db, approver, number, "not there", settle_ms=0)
     assert "--booked R-7" in refused.value.fix
@@ -405,10 +410,7 @@ async def test_a_recalled_invoice_that_the_erp_is_proven_to_have_is_not_accepted
     number = make(db)
     review.accept(db, approver, marked(db, number), quick)
     review.recall(db, approver, marked(db, number))
-    db.execute(
-        "INSERT INTO export_attempts (job_id, attempt, worker, kind, outcome, evidence, at)"
-        " SELECT id, attempt, 'w1', 'late', 'booked', 'R-7', 1 FROM export_jobs"
-    )
+    late(db)
     decisions: tuple[Callable[[], review.Decision], ...] = (
         lambda: review.accept(db, approver, marked(db, number), quick),
         lambda: review.reject(db, approver, marked(db, number), "wrong"),
@@ -433,3 +435,82 @@ async def test_what_failed_and_has_no_proof_against_it_is_settled_only_as_booked
     resolving.booked(db, approver, number, "R-1", "the reconciliation lists it")
     async with compared(db, Told([[as_listed(bill, "R-1")]])) as (of, _):
         assert of.counts() == {V.AGREES: 1}
+
+
+# -- under the key of another revision ----------------------------------------------------------------------------------
+
+
+def recalled_after_a_restore(
+    db: Database, approver: Actor, quick: Any, *, corrected: bool
+) -> tuple[int, Bill, Job]:
+    """Adopted, recalled and accepted again: the invoice, its first bill, and the second's job, claimed for a look-up."""
+    number = make(db)
+    review.accept(db, approver, marked(db, number), quick)
+    first = decode(*db.execute("SELECT payload, payload_sha256 FROM export_jobs").fetchone())
+    adopting.adopt(db, approver, "restored", settle_ms=0)
+    review.recall(db, approver, marked(db, number))
+    if corrected:
+        db.execute("UPDATE invoices SET gross = 50000, retainage = 5000, net = 45000, version = version + 1")
+        db.execute("UPDATE invoice_lines SET work_now = 50000, held = 5000")
+    review.accept(db, approver, marked(db, number), quick)
+    db.execute("UPDATE export_jobs SET run_at = 0")
+    [job] = lookup.claim_lookups(db, "sandbox", "w2", limit=10, lease_ms=60_000)
+    assert first.key in lookup.keys(db, [job])[job.id]
+    return number, first, job
+
+
+async def test_found_under_a_recalled_revision_with_its_amounts_it_is_that_bill(
+    db: Database, approver: Actor, quick: Any
+) -> None:
+    number, first, job = recalled_after_a_restore(db, approver, quick, corrected=False)
+    assert lookup.resolve(db, "w2", job, Booked(first.key, "R-1"), quick, sender_dead=False) == "done"
+    assert invoice(db, number)[:2] == ("synced", "R-1")
+    async with compared(db, Told([[as_listed(first, "R-1")]])) as (of, _):
+        assert of.counts() == {V.AGREES: 1}
+    # The next key of it is one that nobody has used.
+    jobs = db.execute("SELECT revision, state FROM export_jobs ORDER BY revision").fetchall()
+    assert [tuple(row) for row in jobs] == [(1, "done"), (2, "cancelled")]
+    assert db.execute("SELECT revision FROM invoices").fetchone()[0] == 2
+
+
+async def test_found_under_a_recalled_revision_with_other_amounts_a_person_must_look(
+    db: Database, approver: Actor, quick: Any
+) -> None:
+    number, first, job = recalled_after_a_restore(db, approver, quick, corrected=True)
+    assert lookup.resolve(db, "w2", job, Booked(first.key, "R-1"), quick, sender_dead=False) == "parked"
+    status, origin, _, cause = invoice(db, number)
+    assert (status, origin) == ("parked", None)
+    assert "R-1, accepted earlier with gross 1000.00, retainage 100.00, net 900.00 USD" in cause
+    assert "here it has gross 500.00, retainage 50.00, net 450.00 USD" in cause
+    there = Told([[as_listed(first, "R-1")]])
+    async with compared(db, there) as (of, named):
+        # Nobody is told to void the only bill of it.
+        [found] = named[V.FOUND]
+        assert of.counts() == {V.FOUND: 1} and "void" not in found.fix
+        assert ("gross", "500.00", "1000.00") in [(d.field, d.here, d.there) for d in found.differences]
+        assert resolving.resolve(db, approver, of) == 0
+    with pytest.raises(Disallowed, match="booked it, as R-1"):
+        resolving.not_booked(db, approver, number, "gone", settle_ms=0)
+    resolving.booked(db, approver, number, "R-1", "it is its bill")
+    async with compared(db, there) as (of, named):
+        assert of.counts() == {V.DIFFERS: 1}
+
+
+async def test_found_under_a_later_revision_a_person_must_look_and_nobody_voids_it(
+    db: Database, approver: Actor, quick: Any
+) -> None:
+    number = make(db)
+    review.accept(db, approver, marked(db, number), quick)
+    adopting.adopt(db, approver, "restored", settle_ms=0)
+    db.execute("UPDATE export_jobs SET run_at = 0")
+    [job] = lookup.claim_lookups(db, "sandbox", "w2", limit=10, lease_ms=60_000)
+    later = msgspec.structs.replace(
+        decode(job.payload, job.payload_sha256), key=lookup.keys(db, [job])[job.id][1], gross="800.00"
+    )
+    assert lookup.resolve(db, "w2", job, Booked(later.key, "R-3"), quick, sender_dead=False) == "parked"
+    assert "R-3, from a revision that these books do not know (here gross 1000.00" in invoice(db, number)[3]
+    async with compared(db, Told([[as_listed(later, "R-3")]])) as (of, named):
+        assert of.counts() == {V.FOUND: 1} and "--booked" in named[V.FOUND][0].fix
+    resolving.booked(db, approver, number, "R-3", "it is its bill")
+    async with compared(db, Told([[as_listed(later, "R-3")]])) as (of, named):
+        assert of.counts() == {V.DIFFERS: 1} and named[V.DIFFERS][0].references == ("R-3",)

@@ -256,10 +256,10 @@ async def _has(books: Books, reference: str) -> bool | None:
 async def _ask(books: Books, of: OpenJob) -> tuple[Answer, bool | None]:
     """What the ERP says of it under all its keys, and of the bill that payapp has proof of."""
     from erp import reconciling
-    from store import lookup
+    from store import lookup, resolving
     from tui import bootstrap
 
-    more = lookup.keys(books.db, [of.job]).get(of.job.id, [])
+    more = lookup.keys(books.db, [of.job]).get(of.job.id, []) + resolving.sent_keys(books.db, of.job)
     if of.proof is not None and of.proof.key != of.job.key:
         more.append(of.proof.key)
     connector = bootstrap.connector(books)
