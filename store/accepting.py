@@ -87,6 +87,7 @@ def _deciding(db: Database) -> Iterator[bool]:
 def _export(
     db: Database, actor: Actor, selection: Selection, terms: Terms, expect: Expectation | None, *, apart: bool
 ) -> Decision:
+    epochs.stays(db)
     epochs.require(db)
     actor = directory.refresh(db, actor)
     actor.require_approver()

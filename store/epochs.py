@@ -30,6 +30,8 @@ from store.pipeline import later
 COPY = '{"copy": true}'
 _MACHINE = Path("/etc/machine-id")
 _UNKNOWN = "unknown"
+# PostgreSQL's lock on which epoch is the newest.
+_LOCK = 1885434211
 _WHAT = "Nothing is sent from this database"
 _ADOPT = "Stop every worker of the other one, then an admin of ERP Integrations runs payapp adopt"
 # Which part of a place differs, the weightiest first, and what that means.
@@ -193,6 +195,8 @@ def append(db: Database, actor: int | None, reason: str, where: str, *, after: i
     It is greater than that of the mark that is here, which is of another epoch from then on. ``after``: greater than
     this alone.
     """
+    if db.postgres:
+        db.execute("SELECT pg_advisory_xact_lock(?)", (_LOCK,))
     newest = int(db.execute("SELECT coalesce(max(id), 0) FROM epochs").fetchone()[0])
     if after is None:
         mark = high_water.written(db)
@@ -203,6 +207,15 @@ def append(db: Database, actor: int | None, reason: str, where: str, *, after: i
         (epoch, db.now(), actor, reason, where),
     )
     return epoch
+
+
+def stays(db: Database) -> None:
+    """No other epoch is raised until this transaction has ended, so that who adopts sees what it has accepted.
+
+    Call it first. On SQLite there is no other transaction.
+    """
+    if db.postgres:
+        db.execute("SELECT pg_advisory_xact_lock_shared(?)", (_LOCK,))
 
 
 def looks_first(db: Database) -> int | None:

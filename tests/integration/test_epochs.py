@@ -633,6 +633,15 @@ def test_what_a_worker_writes_down_while_it_is_adopted_counts(db: Database, quic
     assert statuses(db) == {"synced": 2, "queued": 1}
 
 
+@pytest.mark.parametrize("db_url", ["postgres"], indirect=True)
+def test_what_is_accepted_while_it_is_adopted_looks_first(db: Database, quick: Profile) -> None:
+    ids = made(db, 2)
+    with adopted_meanwhile(db):
+        accept(db, quick, *ids)
+    found = db.execute("SELECT look_first, count(*) FROM export_jobs GROUP BY look_first").fetchall()
+    assert [tuple(row) for row in found] == [(True, 2)]
+
+
 @pytest.fixture
 def own_server() -> Iterator[Any]:
     """A PostgreSQL of the test's own, to be stopped and started; not in pytest's folder, which is closed to its user."""
