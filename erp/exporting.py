@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 AGAIN = 0.5
 # How long a worker that must end goes on trying, before it leaves the outcome to a look-up.
 AT_THE_END = 10.0
+# How often one is tried that is no trouble of the database but a defect, before that.
+DEFECTS = 3
 
 
 class _Limits(TypedDict):
@@ -116,7 +118,7 @@ class Exporting:
             except Exception as error:  # noqa: BLE001 - what was sent is written down, whatever is wrong with the next
                 eventlog.warning("turn.trouble", count=len(results), error=error)
             else:
-                self._late(late)
+                await self._late(late)
                 self._note(claimed, held)
                 return await self._fresh(held, began)
         await self._acknowledge(results, stop)
@@ -137,8 +139,9 @@ class Exporting:
         return held
 
     async def _acknowledge(self, results: Sequence[tuple[Job, PostOutcome]], stop: asyncio.Event) -> None:
-        """Write it down, however long the database is away; only at the end it is left to a look-up."""
+        """Write it down, however long the database is away; only at the end, and after a defect, it is left to a look-up."""
         until = None
+        defects = 0
         while True:
             try:
                 late = await self.db.write(
@@ -150,13 +153,27 @@ class Exporting:
                 if until and self._clock() >= until:
                     return
                 await asyncio.sleep(AGAIN)
+            except RuntimeError as error:
+                defects += 1
+                eventlog.warning("acknowledge.defect", count=len(results), tries=defects, error=error)
+                if defects == DEFECTS:
+                    return
+                await asyncio.sleep(AGAIN)
             else:
-                self._late(late)
+                await self._late(late)
                 return
 
-    def _late(self, late: Sequence[Job]) -> None:
+    async def _late(self, late: Sequence[Job]) -> None:
+        if not late:
+            return
+        try:
+            gone = await self.db.read(outbox.gone, late)
+        except PayappError:
+            # It is written down; this only finds the word for it.
+            gone = []
         for job in late:
-            eventlog.warning("acknowledge.late", job=job.id, attempt=job.attempt)
+            event = "acknowledge.gone" if job in gone else "acknowledge.late"
+            eventlog.warning(event, job=job.id, attempt=job.attempt, key=job.key)
 
     @staticmethod
     def _clock() -> float:

@@ -139,13 +139,14 @@ def log_attempts(db: Database, worker: str, rows: Sequence[tuple[Job, str, str, 
     """Append (job, kind, outcome, evidence) to the attempts; nothing of them is ever changed."""
     logged = [
         # A job that was never in a parcel is of none.
-        (job.id, job.attempt, job.parcel or 0, kind, outcome, evidence)
+        (job.id, job.attempt, job.key, job.parcel or 0, kind, outcome, evidence)
         for job, kind, outcome, evidence in rows
     ]
     for source, own in sources_of(db, logged):
         db.execute(
-            f"WITH own (job_id, attempt, parcel, kind, outcome, evidence) AS ({source}) INSERT INTO export_attempts"
-            " (job_id, attempt, parcel, worker, kind, outcome, evidence, at) SELECT job_id, attempt, nullif(parcel, 0),"
+            f"WITH own (job_id, attempt, idem_key, parcel, kind, outcome, evidence) AS ({source}) INSERT INTO"
+            " export_attempts (job_id, attempt, idem_key, parcel, worker, kind, outcome, evidence, at)"
+            " SELECT job_id, attempt, idem_key, nullif(parcel, 0),"
             f" {'?::text' if db.postgres else '?'}, kind, outcome, evidence, {'?::bigint' if db.postgres else '?'}"
             " FROM own",
             (*own, worker, now),

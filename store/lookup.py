@@ -61,7 +61,7 @@ def claim_lookups(
         now, limit = seen.now, seen.look_up(limit, lease_ms)
         found: list[Job] = []
         for which in (_UNCERTAIN, _UNSENT):
-            room = limit - len(found)
+            room = max(0, limit - len(found))
             if which is _UNSENT and rate is not None:
                 # Each is asked for under several keys, and an ERP with a pace gets one request.
                 room = min(room, max(limit // (1 + LATER_REVISIONS), 1))
@@ -71,9 +71,11 @@ def claim_lookups(
                 + (" FOR UPDATE SKIP LOCKED" if db.postgres else "")
             )
             rows = db.execute(
-                "UPDATE export_jobs SET worker = ?, lease_until = ?, attempt = attempt + 1, updated_at = ?"
-                f" WHERE id IN ({picked}) RETURNING {JOB_COLUMNS}",
-                (worker, now + lease_ms, now, now, erp, now, room),
+                # Chosen once: a plan that looks into it for each row would choose others each time.
+                f"WITH picked AS MATERIALIZED ({picked}) UPDATE export_jobs SET worker = ?, lease_until = ?,"
+                " attempt = attempt + 1, updated_at = ? WHERE id IN (SELECT id FROM picked)"
+                f" RETURNING {JOB_COLUMNS}",
+                (now, erp, now, room, worker, now + lease_ms, now),
             ).fetchall()
             found += sorted((job_of(row) for row in rows), key=lambda job: job.id)
         if found:
@@ -112,8 +114,8 @@ def keys(db: Database, jobs: Sequence[Job]) -> dict[int, list[str]]:
 def late_reference(db: Database, job: Job) -> str | None:
     """The ERP's reference from a reply that came after its acknowledgement was fenced off, if there is one."""
     row = db.execute(
-        "SELECT evidence FROM export_attempts WHERE job_id = ? AND kind = 'late' AND outcome = 'booked'",
-        (job.id,),
+        "SELECT evidence FROM export_attempts WHERE job_id = ? AND idem_key = ? AND kind = 'late' AND outcome = 'booked'",
+        (job.id, job.key),
     ).fetchone()
     return str(row[0]) if row else None
 
@@ -156,8 +158,8 @@ def _held(db: Database, worker: str, job: Job) -> _Held | None:
     lock = " FOR UPDATE" if db.postgres else ""
     row = db.execute(
         "SELECT state, misses, deferrals, look_first FROM export_jobs WHERE id = ? AND worker = ? AND attempt = ?"
-        f" AND ({_UNCERTAIN} OR {_UNSENT}){lock}",
-        (job.id, worker, job.attempt),
+        f" AND idem_key = ? AND ({_UNCERTAIN} OR {_UNSENT}){lock}",
+        (job.id, worker, job.attempt, job.key),
     ).fetchone()
     return None if row is None else _Held(JobState(row[0]), row[1], row[2], bool(row[3]))
 

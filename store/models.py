@@ -255,6 +255,7 @@ class ExportAttempt(Model):
     job = ForeignKeyField(ExportJob, backref="+")
     attempt = IntegerField()
     parcel = BigIntegerField(null=True)
+    idem_key = TextField(default="")
     worker = TextField()
     kind = TextField()
     outcome = TextField(default="")

@@ -30,7 +30,7 @@ from store.job import (
     update_each,
     written,
 )
-from store.outcomes import UNPROVEN, backoff_ms, evidence, settle
+from store.outcomes import UNPROVEN, backoff_ms, book_late, evidence, known, settle
 from store.packed import among, packed
 from store.pipeline import later, pipelined
 
@@ -263,23 +263,37 @@ def acknowledge(
 ) -> list[Job]:
     """Write down what became of fenced jobs, and move their invoices, in one transaction.
 
-    Returns the jobs whose claim no longer held: their outcome is kept as late evidence for the next look-up.
+    Returns the jobs whose claim no longer held: a bill that the ERP has booked is booked where nobody sends it now, and
+    every outcome is kept as late evidence. Of a job that is not there any more (gone()) nothing is written down.
     """
     with db.transaction(), pipelined(db):
-        now, held, gone = _held(db, worker, [job for job, _ in results])
+        now, held, moved = _held(db, worker, [job for job, _ in results])
         # Every outcome starts from the same state of the invoice as a lost reply does.
-        strays = strand(db, worker, JobState.CLAIMED, Action.LOSE, gone, now) if gone else frozenset()
+        strays = strand(db, worker, JobState.CLAIMED, Action.LOSE, moved, now) if moved else frozenset()
+        late = [(job, outcome) for job, outcome in results if job.id not in held and job not in strays]
+        here = known(db, [job for job, _ in late]) | strays
         log_attempts(
             db,
             worker,
-            [(job, "ended" if job.id in held else "late", *evidence(outcome)) for job, outcome in results],
+            [
+                (job, "ended" if job.id in held else "late", *evidence(outcome))
+                for job, outcome in results
+                if job.id in held or job in here
+            ],
             now,
         )
         ended = [(job, outcome) for job, outcome in results if job.id in held]
         settle(db, [(job, outcome, *held[job.id]) for job, outcome in ended], now, settle_ms)
         if ended:
             _hear(db, erp, _parcel(ended[0][0]), [outcome for _, outcome in ended])
-    return [job for job, _ in results if job.id not in held and job not in strays]
+        book_late(db, [(job, o.ref) for job, o in late if job in here and isinstance(o, Booked)], now)
+    return [job for job, _ in late]
+
+
+def gone(db: Database, jobs: Sequence[Job]) -> list[Job]:
+    """Those that this database does not have: it was restored to before they were accepted."""
+    here = known(db, jobs)
+    return [job for job in jobs if job not in here]
 
 
 def _held(
@@ -291,23 +305,23 @@ def _held(
     """
     lock = " ORDER BY id FOR UPDATE OF export_jobs" if db.postgres else ""
     found = db.execute(
-        "SELECT id, attempt, send_begun, deferrals,"
+        "SELECT id, attempt, idem_key, payload_sha256, send_begun, deferrals,"
         " (SELECT erp_status FROM invoices WHERE invoices.id = export_jobs.invoice_id),"
         f" {CLOCK if db.postgres else '0'} FROM export_jobs WHERE {among(db, 'id')} AND worker = ?"
         f" AND state = '{JobState.CLAIMED}' AND send_begun IS NOT NULL{lock}",
         (packed(db, [job.id for job in jobs]), worker),
     ).fetchall()
-    rows = {(row[0], row[1]): row for row in found}
-    now = (found[0][5] if found else 0) or db.now()
+    rows = {(row[0], row[1], row[2], row[3]): row for row in found}
+    now = (found[0][7] if found else 0) or db.now()
     held: dict[int, tuple[int, int]] = {}
-    gone: list[Job] = []
+    strays: list[Job] = []
     for job in jobs:
-        row = rows.get((job.id, job.attempt))
-        if row is not None and row[4] == ErpStatus.EXPORTING:
-            held[job.id] = (row[2], row[3])
+        row = rows.get((job.id, job.attempt, job.key, job.payload_sha256))
+        if row is not None and row[6] == ErpStatus.EXPORTING:
+            held[job.id] = (row[4], row[5])
         elif row is not None:
-            gone.append(job)
-    return now, held, gone
+            strays.append(job)
+    return now, held, strays
 
 
 def release(db: Database, worker: str) -> int:

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 from store.db import Database
 from store.domain.outcome import Booked, Later, PostOutcome, Refused, Split, Unknown
-from store.domain.status import Action, JobState
+from store.domain.status import Action, ErpStatus, JobState
 from store.domain.text import safe
-from store.job import Job, chunks, end_claims, marks, move
+from store.job import Job, chunks, end_claims, marks, move, written
 
 BACKOFF_FIRST_MS = 1_000
 BACKOFF_MOST_MS = 300_000
@@ -31,7 +31,7 @@ _FIX = (
 UNPROVEN = (
     "EXISTS (SELECT 1 FROM export_attempts b WHERE b.job_id = export_jobs.id AND b.kind = 'begun' AND NOT EXISTS"
     " (SELECT 1 FROM export_attempts e WHERE e.job_id = b.job_id AND e.attempt = b.attempt"
-    " AND e.kind IN ('ended', 'late') AND e.outcome IN ('later', 'split', 'refused'))"
+    " AND e.idem_key = b.idem_key AND e.worker = b.worker AND e.kind IN ('ended', 'late') AND e.outcome IN ('later', 'split', 'refused'))"
     " AND (SELECT count(*) FROM export_attempts f WHERE f.job_id = b.job_id AND f.id > b.id AND f.kind = 'found'"
     f" AND f.outcome = 'missing' AND f.evidence = '{SENDER_ENDED}' AND NOT EXISTS (SELECT 1 FROM export_attempts n"
     f" WHERE n.job_id = b.job_id AND n.kind = 'begun' AND n.id > b.id AND n.id < f.id)) < {ANSWERS_THAT_PROVE})"
@@ -97,6 +97,44 @@ def book(db: Database, booked: Sequence[tuple[Job, str]], now: int, action: Acti
     end_claims(db, JobState.DONE, rows, now, "erp_ref", "error_code", "error_text")
     synced = [(job.invoice_id, ref, "", "", "") for job, ref in booked]
     move(db, action, synced, now, "origin_id", "error_code", "error_cause", "error_fix")
+
+
+def known(db: Database, jobs: Sequence[Job]) -> set[Job]:
+    """Those that are still here with their key. After a restore the id of a job may be another invoice's."""
+    found: set[tuple[int, str]] = set()
+    for chunk in chunks(jobs):
+        rows = db.execute(
+            f"SELECT id, idem_key FROM export_jobs WHERE id IN ({marks(chunk)})", tuple(job.id for job in chunk)
+        ).fetchall()
+        found.update((row[0], row[1]) for row in rows)
+    return {job for job in jobs if (job.id, job.key) in found}
+
+
+def book_late(db: Database, late: Sequence[tuple[Job, str]], now: int) -> None:
+    """Book those whose reply came after their claim had ended, where nobody sends them now: uncertain and parked ones.
+
+    Whoever asks about such a job is fenced off. It must be the bill that was sent, and its invoice be where it belongs.
+    """
+    lock = " ORDER BY id FOR UPDATE" if db.postgres else ""
+    states, statuses = (JobState.UNCERTAIN, JobState.PARKED), (ErpStatus.UNCERTAIN, ErpStatus.PARKED)
+    for chunk in chunks(late):
+        rows = db.execute(
+            f"SELECT id, idem_key, payload_sha256 FROM export_jobs WHERE id IN ({marks(chunk)})"
+            f" AND state IN ({marks(states)}){lock}",
+            (*(job.id for job, _ in chunk), *states),
+        ).fetchall()
+        same = {tuple(row) for row in rows}
+        waiting = [pair for pair in chunk if (pair[0].id, pair[0].key, pair[0].payload_sha256) in same]
+        if not waiting:
+            continue
+        rows = db.execute(
+            f"SELECT id FROM invoices WHERE id IN ({marks(waiting)}) AND erp_status IN ({marks(statuses)}){lock}",
+            (*(job.invoice_id for job, _ in waiting), *statuses),
+        ).fetchall()
+        there = {row[0] for row in rows}
+        booked = [(job, ref) for job, ref in waiting if job.invoice_id in there]
+        written(db, "export_jobs", "attempt = attempt + 1", (), [(job.id,) for job, _ in booked])
+        book(db, booked, now)
 
 
 def _refuse(db: Database, refused: Sequence[tuple[Job, Refused]], now: int) -> None:

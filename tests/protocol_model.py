@@ -104,6 +104,12 @@ class Kept:
                 self.free(JobState.UNCERTAIN)
                 self.due = begun + SETTLE
 
+    def arrive_late(self) -> None:
+        """Its claim has ended, and now the ERP is heard to have booked it; who asks about it is fenced off."""
+        if self.state in {JobState.UNCERTAIN, JobState.PARKED}:
+            self.attempt += 1
+            self.free(JobState.DONE)
+
     def answered(self, answer: Answer, profile: Profile, now: int, *, dead: bool) -> None:
         """The ERP was asked; ``dead``: who sent it could send no more by then."""
         match answer:

@@ -22,6 +22,10 @@ CREATE INDEX export_jobs_due ON export_jobs (erp, run_at, id) WHERE state IN ('h
 CREATE INDEX export_jobs_look ON export_jobs (run_at, id) WHERE look_first AND state IN ('held', 'pending');
 CREATE INDEX export_jobs_parked ON export_jobs (id) WHERE state = 'parked';
 
+-- What was sent in that attempt: after a restore its job's id may be another invoice's.
+ALTER TABLE export_attempts ADD COLUMN idem_key TEXT NOT NULL DEFAULT '';
+UPDATE export_attempts SET idem_key = (SELECT j.idem_key FROM export_jobs j WHERE j.id = export_attempts.job_id);
+
 -- What runs where: a worker says which program it is and which ERP it serves.
 ALTER TABLE workers ADD COLUMN version TEXT NOT NULL DEFAULT '';
 ALTER TABLE workers ADD COLUMN erp TEXT NOT NULL DEFAULT '';

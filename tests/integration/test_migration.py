@@ -56,6 +56,17 @@ def first_release(url: str) -> None:
                 for n in range(1, 301)
             ],
         )  # fmt: skip
+        made.execute(
+            "INSERT INTO batches (id, operator_id, created_at, erp, currency, count, gross, retainage, net, hash_total,"
+            " hold_until) VALUES (1, 1, 0, 'sandbox', 'USD', 1, 0, 0, 0, 0, 0)"
+        )
+        made.execute(
+            "INSERT INTO export_jobs (id, invoice_id, revision, batch_id, idem_key, erp, payload, payload_sha256, state,"
+            " run_at, updated_at) VALUES (1, 1, 1, 1, 'u:1', 'sandbox', '', '', 'done', 0, 0)"
+        )
+        made.execute(
+            "INSERT INTO export_attempts (job_id, attempt, worker, kind, at) VALUES (1, 1, 'w', 'begun', 0)"
+        )
     made.close()
 
 
@@ -68,6 +79,7 @@ def opened(db_url: str) -> database.Database:
 def test_a_database_of_the_first_release_comes_up_to_date(opened: database.Database) -> None:
     try:
         assert places.astray(opened) == 0
+        assert opened.execute("SELECT idem_key FROM export_attempts").fetchall() == [("u:1",)]
         with opened.transaction():
             assert places.refresh(opened) == 0
         twins = opened.execute("SELECT id FROM invoices WHERE duplicate ORDER BY id").fetchall()

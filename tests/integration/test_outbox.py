@@ -191,7 +191,7 @@ def test_a_refusal_shows_its_code_cause_and_fix(db: Database) -> None:
     assert tuple(row) == ("period.closed", "the ^[[2J period is closed", "D: another date")
 
 
-@pytest.mark.parametrize("change", ["worker = 'w9'", "attempt = attempt + 1", "state = 'uncertain'"])
+@pytest.mark.parametrize("change", ["worker = 'w9'", "attempt = attempt + 1", "state = 'failed'"])
 def test_a_late_acknowledgement_is_fenced_off_and_kept_as_evidence(db: Database, change: str) -> None:
     [job] = sending(db)
     db.execute(f"UPDATE export_jobs SET {change}")

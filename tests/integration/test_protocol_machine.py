@@ -229,6 +229,7 @@ class Protocol(Company):
                 kept.end(outcome)
             elif isinstance(outcome, Booked):
                 self.late.setdefault(job.key, outcome.ref)
+                kept.arrive_late()
 
     def is_held(self, process: Process, job: Job) -> bool:
         return self.jobs[job.key].held_by(process.id, job.attempt, begun=True)

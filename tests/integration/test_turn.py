@@ -101,14 +101,14 @@ def test_a_turn_with_nothing_left_acknowledges(db: Database) -> None:
     assert statuses(db) == {"synced": 2}
 
 
-def test_a_turn_that_is_late_keeps_its_evidence_and_goes_on(db: Database) -> None:
+def test_a_turn_that_is_late_books_what_nobody_sends_now_and_goes_on(db: Database) -> None:
     queued(db, 3)
     _, jobs = begin(db, limit=2)
     db.execute("UPDATE export_jobs SET lease_until = 1 WHERE id = ?", (jobs[0].id,))
     outbox.expire(db, settle_ms=SETTLE)
     late, _, following = turn(db, booked(jobs))
     assert late == jobs[:1]
-    assert states(db) == {"uncertain": 1, "done": 1, "claimed": 1}
+    assert states(db) == {"done": 2, "claimed": 1}
     assert [job.key for job in following] == [make_bill(3).key]
     kinds = db.execute("SELECT kind FROM export_attempts WHERE job_id = ? ORDER BY id", (jobs[0].id,))
     assert [row[0] for row in kinds.fetchall()] == ["begun", "late"]
