@@ -70,6 +70,8 @@ class Busy:
         self._jobs: list[Job] = []
 
     def step(self) -> None:
+        # However often it was not answered.
+        self._db.execute("UPDATE erp_state SET failures = 0, open_until = 0")
         results = [(job, self._ends(job.key)) for job in self._jobs]
         _, _, self._jobs = outbox.turn(
             self._db, "sandbox", "w1", results, settle_ms=SETTLE, limit=1, lease_ms=LEASE, concurrency=1
