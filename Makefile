@@ -56,7 +56,7 @@ $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@ $(VENV)/run.stamp
 
 # PIP_CONSTRAINT holds for what builds the module as well.
-$(TRYTON)/made.stamp: constraints-tryton.txt $(wildcard $(MODULE)/pyproject.toml $(MODULE)/*/*.*) | $(VENV)/bin/python
+$(TRYTON)/made.stamp: constraints-tryton.txt $(wildcard $(MODULE)/*.toml $(MODULE)/*/*.*) | $(VENV)/bin/python
 	@echo "Installing Tryton for the tests into $(TRYTON) ..."
 	@$(PYTHON) -m venv $(TRYTON)
 	@PIP_CONSTRAINT=$(CURDIR)/constraints-tryton.txt $(TRYTON)/bin/python -m pip install --quiet --disable-pip-version-check \
