@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
-from store import duplicates, holds, invoices
+from store import duplicates, evidence, holds, invoices
 from store.db import Database
 from store.domain.actor import Actor
 from store.domain.errors import BadInput, NothingMatched
 from store.domain.invoice import Line, Summary, summarize
 from store.domain.money import show, to_minor
-from store.domain.status import TITLES, ErpStatus
+from store.domain.status import TITLES, ErpStatus, JobState
 from store.models import (
     Attachment,
     AuditEvent,
@@ -109,7 +109,7 @@ def detail(db: Database, invoice_id: int, me: Actor | None = None) -> Detail:
         .order_by(Attachment.id)
     )
     return Detail(
-        row=found[0],
+        row=_proven(db, found[0]),
         vendor_ref=row[0],
         project_name=row[1],
         commitment_title=row[2],
@@ -136,6 +136,16 @@ def detail(db: Database, invoice_id: int, me: Actor | None = None) -> Detail:
     )
 
 
+def _proven(db: Database, row: invoices.Row) -> invoices.Row:
+    """A failed one that the ERP has all the same says so first."""
+    proof = evidence.of(db, [row.id]).get(row.id) if row.erp_status is ErpStatus.FAILED else None
+    if proof is None:
+        return row
+    error = evidence.blocked(row.id, proof)
+    cause = f"{error.what}. Before that was known: {row.error_cause}"
+    return replace(row, error_cause=cause, error_fix=error.fix)
+
+
 def _posted(db: Database, invoice_id: int, state: ErpStatus) -> str:
     """The accounting date that was frozen at the last export; empty where none stands for the invoice now."""
     if state in {ErpStatus.NOT_SENT, ErpStatus.READY}:
@@ -143,7 +153,8 @@ def _posted(db: Database, invoice_id: int, state: ErpStatus) -> str:
     job = (
         ExportJob.select(ExportJob.payload)
         .where(ExportJob.invoice == invoice_id)
-        .order_by(ExportJob.revision.desc())
+        # After a restore the ERP may have an earlier revision than the last one.
+        .order_by((ExportJob.state == JobState.DONE.value).desc(), ExportJob.revision.desc())
         .limit(1)
     )
     return next((msgspec.json.decode(row[0], type=_Dated).accounting_date for row in db.rows(job)), "")

@@ -16,6 +16,7 @@ from reconciling_case import Told, V, as_listed, compared, export, park, refs, u
 from erp.connectors.sandbox import Sandbox
 from store import adopting, audit, directory, lookup, outbox, resolving, review
 from store.db import Database
+from store.detail import detail
 from store.domain.actor import Actor
 from store.domain.bill import Bill, decode
 from store.domain.errors import BadInput, Blocked, Changed, Disallowed, NotPermitted
@@ -371,6 +372,9 @@ async def test_what_the_erp_is_proven_to_have_is_neither_retried_nor_rejected_an
         (number, "booked")
     ]
     assert states(db) == {"failed": 1}
+    told = detail(db, number, approver).row
+    assert told.error_cause.startswith("The ERP has booked it already, as R-7. Before")
+    assert "--booked R-7" in told.error_fix
     resolving.booked(db, approver, number, "R-7", "it was there after all")
     assert invoice(db, number) == ("synced", "R-7", "", "") and states(db) == {"done": 1}
     assert event(db)[3][0][1:] == (
