@@ -46,7 +46,9 @@ async def ask(
         # Asked for at most as many at once as a parcel has.
         for first in range(0, len(asked), connector.profile.parcel):
             answers |= await _found(connector, asked[first : first + connector.profile.parcel])
-    return [(job, joined([answers[key] for key in keys[job.id]])) for job, _ in bills], [job for job, _ in strays]
+    return [(job, joined([answers[key] for key in keys[job.id]])) for job, _ in bills], [
+        job for job, _ in strays
+    ]
 
 
 def joined(answers: Sequence[Answer]) -> Answer:

@@ -29,7 +29,9 @@ def room(db: Database) -> Iterator[None]:
     if db.postgres:
         yield
         return
-    before, pages = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("cache_size", "wal_autocheckpoint"))
+    before, pages = (
+        db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("cache_size", "wal_autocheckpoint")
+    )
     db.execute(f"PRAGMA cache_size = -{_ROOM}")
     db.execute("PRAGMA wal_autocheckpoint = 0")
     try:

@@ -104,7 +104,8 @@ def known(db: Database, jobs: Sequence[Job]) -> set[Job]:
     found: set[tuple[int, str]] = set()
     for chunk in chunks(jobs):
         rows = db.execute(
-            f"SELECT id, idem_key FROM export_jobs WHERE id IN ({marks(chunk)})", tuple(job.id for job in chunk)
+            f"SELECT id, idem_key FROM export_jobs WHERE id IN ({marks(chunk)})",
+            tuple(job.id for job in chunk),
         ).fetchall()
         found.update((row[0], row[1]) for row in rows)
     return {job for job in jobs if (job.id, job.key) in found}

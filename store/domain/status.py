@@ -186,7 +186,9 @@ TRANSITIONS: dict[Action, Transition] = {
 # What can be done instead, where that depends on where the invoice stands.
 _IN_COMMITMENTS = "It is in Commitments already"
 _ASKING = "Wait: the worker asks the ERP whether it has it"
-_BY_HAND = "Look in the ERP whether it is there: nobody knows; payapp reconcile asks it, and settles it by hand"
+_BY_HAND = (
+    "Look in the ERP whether it is there: nobody knows; payapp reconcile asks it, and settles it by hand"
+)
 FIXES: dict[tuple[Action, ErpStatus], str] = {
     (Action.REJECT, _E.NOT_SENT): _IN_COMMITMENTS,
     (
