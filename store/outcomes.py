@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 from store.db import Database
 from store.domain.outcome import Booked, Later, PostOutcome, Refused, Split, Unknown
@@ -136,6 +137,24 @@ def book_late(db: Database, late: Sequence[tuple[Job, str]], now: int) -> None:
         booked = [(job, ref) for job, ref in waiting if job.invoice_id in there]
         written(db, "export_jobs", "attempt = attempt + 1", (), [(job.id,) for job, _ in booked])
         book(db, booked, now)
+    _stop_the_next(db, late, now)
+
+
+def _stop_the_next(db: Database, late: Sequence[tuple[Job, str]], now: int) -> None:
+    """The ERP has them after all, and their next revision waits to be sent: it is parked, for a person must look."""
+    waiting = (JobState.HELD, JobState.PENDING)
+    lock = " FOR UPDATE OF n" if db.postgres else ""
+    for job, ref in late:
+        rows = db.execute(
+            f"SELECT n.id FROM export_jobs n JOIN export_jobs o ON o.invoice_id = n.invoice_id AND o.id <> n.id"
+            f" JOIN invoices i ON i.id = n.invoice_id WHERE o.id = ? AND o.idem_key = ? AND n.state IN ({marks(waiting)})"
+            f" AND i.erp_status = '{ErpStatus.QUEUED}'{lock}",
+            (job.id, job.key, *waiting),
+        ).fetchall()
+        for (number,) in rows:
+            written(db, "export_jobs", "attempt = attempt + 1", (), [(number,)])
+            why = f"the ERP has it already as {ref}, by an export of before whose reply came late"
+            park(db, replace(job, id=number), why, now, Action.SET_ASIDE)
 
 
 def _refuse(db: Database, refused: Sequence[tuple[Job, Refused]], now: int) -> None:

@@ -11,15 +11,18 @@ from typing import Any
 
 import pytest
 from export_case import make_bill, queue_jobs, sandbox_on, states, statuses
+from invoice_factory import make, version
 
 from erp import exporting
 from erp.connectors.sandbox import Sandbox, SandboxSettings
 from erp.exporting import Exporting
-from store import lookup, outbox
+from store import lookup, outbox, resolving, review
 from store.db import Database
+from store.domain.actor import Actor
 from store.domain.bill import Bill, encode
 from store.domain.outcome import Booked, Later, Missing, PostOutcome, Refused, Unknown
 from store.domain.profile import Profile
+from store.domain.selection import Marked
 from store.domain.status import JobState
 from store.job import Job
 
@@ -234,3 +237,23 @@ def test_no_more_is_claimed_for_look_up_than_there_is_room_for(db: Database) -> 
         for name in ("hashjoin", "mergejoin", "hashagg", "sort", "material", "seqscan", "memoize"):
             db.execute(f"SELECT set_config('enable_{name}', 'off', FALSE)")
     assert len(lookup.claim_lookups(db, "sandbox", "w2", limit=2, lease_ms=LEASE)) == 2
+
+
+def test_the_next_revision_is_not_sent_when_the_first_turns_out_to_be_booked(
+    db: Database, approver: Actor, quick: Profile
+) -> None:
+    """By hand it was said not to be there, and retried; then the reply of the first sending comes."""
+    number = make(db, "101-001")
+    review.accept(db, approver, Marked({number: version(db, number)}), quick)
+    db.execute("UPDATE export_jobs SET run_at = 0")
+    _, [job] = outbox.begin(db, "sandbox", "w1", limit=9, lease_ms=LEASE, concurrency=1)
+    over(db)
+    db.execute("UPDATE export_jobs SET send_begun = 1")
+    resolving.not_booked(db, approver, number, "looked for it by number", settle_ms=1)
+    review.retry(db, approver, Marked({number: version(db, number)}), quick)
+    told(db, job, Booked(job.key, "R-1"))
+    assert states(db) == {"failed": 1, "parked": 1}
+    db.execute("UPDATE export_jobs SET run_at = 0 WHERE state <> 'parked'")
+    assert outbox.begin(db, "sandbox", "w2", limit=9, lease_ms=LEASE, concurrency=1) == (0, [])
+    status, cause = db.execute("SELECT erp_status, error_cause FROM invoices").fetchone()
+    assert status == "parked" and "the ERP has it already as R-1" in cause
