@@ -32,7 +32,6 @@ from tui.bootstrap import Desk
 from tui.screens.confirm import ConfirmExport
 from tui.screens.gestures import GestureScreen
 from tui.screens.reject import RejectScreen
-from tui.widgets.marks import Marks
 
 VENDORS = ("Apex Drywall", "Bell Mechanical", "建設 [/] & Co")
 # A filter as it is typed, and the same as a rule of the model over (vendor, number, net in cents).
@@ -324,17 +323,21 @@ class DeskMachine(RuleBasedStateMachine):
         self.shrunk()
 
     def joined(self) -> None:
-        """What strokes mark is told by their filters, so that others' invoices may join: the store says which."""
-        marks = self.hand.invoices._marks.get(self.view)
-        if isinstance(marks, Marks) and isinstance(marks.value, Matching):
-            for number in self.decidable() & {f"R-{self.serial - 1:02}"}:
-                self.marked[self.view].setdefault(number, 1)
+        """What strokes mark is told by their filters, so that others' invoices may join: the store says which.
 
-    def decidable(self) -> set[str]:
+        Where another view is on the screen, too, and where z brings such marks back.
+        """
+        newest = {f"R-{self.serial - 1:02}"}
+        for view, marks in self.hand.invoices._marks.items():
+            earlier = zip(reversed(marks._past), reversed(self.past[view]), strict=False)
+            for value, marked in [(marks.value, self.marked[view]), *earlier]:
+                if isinstance(value, Matching):
+                    for number in self.decidable(value) & newest:
+                        marked.setdefault(number, 1)
+
+    def decidable(self, value: Matching) -> set[str]:
         from store.selecting import matched
 
-        value = self.hand.invoices._marks[self.view].value
-        assert isinstance(value, Matching)
         ids = [pair[0] for pair in matched(self.db, value)]
         return {self.db.execute("SELECT number FROM invoices WHERE id = ?", (i,)).fetchone()[0] for i in ids}
 
