@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from store.domain.bill import Bill
+from store.domain.knowing import Fact, Kind, Paid
 from store.domain.outcome import Answer, Booked, ErpBill, Later, Period, Refused, Unknown
 from store.domain.profile import Finding, Profile
 
@@ -58,6 +59,20 @@ class Connector(Protocol):
 
         One value for each bill that was posted, none for one that was voided or deleted; whether the period is open does
         not matter. Raises UnavailableError. Called only where the profile says that the ERP ``lists``.
+        """
+        ...
+
+    async def known(self, kind: Kind, codes: Sequence[str]) -> Sequence[Fact] | None:
+        """Whether the ERP has each of these codes, one fact for each; None where it cannot be asked for that kind.
+
+        Raises UnavailableError. Nothing is changed there.
+        """
+        ...
+
+    def payments(self, refs: Sequence[str]) -> AsyncIterator[Sequence[Paid]]:
+        """What was paid of the bills with these references, some at a time. Raises UnavailableError.
+
+        Called only where the profile says that the ERP ``pays_back``.
         """
         ...
 

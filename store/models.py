@@ -17,6 +17,7 @@ from peewee import (
     TextField,
 )
 
+from store.erp_models import ErpFact, Mapping, Override, Payment, Receipt
 from store.master_models import (
     BillingPeriod,
     Commitment,
@@ -40,6 +41,7 @@ __all__ = [
     "CommitmentLine",
     "Company",
     "CostCode",
+    "ErpFact",
     "ErpPeriod",
     "ErpState",
     "ExportAttempt",
@@ -47,9 +49,13 @@ __all__ = [
     "Hold",
     "Invoice",
     "InvoiceLine",
+    "Mapping",
     "Notice",
+    "Override",
     "Parcel",
+    "Payment",
     "Project",
+    "Receipt",
     "SavedView",
     "User",
     "Vendor",
@@ -420,6 +426,11 @@ TABLES: tuple[type[Model], ...] = (
     Worker,
     Epoch,
     Notice,
+    ErpFact,
+    Mapping,
+    Override,
+    Receipt,
+    Payment,
     AuditEvent,
     AuditRow,
     AuditHead,
