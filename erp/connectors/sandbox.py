@@ -1,7 +1,7 @@
 """The sandbox: an embedded stand-in ERP in a SQLite file of its own, for the demo and for failures. Not a real ERP.
 
-It knows vendors, cost codes, accounting periods and used numbers, takes its time, and keeps its own ledger by
-idempotency key: a key that it has answers with its first bill.
+It knows vendors, jobs, cost codes, accounting periods and used numbers, takes its time, and keeps its own ledger by
+idempotency key: a key that it has answers with its first bill. It pays every third bill by check on its accounting date.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import msgspec
 
 from erp.connector import UnavailableError
 from store.domain.bill import Bill
+from store.domain.knowing import Fact, Kind, Paid
 from store.domain.outcome import Answer, Booked, ErpBill, Later, Missing, Period, Refused, Unknown
 from store.domain.profile import Finding, Profile
 
@@ -31,9 +32,12 @@ T = TypeVar("T")
 NUMBER_AT_MOST = 15
 # So many bills are listed at a time.
 PAGE = 500
+# It pays the bills whose number is a multiple of this.
+PAID_EACH = 3
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS vendors (ref TEXT PRIMARY KEY, name TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS cost_codes (job TEXT NOT NULL, code TEXT NOT NULL, PRIMARY KEY (job, code));
+CREATE INDEX IF NOT EXISTS cost_codes_code ON cost_codes (code);
 CREATE TABLE IF NOT EXISTS periods (start_date TEXT PRIMARY KEY, end_date TEXT NOT NULL, is_open INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS used_numbers (vendor TEXT NOT NULL, number TEXT NOT NULL, PRIMARY KEY (vendor, number));
 CREATE TABLE IF NOT EXISTS bills (
@@ -139,6 +143,18 @@ class Sandbox:
         while found := await self._call(partial(_page, period=period, after=last)):
             last = found[-1][0]
             yield [bill for _, bill in found]
+
+    async def known(self, kind: Kind, codes: Sequence[str]) -> Sequence[Fact] | None:
+        """Whether it has these vendors, jobs, or cost codes in any job; it has no commitments, taxes or terms."""
+        if (asked := _KNOWN.get(kind)) is None:
+            return None
+        return await self._call(lambda books: [_fact(books, kind, asked, code) for code in codes])
+
+    async def payments(self, refs: Sequence[str]) -> AsyncIterator[Sequence[Paid]]:
+        """What it paid of these bills, so many at a time."""
+        for first in range(0, len(refs), PAGE):
+            if paid := await self._call(partial(_paid, refs=refs[first : first + PAGE])):
+                yield paid
 
     async def close(self) -> None:
         """Close the books once what is under way is done. Closing twice is no harm."""
@@ -269,6 +285,32 @@ def _page(books: sqlite3.Connection, period: Period, after: int) -> list[tuple[i
         (number, ErpBill(_ref_of(number), key, vendor, name, date.fromisoformat(day), *amounts))
         for number, key, vendor, name, day, *amounts in found
     ]
+
+
+# By kind: how it is asked for the name of a code.
+_KNOWN = {
+    Kind.VENDOR: "SELECT name FROM vendors WHERE ref = ?",
+    Kind.JOB: "SELECT '' FROM cost_codes WHERE job = ? LIMIT 1",
+    Kind.ACCOUNT: "SELECT '' FROM cost_codes WHERE code = ? LIMIT 1",
+}
+
+
+def _fact(books: sqlite3.Connection, kind: Kind, asked: str, code: str) -> Fact:
+    row = books.execute(asked, (code,)).fetchone()
+    return Fact(kind, code, row is not None, row[0] if row else "")
+
+
+def _paid(books: sqlite3.Connection, refs: Sequence[str]) -> list[Paid]:
+    found = []
+    for number in (n for n in map(_id_of, refs) if n and n % PAID_EACH == 0):
+        row = books.execute(
+            "SELECT accounting_date, net, currency FROM bills WHERE id = ?", (number,)
+        ).fetchone()
+        # A credit is not paid out.
+        if row is not None and Decimal(row[1]) > 0:
+            day, net, currency = row
+            found.append(Paid(f"CHK-{number:06d}", _ref_of(number), day, net, currency, "check"))
+    return found
 
 
 def _periods(books: sqlite3.Connection) -> list[Period]:

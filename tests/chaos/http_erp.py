@@ -14,6 +14,7 @@ import msgspec
 
 from erp.connector import ParcelRefusedError, UnavailableError
 from store.domain.bill import Bill
+from store.domain.knowing import Fact, Kind, Paid
 from store.domain.outcome import Answer, Booked, ErpBill, Later, Missing, Period, Refused, Unknown
 from store.domain.profile import Finding, Profile
 
@@ -99,6 +100,15 @@ class HttpErp:
     async def bills(self, period: Period) -> AsyncIterator[Sequence[ErpBill]]:
         asked = f"bills?start={period.start.isoformat()}&end={period.end.isoformat()}"
         yield _read(await self._request("GET", asked), Listed).bills
+
+    async def known(self, kind: Kind, codes: Sequence[str]) -> Sequence[Fact] | None:
+        del kind, codes
+        return None
+
+    async def payments(self, refs: Sequence[str]) -> AsyncIterator[Sequence[Paid]]:
+        # Its profile says that it tells of none.
+        for _ in refs[:0]:
+            yield []
 
     async def close(self) -> None:
         if self._client is not None:

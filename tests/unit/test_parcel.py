@@ -13,6 +13,7 @@ from export_case import make_bill
 from erp import parcel, profiles
 from erp.connector import ParcelRefusedError, UnavailableError
 from store.domain.bill import Bill, encode
+from store.domain.knowing import Fact, Kind, Paid
 from store.domain.outcome import Answer, Booked, ErpBill, Later, Missing, Period, Refused, Split, Unknown
 from store.domain.profile import Finding
 from store.job import Job
@@ -44,6 +45,12 @@ class Wayward:
         raise NotImplementedError
 
     def bills(self, _period: Period) -> AsyncIterator[Sequence[ErpBill]]:
+        raise NotImplementedError
+
+    async def known(self, _kind: Kind, _codes: Sequence[str]) -> Sequence[Fact] | None:
+        raise NotImplementedError
+
+    def payments(self, _refs: Sequence[str]) -> AsyncIterator[Sequence[Paid]]:
         raise NotImplementedError
 
     async def close(self) -> None:
