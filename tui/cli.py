@@ -34,6 +34,7 @@ COMMANDS = {
     "worker": "worker:worker",
     "keys": "keys:keys",
     "company": "company:company",
+    "erp": "erp:erp",
     "adopt": "adopting:adopt",
 }
 INTERRUPTED = 130
