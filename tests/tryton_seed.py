@@ -1,6 +1,6 @@
 """The company in Tryton that the tests book into; run by the environment that has Tryton: CONFIG DATABASE PASSWORD.
 
-Books of 2026 in USD, closed up to September; October to December are open, 2027 is not there.
+Books of 2026 in USD, a bank to pay from, closed up to September; October to December are open, 2027 is not there.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from proteus import Model, Wizard, config
 
 COMPANY = "ACME BUILDERS"
+OTHER = "OTHER WORKS"
 COSTS = ("03-300", "09-250")
 VENDORS = {"V-1": "Apex Drywall LLC", "V-2": "Brook Concrete Inc"}
 
@@ -65,6 +66,16 @@ def accounts(owner: Any) -> None:
     retained = kind("Retainage", "balance", debt=True)
     account("2-150", "Retainage payable", retained, by_party=True)
     account("2-200", "Sales tax", kind("Tax", "balance"))
+    bank = account("1-100", "Bank", kind("Bank", "balance"))
+    [journal] = Model.get("account.journal").find([("code", "=", "CASH")])
+    one(
+        "account.invoice.payment.method",
+        name="Check",
+        company=owner,
+        journal=journal,
+        credit_account=bank,
+        debit_account=bank,
+    )
     exchange = account("9-100", "Exchange differences", kind("Other", "income"))
     settings = Model.get("account.configuration")(1)
     settings.default_account_payable = payable
@@ -92,14 +103,14 @@ def fiscal_year(owner: Any) -> None:
     Model.get("account.period").click(closed, "close")
 
 
-def users(owner: Any, password: str) -> None:
-    """payapp, who may do in accounting what a clerk may."""
+def user(name: str, owner: Any, password: str) -> None:
+    """Who may do in accounting what a clerk may, for one company."""
     [group] = Model.get("res.group").find([("name", "=", "Accounting")])
-    user = Model.get("res.user")(name="payapp", login="payapp", password=password)
-    user.groups.append(group)
-    user.companies.append(owner)
-    user.company = Model.get("company.company")(owner.id)
-    user.save()
+    made = Model.get("res.user")(name=name, login=name, password=password)
+    made.groups.append(group)
+    made.companies.append(owner)
+    made.company = Model.get("company.company")(owner.id)
+    made.save()
 
 
 def main(file: str, database: str, password: str) -> None:
@@ -115,7 +126,9 @@ def main(file: str, database: str, password: str) -> None:
         vendor = Model.get("party.party")(name=name, code=code)
         vendor.addresses[0].street = "1 Main St"
         vendor.save()
-    users(owner, password)
+    user("payapp", owner, password)
+    # Another company, and who works for that one alone.
+    user("stranger", company(OTHER, Model.get("currency.currency").find([("code", "=", "USD")])[0]), password)
 
 
 if __name__ == "__main__":

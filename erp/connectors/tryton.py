@@ -15,24 +15,23 @@ from typing import Any
 import msgspec
 
 from erp.connector import ParcelRefusedError, UnavailableError
-from erp.connectors import tryton_bill
+from erp.connectors import tryton_asking, tryton_bill
 from erp.connectors.tryton_bill import Currency, Known, Party, Standing
+from erp.connectors.tryton_company import Company, texts
 from erp.connectors.tryton_rpc import DoubtfulReplyError, Session, TrytonRefusedError
 from erp.connectors.tryton_settings import TrytonSettings
 from store.domain.bill import Bill
+from store.domain.knowing import Fact, Kind, Paid
 from store.domain.outcome import Answer, Booked, ErpBill, Later, Missing, Period, Refused, Unknown
 from store.domain.profile import Finding, Profile
 
 __all__ = ["Tryton", "TrytonSettings"]
 
 Outcome = Booked | Refused | Later | Unknown
-Rows = list[dict[str, Any]]
 # So many bills are listed at a time.
 PAGE = 200
 _INVOICE = "model.account.invoice"
 _BOOKED = ("validated", "posted", "paid", "cancelled")
-# Ids are 32-bit numbers in Tryton's database.
-_ID_AT_MOST = 2**31 - 1
 
 
 class Tryton:
@@ -44,7 +43,7 @@ class Tryton:
         self.profile = profile
         self._settings = settings
         self._session = Session(settings, profile.timeout)
-        self._context: dict[str, Any] | None = None
+        self._company = Company(settings, self._session)
         self._page = page
 
     async def post(self, bills: Sequence[Bill]) -> Sequence[Outcome]:
@@ -81,18 +80,18 @@ class Tryton:
 
     async def periods(self) -> Sequence[Period]:
         """The company's accounting periods."""
-        return await self._periods(await self._company())
+        return await self._periods(await self._company.id())
 
     async def exists(self, ref: str) -> bool:
         """Whether the company has that invoice and it is not cancelled."""
-        if not (ref.isascii() and ref.isdigit() and int(ref) <= _ID_AT_MOST):
+        if (number := tryton_asking.number(ref)) is None:
             return False
-        here = [("id", "=", int(ref)), ("company", "=", await self._company()), ("state", "!=", "cancelled")]
-        return bool(await self._search("account.invoice", [*here, ("type", "=", "in")], ["id"]))
+        here = [("id", "=", number), ("company", "=", await self._company.id()), ("state", "!=", "cancelled")]
+        return bool(await self._company.search("account.invoice", [*here, ("type", "=", "in")], ["id"]))
 
     async def bills(self, period: Period) -> AsyncIterator[Sequence[ErpBill]]:
         """The company's posted supplier invoices of these accounting dates, in the order of their ids."""
-        company, last = await self._company(), 0
+        company, last = await self._company.id(), 0
         dates = [
             [(name, ">=", period.start), (name, "<=", period.end)]
             for name in ("accounting_date", "invoice_date")
@@ -108,12 +107,21 @@ class Tryton:
             "currency.digits",
             self._key_field,
         ]
-        while found := await self._search(
+        while found := await self._company.search(
             "account.invoice", [*base, ("id", ">", last)], fields, limit=self._page
         ):
             last = found[-1]["id"]
             lines = await self._lines([row["id"] for row in found])
             yield [self._listed(row, lines[row["id"]]) for row in found]
+
+    async def known(self, kind: Kind, codes: Sequence[str]) -> Sequence[Fact] | None:
+        """Parties and accounts by their codes, terms by their names; jobs and commitments Tryton does not have."""
+        return await tryton_asking.known(self._company, kind, codes)
+
+    async def payments(self, refs: Sequence[str]) -> AsyncIterator[Sequence[Paid]]:
+        """What was paid of these invoices, some invoices at a time."""
+        for first in range(0, len(refs), self._page):
+            yield await tryton_asking.payments(self._company, refs[first : first + self._page])
 
     async def close(self) -> None:
         """Close the connections. Closing twice is no harm."""
@@ -183,7 +191,7 @@ class Tryton:
         return made
 
     async def _write(self, method: str, argument: Any) -> Any:
-        return await self._session.write(f"{_INVOICE}.{method}", argument, await self._about())
+        return await self._company.write(f"{_INVOICE}.{method}", argument)
 
     # -- asking ------------------------------------------------------------------------------------------------
 
@@ -191,40 +199,9 @@ class Tryton:
     def _key_field(self) -> str:
         return "export_key" if self._settings.export_key else "comment"
 
-    async def _about(self) -> dict[str, Any]:
-        """The context of every request: the user's own, for the one company, in English."""
-        if self._context is None:
-            user = await self._session.read("model.res.user.get_preferences", True, {})
-            if not isinstance(user, dict):
-                raise UnavailableError("Tryton's preferences have another form")
-            context = {"language": "en", "company": user.get("company"), "employee": user.get("employee")}
-            asked = [[("party.name", "=", self._settings.company)], 0, 2, None, ["id"], context]
-            found = await self._session.read("model.company.company.search_read", *asked)
-            mine = user.get("companies") or [user.get("company")]
-            if not _rows(found) or len(found) != 1 or found[0]["id"] not in mine:
-                who, name = self._settings.user, self._settings.company
-                raise UnavailableError(
-                    f"{who} does not work for a company {name} (erp.options.company) in Tryton"
-                )
-            self._context = {**context, "company": found[0]["id"]}
-        return self._context
-
-    async def _company(self) -> int:
-        return int((await self._about())["company"])
-
-    async def _search(
-        self, model: str, domain: Sequence[Any], fields: list[str], limit: int | None = None
-    ) -> Rows:
-        """The rows of that model, by id. Raises UnavailableError, also for what has another form."""
-        asked = [domain, 0, limit, [("id", "ASC")], fields, await self._about()]
-        found = await self._session.read(f"model.{model}.search_read", *asked)
-        if not _rows(found):
-            raise UnavailableError(f"Tryton's answer about {model} has another form")
-        return list(found)
-
     async def _by_key(self, bills: Sequence[Bill]) -> dict[str, Standing]:
         """What Tryton has of these bills, by their keys."""
-        domain: list[Any] = [("company", "=", await self._company()), ("type", "=", "in")]
+        domain: list[Any] = [("company", "=", await self._company.id()), ("type", "=", "in")]
         if self._settings.export_key:
             domain.append(("export_key", "in", [bill.key for bill in bills]))
             return {one.key: one for one in await self._standing(domain) if one.key}
@@ -243,30 +220,30 @@ class Tryton:
         fields = ["party", "reference", "invoice_date", "state", self._key_field]
         return [
             Standing(row["id"], row["party"], row["reference"] or "", row["invoice_date"], row["state"], row[self._key_field])
-            for row in await self._search("account.invoice", domain, fields)
+            for row in await self._company.search("account.invoice", domain, fields)
         ]  # fmt: skip
 
     async def _known(self, bills: Sequence[Bill]) -> Known:
         """What Tryton knows of all that these bills name."""
-        company, given = await self._company(), self._settings
+        company, given = await self._company.id(), self._settings
         if not bills:
             return Known(company)
         codes = {tryton_bill.account_code(line.cost_code, given) for bill in bills for line in bill.lines}
         codes |= {given.payable, given.retainage, given.tax}
         own = ("company", "=", company)
-        accounts = [own, ("code", "in", _texts(codes)), ("closed", "!=", True)]
-        vendors = _texts(tryton_bill.party_code(bill, given) for bill in bills)
-        parties = await self._search("party.party", [("code", "in", vendors)], ["code", "addresses"])
-        currencies = await self._search(
-            "currency.currency", [("code", "in", _texts(bill.currency for bill in bills))], ["code", "digits"]
+        accounts = [own, ("code", "in", texts(codes)), ("closed", "!=", True)]
+        vendors = texts(tryton_bill.party_code(bill, given) for bill in bills)
+        parties = await self._company.search("party.party", [("code", "in", vendors)], ["code", "addresses"])
+        currencies = await self._company.search(
+            "currency.currency", [("code", "in", texts(bill.currency for bill in bills))], ["code", "digits"]
         )
-        by_code = [await self._by_name("account.journal", "code", [("code", "=", given.journal)])]
-        by_code.append(await self._by_name("account.account", "code", accounts))
+        by_code = [await self._company.named("account.journal", "code", [("code", "=", given.journal)])]
+        by_code.append(await self._company.named("account.account", "code", accounts))
         terms: dict[str, int] = {}
         if given.payment_term:
             term = [("name", "=", given.payment_term)]
-            terms = await self._by_name("account.invoice.payment_term", "name", term)
-        numbers = _texts(bill.number for bill in bills)
+            terms = await self._company.named("account.invoice.payment_term", "name", term)
+        numbers = texts(bill.number for bill in bills)
         similar = [own, ("type", "=", "in"), ("party", "in", [row["id"] for row in parties])]
         return Known(
             company,
@@ -279,12 +256,9 @@ class Tryton:
             standing=await self._standing([*similar, ("reference", "in", numbers)]),
         )
 
-    async def _by_name(self, model: str, name: str, domain: Sequence[Any]) -> dict[str, int]:
-        return {row[name]: row["id"] for row in await self._search(model, domain, [name])}
-
     async def _periods(self, company: int) -> list[Period]:
         domain = [("company", "=", company), ("type", "=", "standard")]
-        found = await self._search("account.period", domain, ["start_date", "end_date", "state"])
+        found = await self._company.search("account.period", domain, ["start_date", "end_date", "state"])
         told = [Period(row["start_date"], row["end_date"], row["state"] == "open") for row in found]
         return sorted(told, key=lambda period: period.start)
 
@@ -294,7 +268,9 @@ class Tryton:
         """The account code and amount of each line, by invoice."""
         domain = [("invoice", "in", invoices), ("type", "=", "line")]
         lines = defaultdict(list)
-        for row in await self._search("account.invoice.line", domain, ["invoice", "amount", "account.code"]):
+        for row in await self._company.search(
+            "account.invoice.line", domain, ["invoice", "amount", "account.code"]
+        ):
             lines[row["invoice"]].append((row["account."]["code"], row["amount"]))
         return lines
 
@@ -323,13 +299,3 @@ class Tryton:
 def _refusal(bill: Bill, error: TrytonRefusedError) -> Refused:
     code, fix = tryton_bill.refusal(error.name, error.message)
     return Refused(bill.key, code, error.message, fix)
-
-
-def _rows(found: object) -> bool:
-    return isinstance(found, list) and all(
-        isinstance(row, dict) and type(row.get("id")) is int for row in found
-    )
-
-
-def _texts(texts: Iterable[str]) -> list[str]:
-    return sorted(text for text in set(texts) if text and "\x00" not in text)
