@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import date
 
 import msgspec
+from msgspec.structs import force_setattr
 
 # The namespace of invoice uuids: uuid5 of source and source id, so that a re-import after a restore gives the same.
 _NAMESPACE = uuid.UUID("6f1c6b0e-3d0a-5a38-9a53-0f6f3b0a7d11")
@@ -20,7 +21,10 @@ _written = msgspec.json.Encoder(order="deterministic").encode
 
 
 class BillLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    """One line of the bill; amounts are plain decimal strings such as "-1200.00"."""
+    """One line of the bill; amounts are plain decimal strings such as "-1200.00".
+
+    ``cost_code`` is ours, ``account`` what the ERP calls it; "": the same.
+    """
 
     position: int
     item_type: str
@@ -28,6 +32,11 @@ class BillLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False
     description: str
     amount: str
     retainage: str
+    account: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.account:
+            force_setattr(self, "account", self.cost_code)
 
 
 class Written(msgspec.Struct, frozen=True, gc=False):
@@ -53,10 +62,18 @@ class Written(msgspec.Struct, frozen=True, gc=False):
     net: str
     tax: str
     lines: Sequence[BillLine]
+    overrides: tuple[str, ...] = ()
+    terms: str = ""
+    tax_account: str = ""
 
 
 class Bill(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One bill as every connector receives it. ``number`` is the ERP invoice number; dates are ISO days."""
+    """One bill as every connector receives it. ``number`` is the ERP invoice number; dates are ISO days.
+
+    ``overrides`` are the codes of the ERP's own warnings that an approver let pass for this bill, in order.
+    ``vendor``, ``job``, ``commitment``, ``terms`` and ``tax_account`` are what the ERP calls them; of the last two ""
+    is the connector's own default.
+    """
 
     key: str
     erp: str
@@ -78,6 +95,10 @@ class Bill(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     net: str
     tax: str
     lines: tuple[BillLine, ...]
+    # Frozen payloads of before know none.
+    overrides: tuple[str, ...] = ()
+    terms: str = ""
+    tax_account: str = ""
 
 
 def invoice_uuid(source: str, source_id: str) -> str:

@@ -19,9 +19,10 @@ DAYS = {"period_start", "period_end", "invoice_date", "accounting_date"}
 def test_it_has_the_same_bytes_whatever_is_in_it(
     data: st.DataObject, lines: list[BillLine], day: date
 ) -> None:
-    names = set(Written.__struct_fields__) - DAYS - {"lines", "application"}
+    names = set(Written.__struct_fields__) - DAYS - {"lines", "application", "overrides"}
     texts = {name: data.draw(TEXT) for name in sorted(names)}
     values = {**texts, **dict.fromkeys(sorted(DAYS), day.isoformat()), "application": 7, "lines": lines}
+    values["overrides"] = data.draw(st.lists(TEXT, max_size=2))
     written = msgspec.convert(values, Written)
     bill = msgspec.convert(values, Bill)
     assert sealed(written) == encode(bill)
