@@ -142,8 +142,7 @@ class Tryton:
         ahead = [
             Standing(0, party.id, other.number, other.invoice_date, "draft", other.key)
             for other in before
-            if other.key not in outcomes
-            and (party := known.parties.get(tryton_bill.party_code(other, self._settings)))
+            if other.key not in outcomes and (party := known.parties.get(other.vendor))
         ]
         return dataclasses.replace(known, standing=[*known.standing, *ahead]) if ahead else known
 
@@ -166,7 +165,7 @@ class Tryton:
 
     async def _alone(self, bill: Bill, record: dict[str, Any], drafts: dict[str, int]) -> Outcome:
         try:
-            return Booked(bill.key, str(await self._create_and_post(record, drafts.get(bill.key))))
+            return Booked(bill.key, str(await self._create_and_post(bill, record, drafts.get(bill.key))))
         except TrytonRefusedError as error:
             return _refusal(bill, error)
         except UnavailableError as error:
@@ -174,7 +173,7 @@ class Tryton:
         except DoubtfulReplyError as error:
             return Unknown(bill.key, str(error))
 
-    async def _create_and_post(self, record: dict[str, Any], draft: int | None) -> int:
+    async def _create_and_post(self, bill: Bill, record: dict[str, Any], draft: int | None) -> int:
         """Two transactions, where the module is not there: what is left of a first try is taken up."""
         made = draft
         if made is None:
@@ -183,12 +182,23 @@ class Tryton:
                 raise DoubtfulReplyError("Tryton's answer to create has another form")
             made = int(reply[0])
         try:
-            await self._write("post", [made])
+            await self._post_one(bill, made)
         except TrytonRefusedError:
             # A draft that stays would be in the way of the repaired bill.
             await self._write("delete", [made])
             raise
         return made
+
+    async def _post_one(self, bill: Bill, made: int) -> None:
+        """Post a draft. Where an approver let it pass, Tryton's warning of a similar one is answered once."""
+        try:
+            await self._write("post", [made])
+        except TrytonRefusedError as error:
+            similar = error.name.endswith(f".{tryton_bill.SIMILAR_WARNING}")
+            if not similar or tryton_bill.SIMILAR not in bill.overrides:
+                raise
+            await self._company.write("model.res.user.warning.skip", error.name, False)
+            await self._write("post", [made])
 
     async def _write(self, method: str, argument: Any) -> Any:
         return await self._company.write(f"{_INVOICE}.{method}", argument)
@@ -205,13 +215,7 @@ class Tryton:
         if self._settings.export_key:
             domain.append(("export_key", "in", [bill.key for bill in bills]))
             return {one.key: one for one in await self._standing(domain) if one.key}
-        asked = [
-            [
-                ("party.code", "=", tryton_bill.party_code(bill, self._settings)),
-                ("reference", "=", bill.number),
-            ]
-            for bill in bills
-        ]
+        asked = [[("party.code", "=", bill.vendor), ("reference", "=", bill.number)] for bill in bills]
         found = await self._standing([*domain, ["OR", *asked]])
         wanted = {bill.key for bill in bills}
         return {one.key: one for one in found if one.key in wanted and one.key}
@@ -228,11 +232,11 @@ class Tryton:
         company, given = await self._company.id(), self._settings
         if not bills:
             return Known(company)
-        codes = {tryton_bill.account_code(line.cost_code, given) for bill in bills for line in bill.lines}
+        codes = {line.account for bill in bills for line in bill.lines} | {bill.tax_account for bill in bills}
         codes |= {given.payable, given.retainage, given.tax}
         own = ("company", "=", company)
         accounts = [own, ("code", "in", texts(codes)), ("closed", "!=", True)]
-        vendors = texts(tryton_bill.party_code(bill, given) for bill in bills)
+        vendors = texts(bill.vendor for bill in bills)
         parties = await self._company.search("party.party", [("code", "in", vendors)], ["code", "addresses"])
         currencies = await self._company.search(
             "currency.currency", [("code", "in", texts(bill.currency for bill in bills))], ["code", "digits"]
@@ -240,9 +244,9 @@ class Tryton:
         by_code = [await self._company.named("account.journal", "code", [("code", "=", given.journal)])]
         by_code.append(await self._company.named("account.account", "code", accounts))
         terms: dict[str, int] = {}
-        if given.payment_term:
-            term = [("name", "=", given.payment_term)]
-            terms = await self._company.named("account.invoice.payment_term", "name", term)
+        if named := texts(tryton_bill.terms(bill, given) for bill in bills):
+            asked = [("name", "in", named)]
+            terms = await self._company.named("account.invoice.payment_term", "name", asked)
         numbers = texts(bill.number for bill in bills)
         similar = [own, ("type", "=", "in"), ("party", "in", [row["id"] for row in parties])]
         return Known(
@@ -280,13 +284,11 @@ class Tryton:
         net = sum((amount for _, amount in parts), Decimal(0)).quantize(unit)
         kept = sum((amount for code, amount in parts if code == self._settings.retainage), Decimal(0))
         retained = (Decimal(0) - kept).quantize(unit)
-        vendors = {code: vendor for vendor, code in self._settings.parties.items()}
-        code = row["party."]["code"]
         day: date = row["accounting_date"] or row["invoice_date"]
         return ErpBill(
             ref=str(row["id"]),
             key=row[self._key_field] or None,
-            vendor=vendors.get(code, code),
+            vendor=row["party."]["code"],
             number=row["reference"],
             accounting_date=day,
             currency=row["currency."]["code"],

@@ -15,7 +15,10 @@ from store.domain.profile import Finding
 from store.domain.text import safe, storable
 
 # Tryton's own: within so many days two bills of one number are similar (account_invoice, Invoice._similar_domain).
-SIMILAR = timedelta(days=60)
+SIMILAR_WITHIN = timedelta(days=60)
+# The warning's name there, after the checksum, and the code under which an approver lets it pass.
+SIMILAR_WARNING = "invoice_similar"
+SIMILAR = "duplicate.similar"
 Record = dict[str, Any]
 
 
@@ -64,7 +67,7 @@ class Known:
 def record(bill: Bill, known: Known, settings: TrytonSettings) -> Record:
     """The values of a new invoice. Call it for a bill without objections only."""
     currency = known.currencies[bill.currency].id
-    party = known.parties[party_code(bill, settings)]
+    party = known.parties[bill.vendor]
     common = {"company": known.company, "currency": currency}
 
     def line(account: str, quantity: int, amount: Decimal, text: str) -> Record:
@@ -73,10 +76,7 @@ def record(bill: Bill, known: Known, settings: TrytonSettings) -> Record:
             "description": text, **common,
         }  # fmt: skip
 
-    lines = [
-        line(account_code(each.cost_code, settings), 1, Decimal(each.amount), each.description)
-        for each in bill.lines
-    ]
+    lines = [line(each.account, 1, Decimal(each.amount), each.description) for each in bill.lines]
     if retained := Decimal(bill.retainage):
         lines.append(line(settings.retainage, -1, retained, "Retainage"))
     made: Record = {
@@ -85,7 +85,7 @@ def record(bill: Bill, known: Known, settings: TrytonSettings) -> Record:
         "invoice_address": party.address,
         "account": known.accounts[settings.payable],
         "journal": known.journals[settings.journal],
-        "payment_term": known.terms[settings.payment_term] if settings.payment_term else None,
+        "payment_term": known.terms[term] if (term := terms(bill, settings)) else None,
         "invoice_date": bill.invoice_date,
         "accounting_date": bill.accounting_date,
         "reference": bill.number,
@@ -96,7 +96,7 @@ def record(bill: Bill, known: Known, settings: TrytonSettings) -> Record:
         "export_key" if settings.export_key else "comment": bill.key,
     }
     if tax := Decimal(bill.tax):
-        account = known.accounts[settings.tax]
+        account = known.accounts[tax_account(bill, settings)]
         taxed = {
             "manual": True,
             "description": "Tax",
@@ -105,17 +105,19 @@ def record(bill: Bill, known: Known, settings: TrytonSettings) -> Record:
             "amount": tax,
         }
         made["taxes"] = [["create", [taxed]]]
+    if settings.export_key and SIMILAR in bill.overrides:
+        made["let_pass"] = [SIMILAR_WARNING]
     return made
 
 
-def party_code(bill: Bill, settings: TrytonSettings) -> str:
-    """The code of the bill's vendor in Tryton."""
-    return settings.parties.get(bill.vendor, bill.vendor)
+def terms(bill: Bill, settings: TrytonSettings) -> str:
+    """The name of the bill's payment term; "": none."""
+    return bill.terms or settings.payment_term
 
 
-def account_code(cost_code: str, settings: TrytonSettings) -> str:
-    """The code of the account in Tryton that takes what is billed under a cost code."""
-    return settings.accounts.get(cost_code, cost_code)
+def tax_account(bill: Bill, settings: TrytonSettings) -> str:
+    """The code of the account of the bill's tax; "": none is named."""
+    return bill.tax_account or settings.tax
 
 
 # -- what stands against it ------------------------------------------------------------------------------------
@@ -125,6 +127,10 @@ _VALUES = (
     "{invoices.export-values}: choose an accounting date in an open period, then {invoices.export} retries"
 )
 _NUMBER = "{invoices.export-values}: enter another ERP invoice number, " + _AGAIN
+_SIMILAR = (
+    "if it is another bill, {invoices.export} retries with a reason that lets it pass;"
+    " {invoices.export-values} enters another number, {invoices.reject} rejects"
+)
 _TOTALS = "{invoices.reject} rejects it: the invoice must foot in Commitments"
 
 
@@ -170,22 +176,22 @@ def _totals(bill: Bill) -> Iterator[Finding]:
 
 
 def _masters(bill: Bill, known: Known, settings: TrytonSettings) -> Iterator[Finding]:
-    code = party_code(bill, settings)
+    code = bill.vendor
     party = known.parties.get(code)
     if party is None:
         cause = f"vendor {safe(code) or '(none)'} is not a party in Tryton"
-        yield Finding("vendor.unknown", cause, "Add the party with that code in Tryton, " + _AGAIN)
+        fix = "Add the party with that code in Tryton, or map it (Mappings; payapp erp map vendor), "
+        yield Finding("vendor.unknown", cause, fix + _AGAIN)
     elif party.address is None:
         cause = f"vendor {safe(code)} has no address in Tryton, which an invoice needs"
         yield Finding("vendor.no_address", cause, "Add an address to the party in Tryton, " + _AGAIN)
     if bill.currency not in known.currencies:
         cause = f"currency {safe(bill.currency)} is not in Tryton"
         yield Finding("currency.unknown", cause, "Add the currency with a rate in Tryton, " + _AGAIN)
-    for cost_code in dict.fromkeys(line.cost_code for line in bill.lines):
-        account = account_code(cost_code, settings)
+    for cost_code, account in dict.fromkeys((line.cost_code, line.account) for line in bill.lines):
         if account not in known.accounts:
             cause = f"cost code {safe(cost_code) or '(none)'} has no account {safe(account) or '(none)'} in Tryton"
-            fix = "Add the account in Tryton, or map the cost code in erp.options.accounts, "
+            fix = "Add the account in Tryton, or map the cost code (Mappings; payapp erp map account), "
             yield Finding("account.unknown", cause, fix + _AGAIN)
     yield from _settings(bill, known, settings)
 
@@ -196,23 +202,21 @@ def _settings(bill: Bill, known: Known, settings: TrytonSettings) -> Iterator[Fi
     named.append(("journal", "journal", settings.journal, known.journals))
     if Decimal(bill.retainage):
         named.append(("retainage", "account", settings.retainage, known.accounts))
-    if settings.payment_term:
-        named.append(("payment_term", "payment term", settings.payment_term, known.terms))
+    if term := terms(bill, settings):
+        named.append(("" if bill.terms else "payment_term", "payment term", term, known.terms))
     if Decimal(bill.tax):
-        named.append(("tax", "account", settings.tax, known.accounts))
+        account = tax_account(bill, settings)
+        named.append(("" if bill.tax_account else "tax", "account", account, known.accounts))
     for option, kind, name, there in named:
         if name and name not in there:
-            cause = f"{kind} {safe(name)} (erp.options.{option}) is not in Tryton"
-            yield Finding(
-                f"{kind.replace(' ', '_')}.unknown",
-                cause,
-                f"Correct erp.options.{option}, or add it in Tryton, " + _AGAIN,
-            )
+            where = f"erp.options.{option}" if option else "Mappings, or payapp erp map"
+            cause = f"{kind} {safe(name)} ({where}) is not in Tryton" + (", or closed" * (kind == "account"))
+            fix = f"Correct it ({where}), or add it in Tryton, "
+            yield Finding(f"{kind.replace(' ', '_')}.unknown", cause, fix + _AGAIN)
         elif not name:
             cause = f"the bill has tax of {bill.tax}, and no account is named for it"
-            yield Finding(
-                "tax.unmapped", cause, f"Name the account of tax in erp.options.{option}, " + _AGAIN
-            )
+            fix = "Name the account of tax in erp.options.tax, or map it (Mappings, or payapp erp map tax), "
+            yield Finding("tax.unmapped", cause, fix + _AGAIN)
 
 
 def _decimals(bill: Bill, known: Known) -> Iterator[Finding]:
@@ -239,17 +243,28 @@ def _period(bill: Bill, known: Known) -> Iterator[Finding]:
 
 
 def _similar(bill: Bill, known: Known, settings: TrytonSettings) -> Iterator[Finding]:
-    party = known.parties.get(party_code(bill, settings))
+    party = known.parties.get(bill.vendor)
+    if party is None or SIMILAR in bill.overrides:
+        return
     for other in known.standing:
-        if party is None or (other.party, other.number) != (party.id, bill.number) or other.key == bill.key:
+        if (other.party, other.number) != (party.id, bill.number) or other.key == bill.key:
             continue
         # The module tells Tryton that a voided invoice is none; without it, Tryton warns of that one as well.
         if settings.export_key and other.state == "cancelled":
             continue
-        if other.day is None or abs(other.day - bill.invoice_date) <= SIMILAR:
-            cause = f"Tryton has an invoice {safe(bill.number)} of vendor {safe(bill.vendor)} already (id {other.id})"
-            yield Finding("number.used", cause, _NUMBER)
+        if other.day is None or abs(other.day - bill.invoice_date) <= SIMILAR_WITHIN:
+            yield Finding(SIMILAR, _likeness(bill, other), _SIMILAR)
             return
+
+
+def _likeness(bill: Bill, other: Standing) -> str:
+    if not other.id:
+        where = "the same parcel"
+    else:
+        dated = f" of {other.day}" if other.day else ""
+        where = f"Tryton: its invoice id {other.id}{dated}, {other.state}"
+    cause = f"vendor {safe(bill.vendor)} has a bill with the number {safe(bill.number)} already in {where}"
+    return cause + ("; Tryton counts a cancelled one as well" if other.state == "cancelled" else "")
 
 
 # -- Tryton's own words ----------------------------------------------------------------------------------------
@@ -266,16 +281,16 @@ _SAID = (
     ("exceeds the limit of", "amount.decimals", "Correct the currency in Tryton, " + _AGAIN),
     ('for field "Invoice Address"', "vendor.unknown", "Add the party and its address in Tryton, " + _AGAIN),
     ('for field "Party"', "vendor.unknown", "Add the party in Tryton, " + _AGAIN),
-    ('for field "Account"', "account.unknown", "Correct the account in Tryton or erp.options, " + _AGAIN),
-    ("you must set a party on line", "account.unknown", "Correct the account in Tryton or erp.options, " + _AGAIN),
+    ('for field "Account"', "account.unknown", "Correct the account in Tryton, erp.options or Mappings (payapp erp map), " + _AGAIN),
+    ("you must set a party on line", "account.unknown", "Correct the account in Tryton, erp.options or Mappings (payapp erp map), " + _AGAIN),
     ("You are not allowed to", "user.not_permitted", "Give payapp's user in Tryton that right, " + _AGAIN),
 )  # fmt: skip
 
 
 def refusal(name: str, message: str) -> tuple[str, str]:
     """The code and the fix for a sentence of Tryton's; ``name`` is that of a warning."""
-    if name.endswith(".invoice_similar"):
-        return "number.used", _NUMBER
+    if name.endswith(f".{SIMILAR_WARNING}"):
+        return SIMILAR, _SIMILAR
     if name.endswith(".invoice_taxes"):
         return "tax.default", "Take the default taxes off the account in Tryton, " + _AGAIN
     for part, code, fix in _SAID:

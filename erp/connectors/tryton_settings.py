@@ -1,4 +1,4 @@
-"""What [erp.options] says of a Tryton: where it is, who logs in, and what payapp's codes are called there."""
+"""What [erp.options] says of a Tryton: where it is, who logs in, and the accounts of what is no line."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ class TrytonSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``url`` without the database, ``company`` by its name in Tryton, accounts and the journal by their codes.
 
     ``payable``, ``retainage`` and ``tax`` are the accounts of net, retainage and tax ("": bills with tax are refused);
-    ``payment_term`` is a term's name ("": none). ``accounts`` maps cost codes to account codes, ``parties`` payapp's
-    vendor ids to party codes; what is not in them has the same code on both sides. ``export_key``: whether the server
-    has the module of that name. The password stands in a file of mode 0600 or a variable, never here. Raises
-    ValueError for what does not go together.
+    ``payment_term`` is a term's name ("": none). What vendors and cost codes are called there says the table of
+    mappings. ``export_key``: whether the server has the module of that name. The password stands in a file of mode 0600
+    or a variable, never here. Raises ValueError for what does not go together.
     """
 
     url: Name
@@ -31,8 +30,6 @@ class TrytonSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     retainage: Name
     tax: str = ""
     payment_term: str = ""
-    accounts: dict[str, Name] = {}
-    parties: dict[str, Name] = {}
     export_key: bool = True
     password_file: str = ""
     password_env: str = ""

@@ -29,10 +29,13 @@ class Invoice(metaclass=PoolMeta):
     def export_bill(cls, bills: list[dict]) -> dict[str, int]:
         """Create and post these supplier invoices in one transaction; the id of each by its export key.
 
-        A key that is there already answers with its first invoice, whatever became of it since.
+        A key that is there already answers with its first invoice, whatever became of it since. ``let_pass`` of a bill
+        names the warnings that a person has let pass: ["invoice_similar"].
         """
+        own = {"export_key", "let_pass"}
         # Copies: what arrived is what the server begins again with.
-        asked = {bill["export_key"]: {k: v for k, v in bill.items() if k != "export_key"} for bill in bills}
+        asked = {bill["export_key"]: {k: v for k, v in bill.items() if k not in own} for bill in bills}
+        let_pass = {bill["export_key"] for bill in bills if "invoice_similar" in bill.get("let_pass", ())}
         known = {found.export_key: found.id for found in cls.search([("export_key", "in", list(asked))])}
         new = {key: bill for key, bill in asked.items() if key not in known}
         if new:
@@ -49,7 +52,8 @@ class Invoice(metaclass=PoolMeta):
                 raise
             # Another call booked one of them meanwhile; the server begins this one again and finds it.
             raise DatabaseOperationalError(error.message) from error
-        cls.post(made)
+        with Transaction().set_context(export_key_similar=sorted(let_pass)):
+            cls.post(cls.browse(made))
         return known | {invoice.export_key: invoice.id for invoice in made}
 
     @classmethod
@@ -66,7 +70,9 @@ class Invoice(metaclass=PoolMeta):
             pool.get("ir.sequence.strict").lock([number for number in numbers if number])
 
     def _similar_domain(self, delay: object = None) -> list | None:
-        """A voided invoice does not stand against the one that replaces it."""
+        """A voided invoice does not stand against the one that replaces it; what was let pass is like no other."""
+        if self.export_key and self.export_key in Transaction().context.get("export_key_similar", ()):
+            return None
         domain = super()._similar_domain(delay=delay)
         if domain and self.export_key:
             domain.append(("state", "!=", "cancelled"))
