@@ -8,11 +8,18 @@ from datetime import date
 from store.db import Database
 from store.domain.outcome import Period
 
+# What did not change is not said anew within so many ms: every write wakes the desks.
+FRESH_MS = 60_000
+
 
 def put(db: Database, erp: str, periods: Sequence[Period]) -> None:
-    """Replace what is known of this ERP's periods. Nothing is written where nothing changed."""
+    """Replace what is known of this ERP's periods. Where nothing changed the time of asking alone is, once a minute."""
     wanted = sorted(set(periods), key=lambda period: period.start)
     if wanted == of(db, erp):
+        asked = asked_at(db, erp)
+        if asked is not None and not asked <= (now := db.now()) < asked + FRESH_MS:
+            with db.transaction():
+                db.execute("UPDATE erp_periods SET fetched_at = ? WHERE erp = ?", (now, erp))
         return
     with db.transaction():
         now = db.now()
@@ -21,6 +28,12 @@ def put(db: Database, erp: str, periods: Sequence[Period]) -> None:
             "INSERT INTO erp_periods (erp, start_date, end_date, is_open, fetched_at) VALUES (?, ?, ?, ?, ?)",
             [(erp, p.start.isoformat(), p.end.isoformat(), p.is_open, now) for p in wanted],
         )
+
+
+def asked_at(db: Database, erp: str) -> int | None:
+    """When the ERP was asked for its periods last, in ms UTC; None where none are known."""
+    row = db.execute("SELECT max(fetched_at) FROM erp_periods WHERE erp = ?", (erp,)).fetchone()
+    return None if row is None or row[0] is None else int(row[0])
 
 
 def of(db: Database, erp: str) -> list[Period]:

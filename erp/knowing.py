@@ -1,0 +1,93 @@
+"""Asking an ERP what it knows before anything is sent: its periods, and the codes that are missing or old in the store.
+
+A kind at a time and many codes in one request, within a limit of time. No transaction is open while the ERP is asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from erp.connector import Connector
+from store import known, periods
+from store.db import Database
+from store.domain.knowing import Fact, Kind
+from store.domain.text import one_line
+from store.known import Codes
+
+T = TypeVar("T")
+
+# So many codes in one request.
+CODES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How the asking went: how many codes the ERP answered, and the kinds that it cannot be asked for.
+
+    ``trouble``: why it ended before all was answered; "" where it did not.
+    """
+
+    answered: int = 0
+    silent: tuple[Kind, ...] = ()
+    trouble: str = ""
+
+
+class _Unanswered(Exception):
+    """The ERP gave no answer; the message says why."""
+
+
+async def refresh(
+    db: Database, connector: Connector, erp: str, codes: Codes, *, most_ms: int, seconds: float
+) -> Asked:
+    """Ask for the periods and for those of these codes that the store knows nothing of, or for longer than ``most_ms``.
+
+    Each answer is kept at once, so what came before a failure counts. Raises nothing but cancellation and what the
+    store raises; the whole takes about ``seconds`` at most.
+    """
+    answered, silent = 0, list[Kind]()
+    end = asyncio.get_running_loop().time() + seconds
+    try:
+        found = await _answer(connector, connector.periods(), end)
+        await db.write(periods.put, erp, found)
+        for kind, named in (await db.read(known.to_ask, erp, codes, most_ms)).items():
+            for first in range(0, len(named), CODES):
+                run = named[first : first + CODES]
+                await _pace(connector, first)
+                told = await _answer(connector, connector.known(kind, run), end)
+                if told is None:
+                    silent.append(kind)
+                    break
+                facts = _of_these(told, kind, run)
+                await db.write(known.put, erp, facts)
+                answered += len(facts)
+    except _Unanswered as error:
+        return Asked(answered, tuple(silent), str(error))
+    return Asked(answered, tuple(silent))
+
+
+async def _answer(connector: Connector, question: Awaitable[T], end: float) -> T:
+    """The ERP's answer. Raises _Unanswered."""
+    left = end - asyncio.get_running_loop().time()
+    try:
+        async with asyncio.timeout(max(0.0, min(left, connector.profile.timeout))):
+            return await question
+    except TimeoutError:
+        why = "it did not answer in time"
+    except Exception as error:  # noqa: BLE001 - whatever a connector raises, there is no answer
+        why = one_line(str(error)) or type(error).__name__
+    raise _Unanswered(why)
+
+
+async def _pace(connector: Connector, place: int) -> None:
+    """An ERP that bears few requests is asked as often as it bears."""
+    if place and connector.profile.per_minute is not None:
+        await asyncio.sleep(60 / connector.profile.per_minute)
+
+
+def _of_these(told: Sequence[Fact], kind: Kind, codes: Sequence[str]) -> list[Fact]:
+    """The facts about what was asked for: another one's answer is none."""
+    asked = set(codes)
+    return [fact for fact in told if fact.kind is kind and fact.code in asked]
