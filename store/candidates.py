@@ -60,6 +60,9 @@ class Candidate(NamedTuple):
     commitment: str
     commitment_ref: str
     flagged: bool
+    vendor_id: int
+    terms: str = ""
+    tax_account: str = ""
 
     @property
     def posted_number(self) -> str:
@@ -82,8 +85,8 @@ _SELECT = (
     " i.status, i.erp_status, coalesce(i.outcome, ''), i.currency, i.gross, i.retainage, i.net, i.tax, i.period_start,"
     " i.period_end, i.billing_date, coalesce(i.accounting_date, ''), i.description, i.batch_id, i.creator_login,"
     " i.creator_name, i.creator_email, i.sender_id, coalesce(u.name, ''), coalesce(u.email, ''), v.name, v.erp_ref,"
-    " p.number, p.erp_ref, c.number, c.erp_ref, i.duplicate OR i.held OR i.overbilled OR i.changed_since"
-    " FROM invoices i JOIN commitments c ON c.id = i.commitment_id JOIN vendors v ON v.id = i.vendor_id"
+    " p.number, p.erp_ref, c.number, c.erp_ref, i.duplicate OR i.held OR i.overbilled OR i.changed_since,"
+    " i.vendor_id FROM invoices i JOIN commitments c ON c.id = i.commitment_id JOIN vendors v ON v.id = i.vendor_id"
     " JOIN projects p ON p.id = i.project_id LEFT JOIN users u ON u.id = i.sender_id"
 )
 # So many at once: enough that a statement costs little, few enough that a million need no memory.
@@ -99,9 +102,8 @@ def load(db: Database, ids: Sequence[int]) -> Iterator[list[Candidate]]:
 
 
 def _candidate(row: Sequence[Any]) -> Candidate:
-    return _make(
-        (*row[:_STATUS], _STATUSES[row[_STATUS]], _ERP_STATUSES[row[_STATUS + 1]], *row[_STATUS + 2 :])
-    )
+    statuses = _STATUSES[row[_STATUS]], _ERP_STATUSES[row[_STATUS + 1]]
+    return _make((*row[:_STATUS], *statuses, *row[_STATUS + 2 :], "", ""))
 
 
 def lines(db: Database, ids: Sequence[int]) -> dict[int, tuple[Line, ...]]:
@@ -201,7 +203,7 @@ def prepared(db: Database, ids: Sequence[int], actor: Actor) -> set[int]:
 def bill_lines(
     db: Database, chunk: Sequence[Candidate], codes: Mapping[tuple[int, str], str]
 ) -> dict[int, list[BillLine]]:
-    """The lines of these invoices' bills, by invoice; ``codes`` are those of cost_codes()."""
+    """The lines of these invoices' bills, by invoice; ``codes`` says what the ERP calls a project's cost code."""
     made: dict[int, list[BillLine]] = {c.id: [] for c in chunk}
     projects = {c.id: c.project_id for c in chunk}
     currencies = {c.id: c.currency for c in chunk}
@@ -216,8 +218,8 @@ def bill_lines(
         currency = currencies[number]
         made[number].append(
             BillLine(
-                position, kind, called((projects[number], code), code), description,
-                plain(amount, currency), plain(retained, currency),
+                position, kind, code, description, plain(amount, currency), plain(retained, currency),
+                called((projects[number], code), code),
             )
         )  # fmt: skip
     return made
@@ -255,6 +257,8 @@ def bill(of: Candidate, own: Sequence[BillLine], *, company: str, erp: str, acco
         net=plain(of.net, of.currency),
         tax=plain(of.tax, of.currency),
         lines=tuple(own),
+        terms=of.terms,
+        tax_account=of.tax_account,
     )
 
 
@@ -268,4 +272,5 @@ def written(
         of.commitment_ref or of.commitment, of.application, of.erp_number or of.number, _iso(of.period_start),
         _iso(of.period_end), _iso(of.billing_date), accounting_date, of.description, plain(of.gross, currency),
         plain(of.retainage, currency), plain(of.net, currency), plain(of.tax, currency), own,
+        terms=of.terms, tax_account=of.tax_account,
     )  # fmt: skip

@@ -37,10 +37,12 @@ HEADER = ("key", "company", "currency", "vendor", "vendor_name", "job", "commitm
 DATES = ("period_start", "period_end", "invoice_date", "accounting_date")
 AMOUNTS = ("gross", "retainage", "net", "tax")
 LINE = ("position", "item_type", "cost_code", "description", "amount", "retainage")
+# What the ERP calls the cost code stands in its column.
+LINE_FIELDS = tuple("account" if name == "cost_code" else name for name in LINE)
 COLUMNS = (*HEADER, *DATES, "description", *AMOUNTS, *(f"line_{name}" for name in LINE))
 LISTED = ("vendor", "number", "currency", "gross", "retainage", "net")
 TEXTS = ("company", "vendor", "vendor_name", "job", "commitment", "number", "description")
-LINE_TEXTS = ("item_type", "cost_code", "description")
+LINE_TEXTS = ("item_type", "account", "description")
 _FIXES = {
     "number": "{invoices.export-values}: enter another ERP invoice number",
     "description": "{invoices.export-values}: enter another description",
@@ -285,7 +287,7 @@ def _csv(bills: Sequence[Bill]) -> bytes:
         own = [getattr(bill, name) for name in HEADER]
         own += [getattr(bill, name).isoformat() for name in DATES]
         own += [bill.description, *(getattr(bill, name) for name in AMOUNTS)]
-        writer.writerows([*own, *(getattr(line, name) for name in LINE)] for line in bill.lines)
+        writer.writerows([*own, *(getattr(line, name) for name in LINE_FIELDS)] for line in bill.lines)
     return text.getvalue().encode()
 
 

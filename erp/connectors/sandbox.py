@@ -336,7 +336,7 @@ def _objections(books: sqlite3.Connection, bill: Bill) -> Iterator[Finding]:
 
 
 def _unknown_codes(books: sqlite3.Connection, bill: Bill) -> Iterator[Finding]:
-    for code in dict.fromkeys(line.cost_code for line in bill.lines):
+    for code in dict.fromkeys(line.account for line in bill.lines):
         asked = (bill.job, code)
         if not books.execute("SELECT 1 FROM cost_codes WHERE job = ? AND code = ?", asked).fetchone():
             yield Finding(

@@ -687,7 +687,7 @@ def test_the_bill_has_the_erps_name_of_a_cost_code(db: Database, approver: Actor
         )
     review.accept(db, approver, mark(db, number), PROFILE)
     payload, sha256 = db.execute("SELECT payload, payload_sha256 FROM export_jobs").fetchone()
-    assert {line.cost_code for line in decode(payload, sha256).lines} == {"3300"}
+    assert {(line.cost_code, line.account) for line in decode(payload, sha256).lines} == {("03-300", "3300")}
 
 
 def test_every_broken_rule_of_the_profile_is_told(db: Database, approver: Actor) -> None:

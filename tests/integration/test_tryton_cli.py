@@ -23,6 +23,10 @@ def settings(place: Path, company: Database, tryton: Server) -> Path:
     """The demo company's settings, for Tryton; the password in a file beside them."""
     with company.transaction():
         company.execute("UPDATE company SET erp = 'tryton', hold_ms = 0")
+        company.execute(
+            "INSERT INTO mappings (erp, kind, code, target, set_by, set_at)"
+            " SELECT 'tryton', 'account', '03-300', '09-250', id, 0 FROM users WHERE login = 'jlopez'"
+        )
     word = place / "word"
     word.write_text(PASSWORD + "\n")
     word.chmod(0o600)
@@ -31,7 +35,7 @@ def settings(place: Path, company: Database, tryton: Server) -> Path:
     file.write_text(
         f'{database}[erp]\nconnector = "tryton"\n[erp.options]\nurl = "{tryton.url}"\ndatabase = "{tryton.database}"\n'
         'user = "payapp"\ncompany = "ACME BUILDERS"\njournal = "EXP"\npayable = "2-100"\nretainage = "2-150"\n'
-        'password_file = "word"\n[erp.options.accounts]\n"03-300" = "09-250"\n'
+        'password_file = "word"\n'
     )
     return file
 

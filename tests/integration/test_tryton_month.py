@@ -94,7 +94,7 @@ def expected(db: Database) -> dict[str, Decimal]:
     for payload, sha256 in rows:
         bill = decode(payload, sha256)
         for each in bill.lines:
-            found[each.cost_code] += Decimal(each.amount)  # type: ignore[assignment] # a Counter of Decimals
+            found[each.account] += Decimal(each.amount)  # type: ignore[assignment] # a Counter of Decimals
         found["2-150"] -= Decimal(bill.retainage)  # type: ignore[assignment] # likewise
         found["2-100"] -= Decimal(bill.net)  # type: ignore[assignment] # likewise
     return {account: Decimal(amount) for account, amount in found.items()}
