@@ -122,7 +122,7 @@ def _append(
     event, previous = int(head[0]), str(head[1])
     at, text = db.now(), _json(detail)
     own = (event, at, *who, action, text, trail.count, trail.digest, previous)
-    digest_of_event = hashlib.sha256(_json(own).encode()).hexdigest()
+    digest_of_event = hash_of(own)
     db.execute(
         "INSERT INTO audit_events (id, at, actor_id, actor, origin, action, detail, row_count, rows_digest,"
         " prev_hash, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -136,6 +136,16 @@ def _append(
         )
     db.execute("UPDATE audit_head SET hash = ? WHERE id = 1", (digest_of_event,))
     return event
+
+
+def hash_of(own: tuple[Any, ...]) -> str:
+    """The hash of an event: id, moment, actor's id, login and origin, action, detail, count and digest of rows, the hash before."""
+    return hashlib.sha256(_encode(own)).hexdigest()
+
+
+def line(row: tuple[Any, ...]) -> bytes:
+    """What the digest of an event's rows takes of one: position, subject, its id, before, after, rule."""
+    return _lines((row,))
 
 
 def detail_of(text: str) -> dict[str, Any]:

@@ -36,6 +36,7 @@ COMMANDS = {
     "company": "company:company",
     "erp": "erp:erp",
     "adopt": "adopting:adopt",
+    "audit": "audit:audit",
 }
 INTERRUPTED = 130
 # The variable in which a shell asks for completions.
