@@ -17,7 +17,8 @@ from store.domain.bill import Bill
 from store.domain.errors import BadInput, Blocked, Disallowed, NotPermitted, PayappError
 from store.domain.invoice import Line, foot
 from store.domain.money import plain, show
-from store.domain.profile import Profile, Rule, findings, met
+from store.domain.noting import findings, met
+from store.domain.profile import Profile, Rule
 from store.domain.status import TRANSITIONS, Action, check
 from store.domain.text import safe, storable
 from store.invoices import is_own

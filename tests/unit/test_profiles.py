@@ -10,7 +10,7 @@ from export_case import make_bill
 from erp import profiles
 from store.domain.errors import SettingsError
 from store.domain.keys import spelled
-from store.domain.profile import findings
+from store.domain.noting import findings
 
 
 def test_it_ships_these() -> None:
