@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ import msgspec
 
 from store import audit, candidates, directory, epochs, evidence, outbox
 from store.ahead import ahead
+from store.called import Called
 from store.db import Database
 from store.decision import Decision, Expectation, Outcome, selected
 from store.domain.actor import Actor
@@ -94,7 +95,7 @@ def _export(
     chosen = selected(db, selection)
     outcome, sums, mapped = Outcome(), Sums(), Mapped()
     batches = _Batches(db, actor, terms, len(chosen.ids))
-    codes = candidates.cost_codes(db)
+    called = Called(db, terms.company.erp)
 
     def parts() -> Iterator[_Part]:
         chunks = evidence.held(db, chosen.chunks())
@@ -102,7 +103,7 @@ def _export(
             outcome.add((g.candidate.id for g in going), stays)
             sums.add(going)
             mapped.add(going)
-            yield _part(db, terms, batches, going, codes)
+            yield _part(db, terms, batches, going, called)
 
     with audit.Trail() as trail:
         far = apart and len(chosen.ids) > AHEAD
@@ -116,7 +117,7 @@ def _export(
             chosen.changed, "exported", batches=tuple(batches.of(t.currency) for t in totals), totals=totals
         )
         _expected(totals, expect)
-        if expect is not None and expect.masters not in {None, mapped.digest(codes)}:
+        if expect is not None and expect.masters not in {None, mapped.digest(called)}:
             raise Changed(
                 "What the ERP calls a vendor, job, commitment or cost code of these has changed since it was shown",
                 why="nothing was changed by you",
@@ -245,13 +246,13 @@ def _part(
     terms: Terms,
     batches: _Batches,
     going: Sequence[Going],
-    codes: Mapping[tuple[int, str], str],
+    called: Called,
 ) -> _Part:
     numbers = {currency: batches.of(currency) for currency in sorted({g.sent.currency for g in going})}
     versions: dict[int, dict[int, int]] = {number: {} for number in numbers.values()}
     company, due = terms.company, batches.due
     days = {day: day.isoformat() for day in {g.day for g in going}}
-    lines = candidates.bill_lines(db, [g.sent for g in going], codes)
+    lines = candidates.bill_lines(db, [g.sent for g in going], called.account)
     jobs: list[outbox.Row] = []
     for c, sent, day, _ in going:
         batch = numbers[sent.currency]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from functools import lru_cache
 from itertools import groupby
@@ -14,7 +14,6 @@ from store.domain.bill import Bill, BillLine, Written, idempotency_key
 from store.domain.invoice import Line
 from store.domain.money import plain
 from store.domain.status import ErpStatus, Status
-from store.models import CostCode
 from store.packed import among, packed
 
 
@@ -175,12 +174,6 @@ def outdated(db: Database, ids: Sequence[int]) -> dict[int, tuple[str, str, int,
     return wrong
 
 
-def cost_codes(db: Database) -> dict[tuple[int, str], str]:
-    """What the ERP calls a cost code where it has another name: by project id and code."""
-    query = CostCode.select(CostCode.project, CostCode.code, CostCode.erp_ref).where(CostCode.erp_ref != "")
-    return {(project, code): ref for project, code, ref in db.rows(query)}
-
-
 def prepares(db: Database, actor: Actor) -> bool:
     """Whether this user ever sent or edited anything."""
     found = db.execute(
@@ -201,13 +194,12 @@ def prepared(db: Database, ids: Sequence[int], actor: Actor) -> set[int]:
 
 
 def bill_lines(
-    db: Database, chunk: Sequence[Candidate], codes: Mapping[tuple[int, str], str]
+    db: Database, chunk: Sequence[Candidate], account: Callable[[int, str], str]
 ) -> dict[int, list[BillLine]]:
-    """The lines of these invoices' bills, by invoice; ``codes`` says what the ERP calls a project's cost code."""
+    """The lines of these invoices' bills, by invoice; ``account`` says what the ERP calls a project's cost code."""
     made: dict[int, list[BillLine]] = {c.id: [] for c in chunk}
     projects = {c.id: c.project_id for c in chunk}
     currencies = {c.id: c.currency for c in chunk}
-    called = codes.get
     found = db.execute(
         "SELECT invoice_id, position, item_type, cost_code, description,"
         " work_before + work_now + stored_now - coalesce(total_before, 0), held - released FROM invoice_lines"
@@ -219,7 +211,7 @@ def bill_lines(
         made[number].append(
             BillLine(
                 position, kind, code, description, plain(amount, currency), plain(retained, currency),
-                called((projects[number], code), code),
+                account(projects[number], code),
             )
         )  # fmt: skip
     return made

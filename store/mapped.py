@@ -1,11 +1,12 @@
-"""What the bills of an export take from the masters, as one digest: names and what the ERP calls them."""
+"""What the bills of an export take from the masters, as one digest: names, and what the ERP calls them by now."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
+from store.called import Called
 from store.planning import Going
 
 
@@ -25,12 +26,12 @@ class Mapped:
             if c.commitment_id not in self._commitments:
                 self._commitments.add(c.commitment_id)
                 self._projects.add(c.project_id)
-                taken = (c.vendor_ref, c.vendor, c.project_ref, c.project, c.commitment_ref, c.commitment)
+                taken = (c.vendor_ref, c.vendor, c.project_ref, c.project, c.commitment_ref, c.commitment,
+                         c.terms, c.tax_account)  # fmt: skip
                 self._digest.update(json.dumps(taken).encode())
 
-    def digest(self, codes: Mapping[tuple[int, str], str]) -> str:
+    def digest(self, called: Called) -> str:
         """The digest of what these bills take, with those of the cost codes that their projects have."""
-        own = sorted((*key, ref) for key, ref in codes.items() if key[0] in self._projects)
         whole = self._digest.copy()
-        whole.update(json.dumps(own).encode())
+        whole.update(json.dumps(called.accounts(self._projects)).encode())
         return whole.hexdigest()

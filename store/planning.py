@@ -8,6 +8,7 @@ from datetime import date
 from typing import NamedTuple
 
 from store import candidates, evidence, holds, periods
+from store.called import Called
 from store.candidates import Candidate
 from store.db import Database
 from store.directory import Company
@@ -150,7 +151,7 @@ class Judge:
     def __init__(self, db: Database, actor: Actor, terms: Terms) -> None:
         self._db, self._actor, self._terms = db, actor, terms
         self._known = periods.of(db, terms.company.erp)
-        self.codes = candidates.cost_codes(db)
+        self._called = Called(db, terms.company.erp)
         self._prepares = candidates.prepares(db, actor)
         self._sources = TRANSITIONS[terms.action].sources
         self._owners: dict[tuple[str, str], bool] = {}
@@ -168,6 +169,7 @@ class Judge:
 
     def chunk(self, chunk: Sequence[Candidate]) -> tuple[list[Going], list[Stay]]:
         """These invoices, each either going or staying."""
+        chunk = self._called.taken(chunk)
         facts = self._facts(chunk)
         doubtful = facts.unfooted.keys() | facts.outdated.keys() | facts.prepared | facts.held.keys()
         doubtful |= facts.booked.keys()
@@ -279,7 +281,7 @@ class Judge:
     def bill(self, sent: Candidate, day: date) -> Bill:
         """The bill of one invoice, as it would be sent."""
         company = self._terms.company
-        lines = candidates.bill_lines(self._db, [sent], self.codes)[sent.id]
+        lines = candidates.bill_lines(self._db, [sent], self._called.account)[sent.id]
         return candidates.bill(sent, lines, company=company.name, erp=company.erp, accounting_date=day)
 
     def _separation(self, c: Candidate, *, prepared: bool) -> None:
