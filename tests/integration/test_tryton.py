@@ -117,11 +117,11 @@ async def test_a_number_that_the_vendor_has_used_is_refused_also_within_one_parc
 ) -> None:
     connector = connect()
     await connector.post([make_bill(1)])
-    assert (await refused(connector, make_bill(2, number="101-001"))).code == "number.used"
+    assert (await refused(connector, make_bill(2, number="101-001"))).code == "duplicate.similar"
     other, same = make_bill(3, number="N"), make_bill(4, number="N")
     first, second, elsewhere = await connector.post([other, same, make_bill(5, number="N", vendor="V-2")])
     assert isinstance(first, Booked) and isinstance(elsewhere, Booked)
-    assert isinstance(second, Refused) and second.code == "number.used"
+    assert isinstance(second, Refused) and second.code == "duplicate.similar"
     assert len(tryton.bills()) == 3
 
 
@@ -145,7 +145,7 @@ class Blind(Tryton):
     [
         ("period.closed", {"accounting_date": date(2026, 9, 30)}, {}),
         ("period.missing", {"accounting_date": date(2027, 1, 1)}, {}),
-        ("number.used", {"number": "101-099"}, {}),
+        ("duplicate.similar", {"number": "101-099"}, {}),
         ("vendor.unknown", {"vendor": "V-9"}, {}),
         ("account.unknown", {"lines": STRANGE}, {}),
         ("amount.decimals", {"lines": (BillLine(1, "contract_item", "03-300", "Concrete", "100.00001", "0"),)}, {}),
@@ -388,7 +388,7 @@ async def test_without_the_module_a_bill_is_found_by_vendor_number_and_comment(
     [booked] = await connector.post([bill])
     assert isinstance(booked, Booked)
     assert await connector.find([bill]) == await connector.post([bill]) == [booked]
-    assert (await refused(connector, make_bill(2, number=bill.number))).code == "number.used"
+    assert (await refused(connector, make_bill(2, number=bill.number))).code == "duplicate.similar"
     more = [make_bill(3), make_bill(4)]
     assert all(isinstance(outcome, Booked) for outcome in await connector.post(more))
     assert tryton.ledger()["2-100"] == -sum(Decimal(each.net) for each in (bill, *more))

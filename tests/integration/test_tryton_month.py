@@ -123,7 +123,7 @@ async def test_a_month_with_failures_repairs_and_kills_foots_in_the_general_ledg
     codes = db.execute(
         "SELECT error_code, count(*) FROM invoices WHERE erp_status <> 'synced' GROUP BY 1"
     ).fetchall()
-    assert dict(codes) == {"vendor.unknown": 3, "period.closed": 3, "number.used": 2}
+    assert dict(codes) == {"vendor.unknown": 3, "period.closed": 3, "duplicate.similar": 2}
 
     tryton.sql("INSERT INTO party_party (name, code, active) VALUES ('New Vendor', 'T-9', true)")
     tryton.sql(
