@@ -79,7 +79,9 @@ class Checks:
         ]
         if self.points:
             found += self.amounts(bill.gross, bill.retainage, bill.tax)
-            found += self.details(bill.lines, apart)
+            found += self.details(
+                bill.lines, apart, released=not any(note.code == Point.RELEASE_ONLY for note in found)
+            )
         return found
 
     def amounts(self, gross: str, retainage: str, tax: str) -> list[Note]:
@@ -98,13 +100,18 @@ class Checks:
             found.append(self._point(Point.TAX, tax))
         return found
 
-    def details(self, lines: Sequence[BillLine], apart: Apart | None) -> Iterator[Note]:
-        """What the ERP does not support of the bill's lines, and of what the invoice has apart from its bill."""
+    def details(
+        self, lines: Sequence[BillLine], apart: Apart | None, *, released: bool = True
+    ) -> Iterator[Note]:
+        """What the ERP does not support of the bill's lines, and of what the invoice has apart from its bill.
+
+        ``released``: whether retainage that is released is told of.
+        """
         if Point.RETAINAGE_HELD in self.points:
             for line in lines:
                 if Decimal(line.retainage) > 0:
                     yield self._point(Point.RETAINAGE_HELD, line.retainage, line.position)
-        if Point.RETAINAGE_RELEASED in self.points:
+        if released and Point.RETAINAGE_RELEASED in self.points:
             for position, value in apart.released if apart else _released(lines):
                 yield self._point(Point.RETAINAGE_RELEASED, value, position)
         if apart is None:
