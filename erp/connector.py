@@ -7,7 +7,7 @@ from typing import Protocol
 
 from store.domain.bill import Bill
 from store.domain.knowing import Fact, Kind, Paid
-from store.domain.outcome import Answer, Booked, ErpBill, Later, Period, Refused, Unknown
+from store.domain.outcome import Answer, Booked, Delivered, ErpBill, Later, Period, Refused, Unknown
 from store.domain.profile import Finding, Profile
 
 
@@ -31,8 +31,10 @@ class Connector(Protocol):
         """What this ERP can do, its limits and rules."""
         ...
 
-    async def post(self, bills: Sequence[Bill]) -> Sequence[Booked | Refused | Later | Unknown]:
+    async def post(self, bills: Sequence[Bill]) -> Sequence[Booked | Delivered | Refused | Later | Unknown]:
         """Send one parcel; one outcome per bill, by key. A key the ERP has already answers with the first bill.
+
+        Delivered is for an ERP whose profile says ``receipts``: what it booked a receipt tells, later.
 
         Raises ParcelRefusedError, UnavailableError; anything else means that the outcome is unknown.
         """

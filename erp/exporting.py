@@ -16,7 +16,7 @@ from erp.lock import WorkerLock
 from erp.process import proven_dead
 from store import high_water, lookup, outbox
 from store.domain.errors import PayappError
-from store.domain.outcome import Answer, Booked, PostOutcome
+from store.domain.outcome import Answer, Booked, Delivered, PostOutcome
 from store.job import Job
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Exporting:
             **{word: words.count(word) for word in dict.fromkeys(words)},
         )
         for job, outcome in results:
-            if not isinstance(outcome, Booked):
+            if not isinstance(outcome, Booked | Delivered):
                 cause = getattr(outcome, "cause", "")
                 eventlog.info("job.ended", job=job.id, outcome=type(outcome).__name__.lower(), cause=cause)
         return results

@@ -11,11 +11,23 @@ import msgspec
 from erp import eventlog
 from erp.connector import Connector, ParcelRefusedError, UnavailableError
 from store.domain.bill import Bill, decode, revision_of
-from store.domain.outcome import Answer, Booked, Later, Missing, PostOutcome, Refused, Split, Unknown
+from store.domain.outcome import (
+    Answer,
+    Booked,
+    Delivered,
+    Later,
+    Missing,
+    PostOutcome,
+    Refused,
+    Split,
+    Unknown,
+)
 from store.domain.text import one_line, safe
 from store.job import Job
 
-Reply = TypeVar("Reply", Booked | Refused | Later | Unknown, Booked | Missing | Unknown)
+Reply = TypeVar(
+    "Reply", Booked | Delivered | Refused | Later | Unknown, Booked | Delivered | Missing | Unknown
+)
 
 
 async def post(connector: Connector, jobs: Sequence[Job]) -> list[tuple[Job, PostOutcome]]:
@@ -53,7 +65,7 @@ async def ask(
 
 def joined(answers: Sequence[Answer]) -> Answer:
     """One answer for one job: the bill of the latest revision, else a doubt, else that it is missing under its own key."""
-    booked = [answer for answer in answers if isinstance(answer, Booked)]
+    booked = [answer for answer in answers if isinstance(answer, Booked | Delivered)]
     if booked:
         return max(booked, key=lambda answer: revision_of(answer.key))
     return next((answer for answer in answers if isinstance(answer, Unknown)), answers[0])
@@ -100,7 +112,7 @@ async def _posted(connector: Connector, bills: Sequence[Bill]) -> dict[str, Post
         return {bill.key: Later(bill.key, _said(error)) for bill in bills}
     except Exception as error:  # noqa: BLE001 - whatever else happened, the ERP may have booked it
         return {bill.key: Unknown(bill.key, _said(error)) for bill in bills}
-    matched = _matched(bills, reply, (Booked, Refused, Later, Unknown))
+    matched = _matched(bills, reply, (Booked, Delivered, Refused, Later, Unknown))
     return dict(matched)
 
 
@@ -110,7 +122,7 @@ async def _found(connector: Connector, bills: Sequence[Bill]) -> dict[str, Answe
             reply = list(await connector.find(bills))
     except Exception as error:  # noqa: BLE001 - no answer is no answer, whatever the reason
         return {bill.key: Unknown(bill.key, _said(error)) for bill in bills}
-    return _matched(bills, reply, (Booked, Missing, Unknown))
+    return _matched(bills, reply, (Booked, Delivered, Missing, Unknown))
 
 
 def _refused_whole(bill: Bill, error: ParcelRefusedError, *, alone: bool) -> PostOutcome:
@@ -143,10 +155,12 @@ def _matched(bills: Sequence[Bill], reply: Sequence[Reply], known: tuple[type, .
 
 def _clean(outcome: Reply) -> Reply:
     """The ERP's own reference as both databases can hold it and every screen can show it; without one: unknown."""
-    if not isinstance(outcome, Booked):
+    if not isinstance(outcome, Booked | Delivered):
         return outcome
     ref = one_line(outcome.ref)
-    return Booked(outcome.key, ref) if ref else Unknown(outcome.key, "the ERP gave no reference for it")
+    return (
+        type(outcome)(outcome.key, ref) if ref else Unknown(outcome.key, "the ERP gave no reference for it")
+    )
 
 
 def _said(error: Exception) -> str:

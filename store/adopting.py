@@ -15,19 +15,23 @@ from store.job import JOB_COLUMNS, Job, job_of, move, strand
 
 COMMENT_MOST = 2000
 _OPEN = ", ".join(f"'{state}'" for state in OPEN_JOBS)
+# What went out for good is not looked for: its receipt will tell.
+_LOOKED_FOR = ", ".join(f"'{state}'" for state in OPEN_JOBS if state is not JobState.SENT)
 
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
     """The epoch that was raised, and the open jobs by what becomes of them.
 
-    ``queued`` are looked up before they are sent, ``uncertain`` as every uncertain one is, ``parked`` stay for a person.
+    ``queued`` are looked up before they are sent, ``uncertain`` as every uncertain one is, ``parked`` stay for a person,
+    ``awaiting`` wait for their receipts.
     """
 
     epoch: int
     queued: int
     uncertain: int
     parked: int
+    awaiting: int = 0
 
 
 def adopt(db: Database, actor: Actor, comment: str, *, settle_ms: int, copy: bool = False) -> Adopted:
@@ -58,6 +62,7 @@ def adopt(db: Database, actor: Actor, comment: str, *, settle_ms: int, copy: boo
             counts.get(JobState.HELD, 0) + counts.get(JobState.PENDING, 0),
             counts.get(JobState.UNCERTAIN, 0),
             counts.get(JobState.PARKED, 0),
+            counts.get(JobState.SENT, 0),
         )
         detail: dict[str, Any] = {
             "epoch": epoch,
@@ -67,6 +72,7 @@ def adopt(db: Database, actor: Actor, comment: str, *, settle_ms: int, copy: boo
             "queued": adopted.queued,
             "uncertain": adopted.uncertain,
             "parked": adopted.parked,
+            "awaiting": adopted.awaiting,
         }
         audit.record(db, actor, "adopt", detail, [])
     return adopted
@@ -98,12 +104,12 @@ def _marked(db: Database, now: int, not_before: int) -> list[Job]:
     values = (now, not_before, not_before)
     if db.postgres:
         found = db.execute(
-            f"WITH own AS MATERIALIZED (SELECT id AS own_id, {begun} AS begun FROM export_jobs WHERE state IN ({_OPEN})"
+            f"WITH own AS MATERIALIZED (SELECT id AS own_id, {begun} AS begun FROM export_jobs WHERE state IN ({_LOOKED_FOR})"
             f" ORDER BY id FOR UPDATE), marked AS ({update} FROM own WHERE id = own_id RETURNING {JOB_COLUMNS}, begun)"
             f" SELECT {JOB_COLUMNS} FROM marked WHERE begun ORDER BY id",
             values,
         ).fetchall()
     else:
         found = db.execute(f"SELECT {JOB_COLUMNS} FROM export_jobs WHERE {begun}").fetchall()
-        db.execute(f"{update} WHERE state IN ({_OPEN})", values)
+        db.execute(f"{update} WHERE state IN ({_LOOKED_FOR})", values)
     return [job_of(row) for row in found]

@@ -31,7 +31,7 @@ class Failure:
 class Progress:
     """One batch; amounts in minor units, moments in milliseconds UTC of the database's clock.
 
-    ``left`` are held, queued or being sent; ``eta_ms`` is the time that what is left will take at the pace of what
+    ``left`` are held, queued or being sent; ``awaiting`` wait for a receipt, the oldest since ``awaiting_since``; ``eta_ms`` is the time that what is left will take at the pace of what
     was acknowledged, None while nothing was. ``failed`` counts every refusal of the ERP, ``resolved`` those of them
     whose invoice was rejected or retried since; ``failures`` are the others.
     """
@@ -58,6 +58,8 @@ class Progress:
     cancelled: int
     eta_ms: int | None
     failures: tuple[Failure, ...]
+    awaiting: int = 0
+    awaiting_since: int | None = None
 
     @property
     def recallable(self) -> bool:
@@ -80,7 +82,7 @@ class Progress:
         return self.cancelled >= self.count
 
 
-_LEFT = (JobState.HELD, JobState.PENDING, JobState.CLAIMED, JobState.SENT)
+_LEFT = (JobState.HELD, JobState.PENDING, JobState.CLAIMED)
 
 
 def recent(db: Database, limit: int = 5, *, failures: int = 5) -> list[Progress]:
@@ -102,6 +104,7 @@ def progress(db: Database, batch: int, *, failures: int = 5) -> Progress:
     states, unresolved = _counted(db, batch)
     done, failed = states.get(JobState.DONE, 0), states.get(JobState.FAILED, 0)
     left = sum(states.get(state, 0) for state in _LEFT)
+    awaiting = states.get(JobState.SENT, 0)
     return Progress(
         id=batch,
         operator=row[0],
@@ -123,9 +126,17 @@ def progress(db: Database, batch: int, *, failures: int = 5) -> Progress:
         uncertain=states.get(JobState.UNCERTAIN, 0),
         parked=states.get(JobState.PARKED, 0),
         cancelled=states.get(JobState.CANCELLED, 0),
-        eta_ms=_eta(db, batch, done + failed, left),
+        eta_ms=_eta(db, batch, done + failed + awaiting, left),
         failures=_failures(db, batch, failures),
+        awaiting=awaiting,
+        awaiting_since=_awaited_since(db, batch) if awaiting else None,
     )
+
+
+def _awaited_since(db: Database, batch: int) -> int | None:
+    of = (ExportJob.batch == batch) & (ExportJob.state == JobState.SENT.value)
+    since = db.rows(ExportJob.select(fn.MIN(ExportJob.updated_at)).where(of))[0][0]
+    return None if since is None else int(since)
 
 
 def _eta(db: Database, batch: int, ended: int, left: int) -> int | None:

@@ -12,7 +12,7 @@ from store.candidates import Candidate
 from store.db import Database
 from store.domain.errors import Changed, Disallowed, NothingMatched
 from store.domain.selection import Marked, Selection, Totals
-from store.domain.status import Action, check
+from store.domain.status import Action, ErpStatus, JobState, check
 from store.domain.text import one_line
 from store.packed import among, packed
 from store.planning import Stay, stay
@@ -90,6 +90,14 @@ class Chosen:
                 self.changed += _numbers(self._db, [number for number in known if number not in kept])
             yield same
 
+    def awaited(self, chunk: Sequence[Candidate]) -> set[int]:
+        """Those of them that were delivered, and whose receipt is awaited, by id."""
+        exporting = [c.id for c in chunk if c.erp_status is ErpStatus.EXPORTING]
+        if not exporting:
+            return set()
+        sql = f"SELECT invoice_id FROM export_jobs WHERE {among(self._db, 'invoice_id')} AND state = '{JobState.SENT}'"
+        return {row[0] for row in self._db.execute(sql, (packed(self._db, exporting),)).fetchall()}
+
 
 def selected(db: Database, selection: Selection, found: Seen | None = None) -> Chosen:
     """What a decision on a selection is about. Raises NothingMatched, and as store.selecting.select_ids does.
@@ -160,9 +168,10 @@ def allowed(chosen: Chosen, action: Action) -> Iterator[tuple[list[Candidate], l
     for chunk in chosen.chunks():
         going: list[Candidate] = []
         stays: list[Stay] = []
+        awaited = chosen.awaited(chunk)
         for c in chunk:
             try:
-                check(action, c.erp_status, c.name)
+                check(action, c.erp_status, c.name, awaited=c.id in awaited)
             except Disallowed as error:
                 stays.append(stay(c, "state", error, error.why))
             else:

@@ -227,6 +227,8 @@ def _attempt(kind: str, outcome: str, evidence: str) -> tuple[str, str]:
     late = ", told late" if kind == "late" else ""
     if outcome == "booked" and evidence:
         return f"booked as {evidence}{late}", ""
+    if outcome == "delivered":
+        return f"delivered as {evidence}{late}", ""
     return _OUTCOMES.get(outcome, "no answer") + late, evidence
 
 

@@ -18,6 +18,8 @@ from store.packed import among, packed
 
 # Between the reference and the key of what a look-up has found under another key than it was sent with.
 UNDER = " under "
+# The kind of an attempt that a receipt wrote down (store/receipts.py).
+RECEIPT = "receipt"
 # Only these can have been given up: what was never accepted has revision 0.
 _FREE = (ErpStatus.READY, ErpStatus.FAILED)
 
@@ -36,8 +38,11 @@ def of(db: Database, invoices: Sequence[int]) -> dict[int, Proof]:
         return {}
     rows = db.execute(
         "SELECT j.invoice_id, j.id, j.idem_key, a.evidence FROM export_jobs j JOIN export_attempts a ON a.job_id = j.id"
-        f" WHERE {among(db, 'j.invoice_id')} AND j.state <> '{JobState.DONE}' AND a.outcome = 'booked'"
-        " AND a.kind IN ('late', 'found', 'ended') AND NOT EXISTS (SELECT 1 FROM export_attempts u"
+        f" WHERE {among(db, 'j.invoice_id')} AND j.state <> '{JobState.DONE}' AND (a.outcome = 'booked'"
+        # What was delivered after it was given up may be booked any moment, unless its receipt has refused it since.
+        " AND a.kind IN ('late', 'found', 'ended') OR a.outcome = 'delivered' AND a.kind IN ('late', 'found')"
+        " AND NOT EXISTS (SELECT 1 FROM export_attempts r WHERE r.job_id = a.job_id AND r.id > a.id"
+        f" AND r.kind = '{RECEIPT}' AND r.outcome = 'refused')) AND NOT EXISTS (SELECT 1 FROM export_attempts u"
         " WHERE u.job_id = a.job_id AND u.id > a.id AND u.kind = 'hand' AND u.outcome = 'missing') ORDER BY a.id",
         (packed(db, invoices),),
     ).fetchall()

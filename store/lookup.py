@@ -14,7 +14,7 @@ from typing import NamedTuple
 from store import epochs, gate, revisions
 from store.db import Database
 from store.domain.bill import idempotency_key
-from store.domain.outcome import Answer, Booked, Missing, Unknown
+from store.domain.outcome import Answer, Booked, Delivered, Missing, Unknown
 from store.domain.profile import Profile
 from store.domain.status import Action, JobState
 from store.domain.text import safe
@@ -30,7 +30,7 @@ from store.job import (
     move,
     strand,
 )
-from store.outcomes import ANSWERS_THAT_PROVE, SENDER_ENDED, backoff_ms, book
+from store.outcomes import ANSWERS_THAT_PROVE, SENDER_ENDED, backoff_ms, book, deliver
 from store.outcomes import park as leave
 
 # "Not found" counts when it was answered twice, the profile's settle apart.
@@ -209,6 +209,10 @@ def resolve(
                 under = "" if answer.key == job.key else f"{UNDER}{answer.key}"
                 log_attempts(db, worker, [(job, "found", "booked", answer.ref + under)], now)
                 return _found(db, job, held, answer, now)
+            case Delivered():
+                under = "" if answer.key == job.key else f"{UNDER}{answer.key}"
+                log_attempts(db, worker, [(job, "found", "delivered", answer.ref + under)], now)
+                return _delivered(db, job, held, answer, now)
             case Missing():
                 # An ERP that enforces keys may have a settle that is shorter than a bill takes: its keys protect.
                 proof = SENDER_ENDED if sender_dead and not profile.enforces_keys else ""
@@ -225,6 +229,15 @@ def _found(db: Database, job: Job, held: _Held, answer: Booked, now: int) -> Job
         return _park(db, job, held, why, now)
     book(db, [(job, answer.ref)], now, Action.FIND if held.unsent else Action.BOOK)
     return JobState.DONE
+
+
+def _delivered(db: Database, job: Job, held: _Held, answer: Delivered, now: int) -> JobState:
+    if answer.key != job.key and (why := revisions.adopt(db, job, answer)):
+        return _park(db, job, held, why, now)
+    db.execute("UPDATE export_jobs SET look_first = FALSE WHERE id = ?", (job.id,))
+    deliver(db, [(job, answer.ref)], now)
+    move(db, Action.AWAIT, [(job.invoice_id,)], now)
+    return JobState.SENT
 
 
 def _missing(

@@ -14,7 +14,7 @@ from typing import Any
 
 from store import epochs, gate
 from store.db import CLOCK, Database
-from store.domain.outcome import Answer, Booked, Later, Missing, PostOutcome, Unknown
+from store.domain.outcome import Answer, Booked, Delivered, Later, Missing, PostOutcome, Unknown
 from store.domain.status import Action, ErpStatus, JobState
 from store.domain.text import safe
 from store.job import (
@@ -30,7 +30,7 @@ from store.job import (
     update_each,
     written,
 )
-from store.outcomes import UNPROVEN, backoff_ms, book_late, evidence, known, settle
+from store.outcomes import UNPROVEN, backoff_ms, book_late, evidence, known, settle, stop_the_next
 from store.packed import among, packed
 from store.pipeline import later, pipelined
 
@@ -287,6 +287,8 @@ def acknowledge(
         if ended:
             _hear(db, erp, _parcel(ended[0][0]), [outcome for _, outcome in ended])
         book_late(db, [(job, o.ref) for job, o in late if job in here and isinstance(o, Booked)], now)
+        # Its receipt will come, and its next revision would be the same bill once more.
+        stop_the_next(db, [(job, o.ref) for job, o in late if job in here and isinstance(o, Delivered)], now)
     return [job for job, _ in late]
 
 
@@ -398,7 +400,7 @@ def heard(db: Database, erp: str, worker: str, answers: Sequence[Answer]) -> boo
     """
     name = gate.look_up_of(worker)
     with db.transaction():
-        if any(isinstance(answer, Booked | Missing) for answer in answers):
+        if any(isinstance(answer, Booked | Delivered | Missing) for answer in answers):
             gate.answered(db, erp)
         elif answers:
             cause = next((answer.cause for answer in answers if isinstance(answer, Unknown)), "")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from store.db import Database
-from store.domain.outcome import Booked, Later, PostOutcome, Refused, Split, Unknown
+from store.domain.outcome import Booked, Delivered, Later, PostOutcome, Refused, Split, Unknown
 from store.domain.status import Action, ErpStatus, JobState
 from store.domain.text import safe
 from store.job import Job, chunks, end_claims, marks, move, written
@@ -62,6 +62,8 @@ def evidence(outcome: PostOutcome) -> tuple[str, str]:
     match outcome:
         case Booked():
             return "booked", outcome.ref
+        case Delivered():
+            return "delivered", outcome.ref
         case Refused():
             return "refused", safe(f"{outcome.code}: {outcome.cause}")
         case Later():
@@ -77,6 +79,7 @@ def settle(
 ) -> None:
     """Close each job with its outcome, given when its sending began and how often it was deferred before."""
     book(db, [(job, o.ref) for job, o, _, _ in ended if isinstance(o, Booked)], now)
+    deliver(db, [(job, o.ref) for job, o, _, _ in ended if isinstance(o, Delivered)], now)
     refused = [(job, o) for job, o, _, _ in ended if isinstance(o, Refused)]
     open_still = unproven(db, [job for job, _ in refused if job.sends])
     _refuse(db, [(job, o) for job, o in refused if job.id not in open_still], now)
@@ -98,6 +101,15 @@ def book(db: Database, booked: Sequence[tuple[Job, str]], now: int, action: Acti
     end_claims(db, JobState.DONE, rows, now, "erp_ref", "error_code", "error_text")
     synced = [(job.invoice_id, ref, "", "", "") for job, ref in booked]
     move(db, action, synced, now, "origin_id", "error_code", "error_cause", "error_fix")
+
+
+def deliver(db: Database, delivered: Sequence[tuple[Job, str]], now: int) -> None:
+    """They lie where the ERP takes them from: the jobs are sent, and nobody's.
+
+    Their invoices stay Exporting until a receipt says what became of them (store/receipts.py).
+    """
+    rows = [(job.id, ref, "", "") for job, ref in delivered]
+    end_claims(db, JobState.SENT, rows, now, "erp_ref", "error_code", "error_text")
 
 
 def known(db: Database, jobs: Sequence[Job]) -> set[Job]:
@@ -137,10 +149,10 @@ def book_late(db: Database, late: Sequence[tuple[Job, str]], now: int) -> None:
         booked = [(job, ref) for job, ref in waiting if job.invoice_id in there]
         written(db, "export_jobs", "attempt = attempt + 1", (), [(job.id,) for job, _ in booked])
         book(db, booked, now)
-    _stop_the_next(db, late, now)
+    stop_the_next(db, late, now)
 
 
-def _stop_the_next(db: Database, late: Sequence[tuple[Job, str]], now: int) -> None:
+def stop_the_next(db: Database, late: Sequence[tuple[Job, str]], now: int) -> None:
     """The ERP has them after all, and their next revision waits to be sent: it is parked, for a person must look."""
     waiting = (JobState.HELD, JobState.PENDING)
     lock = " FOR UPDATE OF n" if db.postgres else ""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from store.db import Database
 from store.domain.errors import Misfooted
-from store.domain.outcome import Answer, Booked, Missing
+from store.domain.outcome import Answer, Booked, Delivered, Missing
 from store.domain.status import JobState
 from store.domain.verdict import DIFFERENCES, OPEN, Balance, Row, Sum, Verdict
 from store.job import JOB_COLUMNS, Job, chunks, job_of, marks
@@ -56,13 +56,22 @@ class Reconciliation(Sides):
                 word, found = type(answer).__name__.lower(), ""
                 if isinstance(answer, Booked):
                     found = text_of(answer.ref)
-                cause = "" if isinstance(answer, Booked | Missing) else text_of(answer.cause)
+                elif isinstance(answer, Delivered):
+                    word, found = "booked", self._told(job.id) or text_of(answer.ref)
+                cause = "" if isinstance(answer, Booked | Delivered | Missing) else text_of(answer.cause)
                 self.scratch.execute(
                     "UPDATE sent SET answer = ?, found = ?, cause = ? WHERE id = ?",
                     (word, found, cause, job.id),
                 )
                 if found and not self.lists:
                     self._put_found(job.id, found)
+
+    def _told(self, job: int) -> str:
+        """Its reference in the ERP, as the receipt said it: where it was delivered is none."""
+        row = self.scratch.execute(
+            f"SELECT reference FROM sent WHERE id = ? AND standing = '{Standing.SYNCED}'", (job,)
+        ).fetchone()
+        return row[0] or "" if row else ""
 
     def _put_found(self, job: int, reference: str) -> None:
         """Where the ERP cannot list its bills, those it was asked for are its side; it tells no amounts."""
@@ -115,11 +124,12 @@ class Reconciliation(Sides):
             yield found
 
     def resolved(self, jobs: Sequence[int]) -> None:
-        """These were booked: resolved, or different where the ERP's bill is."""
+        """These were booked: resolved, or different where the ERP's bill is. With ``receipts`` theirs are awaited."""
+        state = JobState.SENT if self.receipts else JobState.DONE
         for chunk in chunks(jobs):
             ids = marks(chunk)
             self.scratch.execute(
-                f"UPDATE sent AS s SET state = '{JobState.DONE}', verdict = CASE WHEN s.fault <> '' OR EXISTS"
+                f"UPDATE sent AS s SET state = '{state}', verdict = CASE WHEN s.fault <> '' OR EXISTS"
                 f" ({_OWN} AND ({_DIFFERS})) THEN '{Verdict.DIFFERS}' ELSE '{Verdict.RESOLVED}' END WHERE id IN ({ids})",
                 tuple(chunk),
             )

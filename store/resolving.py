@@ -18,7 +18,7 @@ from store.domain.status import TITLES, TRANSITIONS, Action, ErpStatus, JobState
 from store.domain.text import one_line, safe, storable
 from store.evidence import Proof
 from store.job import JOB_COLUMNS, Job, end_claims, job_of, log_attempts, marks, move
-from store.outcomes import book
+from store.outcomes import book, deliver
 from store.reconciling import Reconciliation
 
 # The code of an invoice of which a person has said that the ERP does not have it.
@@ -27,6 +27,8 @@ COMMENT_MOST = 500
 REFERENCE_MOST = 200
 _OPEN = (JobState.UNCERTAIN.value, JobState.PARKED.value)
 _OPEN_INVOICES = (ErpStatus.UNCERTAIN, ErpStatus.PARKED)
+# By hand also what waits for a receipt that never comes.
+_BY_HAND = (*_OPEN, JobState.SENT.value)
 # Given up here; in the ERP all the same.
 _GIVEN_UP = (JobState.FAILED.value, JobState.CANCELLED.value)
 _FREE = (ErpStatus.READY, ErpStatus.FAILED)
@@ -48,7 +50,7 @@ def resolve(db: Database, actor: Actor, found: Reconciliation) -> int:
         now = db.now()
         counts = {verdict.value: count for verdict, count in found.counts().items()}
         for page in found.resolvable():
-            booked += _book(db, dict(page), now, trail)
+            booked += (_deliver if found.receipts else _book)(db, dict(page), now, trail)
         detail = {
             "erp": found.erp,
             "from": found.period.start.isoformat(),
@@ -70,15 +72,35 @@ def _book(db: Database, references: Mapping[int, str], now: int, trail: audit.Tr
     return [job.id for job, _ in held]
 
 
+def _deliver(db: Database, references: Mapping[int, str], now: int, trail: audit.Trail) -> list[int]:
+    """As _book(), where the ERP has yet to say what it makes of them: their receipts are awaited."""
+    held = _seized(db, "id", list(references), now)
+    log_attempts(db, RECONCILED, [(job, "found", "delivered", references[job.id]) for job, _ in held], now)
+    deliver(db, [(job, references[job.id]) for job, _ in held], now)
+    move(db, Action.AWAIT, [(job.invoice_id,) for job, _ in held], now)
+    trail.add(_change(Action.AWAIT, job, status) for job, status in held)
+    return [job.id for job, _ in held]
+
+
 def _seized(
-    db: Database, column: str, values: Sequence[int], now: int, *, given_up: bool = False
+    db: Database,
+    column: str,
+    values: Sequence[int],
+    now: int,
+    *,
+    given_up: bool = False,
+    by_hand: bool = False,
 ) -> list[tuple[Job, ErpStatus]]:
     """The jobs of these ids or invoices that can be settled, with their invoice's status; look-ups are fenced off.
 
     Open ones, or with ``given_up`` failed and cancelled ones. An invoice that somebody changed outside payapp is left alone, and so is its job.
     """
     lock = " FOR UPDATE" if db.postgres else ""
-    jobs_in, invoices_in = (_GIVEN_UP, _FREE) if given_up else (_OPEN, _OPEN_INVOICES)
+    jobs_in: tuple[str, ...] = _BY_HAND if by_hand else _OPEN
+    # Of an invoice no other job is open, so that what is being sent is not among them.
+    invoices_in: tuple[ErpStatus, ...] = (*_OPEN_INVOICES, ErpStatus.EXPORTING) if by_hand else _OPEN_INVOICES
+    if given_up:
+        jobs_in, invoices_in = _GIVEN_UP, _FREE
     found = db.execute(
         f"SELECT id, invoice_id FROM export_jobs WHERE {column} IN ({marks(values)})"
         f" AND state IN ({marks(jobs_in)}) ORDER BY id{lock}",
@@ -148,8 +170,8 @@ def of_invoice(db: Database, actor: Actor, invoice_id: int) -> OpenJob:
         raise Disallowed(f"There is no invoice #{invoice_id}", fix="payapp list --view exporting shows them")
     name, status = safe(invoice[0]), invoice[1]
     row = db.execute(
-        f"SELECT {JOB_COLUMNS}, error_text FROM export_jobs WHERE invoice_id = ? AND state IN ({marks(_OPEN)})",
-        (invoice_id, *_OPEN),
+        f"SELECT {JOB_COLUMNS}, error_text, state FROM export_jobs WHERE invoice_id = ? AND state IN ({marks(_BY_HAND)})",
+        (invoice_id, *_BY_HAND),
     ).fetchone()
     proof = evidence.of(db, [invoice_id]).get(invoice_id)
     if row is None and status in _FREE:
@@ -162,13 +184,14 @@ def of_invoice(db: Database, actor: Actor, invoice_id: int) -> OpenJob:
             why=f"it is {TITLES[ErpStatus(status)]}",
             fix="Only Uncertain and Parked ones can: payapp list --view exporting",
         )
-    if status not in _OPEN_INVOICES:
+    awaited = row[-1] == JobState.SENT and status == ErpStatus.EXPORTING
+    if status not in _OPEN_INVOICES and not awaited:
         raise Disallowed(
             f"{name} cannot be settled by hand",
             why=f"it was changed outside payapp: it is {TITLES[ErpStatus(status)]}, and its export is not settled",
             fix="Have it set back to parked by who changed the database",
         )
-    return OpenJob(invoice_id, name, ErpStatus(status), job_of(row), safe(row[-1]), proof)
+    return OpenJob(invoice_id, name, ErpStatus(status), job_of(row), safe(row[-2]), proof)
 
 
 def sent_keys(db: Database, job: Job) -> list[str]:
@@ -306,7 +329,7 @@ def _say_missing(db: Database, of: OpenJob, job: Job, why: str, now: int) -> Non
 def _taken(db: Database, actor: Actor, invoice_id: int, asked: Job | None) -> tuple[OpenJob, Job, int]:
     now = db.now()
     of = of_invoice(db, actor, invoice_id)
-    held = _seized(db, "id", [of.job.id], now, given_up=of.given_up)
+    held = _seized(db, "id", [of.job.id], now, given_up=of.given_up, by_hand=True)
     if not held:
         raise Disallowed(
             f"{of.name} cannot be settled by hand", why="it was settled at the same moment", fix="Look again"

@@ -10,7 +10,7 @@ from typing import Any
 
 from store.db import Database
 from store.domain.bill import Bill, decode, revision_of
-from store.domain.outcome import Booked
+from store.domain.outcome import Booked, Delivered
 from store.domain.status import JobState
 from store.domain.text import safe
 from store.job import Job
@@ -19,7 +19,7 @@ _AMOUNTS = ("currency", "gross", "retainage", "net")
 _FROZEN = "revision, idem_key, payload, payload_sha256, accounting_date"
 
 
-def adopt(db: Database, job: Job, answer: Booked) -> str:
+def adopt(db: Database, job: Job, answer: Booked | Delivered) -> str:
     """Give the job the revision that the ERP has; or say why a person must look: its amounts are others, or unknown.
 
     The job that was recalled under that revision takes this one's. In the transaction that books the job. A later export

@@ -20,6 +20,8 @@ from store.job import marks
 PAGE = 500
 # A job in one of these states was sent, if not from here: before the database was restored.
 _KNOWN = (JobState.DONE, JobState.UNCERTAIN, JobState.PARKED)
+# Its receipt is awaited, though after a restore its sending may not be known.
+_AWAITED = (JobState.SENT,)
 _KEY = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}):[0-9]+")
 
 
@@ -79,7 +81,8 @@ def pages(db: Database, erp: str, period: Period) -> Iterator[list[SentBill]]:
     # The indexes keep days by their bytes.
     day = 'j.accounting_date COLLATE "C"' if db.postgres else "j.accounting_date"
     states = ", ".join(f"'{state}'" for state in _KNOWN)
-    for which in ("j.sends > 0", f"j.sends = 0 AND j.state IN ({states})"):
+    awaited = f"j.sends = 0 AND j.state = '{JobState.SENT}'"
+    for which in ("j.sends > 0", f"j.sends = 0 AND j.state IN ({states})", awaited):
         after = (period.start.isoformat(), 0)
         while rows := db.execute(
             f"SELECT {_COLUMNS} {_FROM} WHERE {which} AND j.erp = ? AND ({day}, j.id) > (?, ?) AND {day} <= ?"
@@ -161,8 +164,8 @@ def _read(row: Sequence[Any], erp: str, period: Period) -> SentBill:
         name=name,
         vendor_name=bill.vendor_name if bill else "",
         state=state,
-        standing=_standing(state, linked=linked, known=bool(sends or look_first)),
-        counted=(sends > 0 or state in _KNOWN)
+        standing=_standing(state, linked=linked, known=bool(sends or look_first or state in _AWAITED)),
+        counted=(sends > 0 or state in (*_KNOWN, *_AWAITED))
         and sent_to == erp
         and period.start.isoformat() <= day <= period.end.isoformat(),
         moved_at=moved_at,

@@ -59,12 +59,14 @@ class Sides:
     """One ERP's bills of a period, and what was sent to it. Use it as a context: it has a file.
 
     ``lists``: the ERP can list its bills. Where it cannot, bills that nobody here knows cannot be looked for.
+    ``receipts``: what it finds was delivered, and its receipt is awaited.
     """
 
-    def __init__(self, erp: str, period: Period, *, lists: bool) -> None:
+    def __init__(self, erp: str, period: Period, *, lists: bool, receipts: bool = False) -> None:
         self.erp = erp
         self.period = period
         self.lists = lists
+        self.receipts = receipts
         self.open_elsewhere = 0
         self._began: int | None = None
         # SQLite keeps a database without a name in a file of its own, which is gone when it is closed.

@@ -49,7 +49,8 @@ class QueueStanding:
     worker's hands. ``oldest_at`` is when the oldest that is on its way was accepted. ``booked_last_minute`` is what
     the ERP took within the last 60 s, up to NEWEST. ``paused_until``: the breaker is open until then, 0 for closed;
     ``failures`` are the parcels in a row without an answer, ``failure`` the newest one's cause. ``next_request_at``:
-    the ERP's rate limit lets the next request go then.
+    the ERP's rate limit lets the next request go then. ``awaiting`` were delivered and wait for a receipt, the oldest
+    since ``awaiting_since``.
     """
 
     now: int
@@ -66,6 +67,8 @@ class QueueStanding:
     next_request_at: int
     leases: tuple[Lease, ...]
     in_doubt: tuple[InDoubt, ...]
+    awaiting: int = 0
+    awaiting_since: int | None = None
 
     @property
     def depth(self) -> int:
@@ -81,7 +84,7 @@ class QueueStanding:
 def of(db: Database, erp: str) -> QueueStanding:
     """Where that ERP's queue stands now."""
     now = db.now()
-    held, pending, claimed, uncertain, parked = _counted(db, erp, now)
+    held, pending, claimed, uncertain, parked, awaiting = _counted(db, erp, now)
     state = db.execute(
         "SELECT open_until, failures, error_text, pace_at FROM erp_state WHERE erp = ?", (erp,)
     ).fetchone()
@@ -101,27 +104,39 @@ def of(db: Database, erp: str) -> QueueStanding:
         next_request_at=pace if pace > now else 0,
         leases=_leases(db, erp),
         in_doubt=_in_doubt(db, erp),
+        awaiting=awaiting,
+        awaiting_since=_awaited_since(db, erp) if awaiting else None,
     )
 
 
-def _counted(db: Database, erp: str, now: int) -> tuple[int, int, int, int, int]:
-    """How many are held back until some moment, due, claimed, uncertain and parked: one statement, so that they agree.
+def _awaited_since(db: Database, erp: str) -> int | None:
+    found = db.execute(
+        f"SELECT min(updated_at) FROM export_jobs WHERE state = '{JobState.SENT}' AND erp = ?", (erp,)
+    )
+    since = found.fetchone()[0]
+    return None if since is None else int(since)
 
-    Others commit between two statements, and what moved meanwhile would be counted twice, or not at all.
+
+def _counted(db: Database, erp: str, now: int) -> tuple[int, int, int, int, int, int]:
+    """How many are held back until some moment, due, claimed, uncertain, parked and awaited.
+
+    One statement, so that they agree. Others commit between two statements, and what moved meanwhile would be counted twice, or not at all.
     """
     waiting = (
         "SELECT coalesce(sum(CASE WHEN run_at > ? THEN 1 ELSE 0 END), 0),"
-        " coalesce(sum(CASE WHEN run_at > ? THEN 0 ELSE 1 END), 0), 0, 0, 0 FROM export_jobs WHERE"
+        " coalesce(sum(CASE WHEN run_at > ? THEN 0 ELSE 1 END), 0), 0, 0, 0, 0 FROM export_jobs WHERE"
     )
     parts = [f"{waiting} {which} AND erp = ?" for which in WAITING]
     values: list[int | str] = [now, now, erp] * len(WAITING)
-    for place, state in enumerate((JobState.CLAIMED, JobState.UNCERTAIN, JobState.PARKED), 2):
-        columns = ", ".join("count(*)" if at == place else "0" for at in range(5))
+    for place, state in enumerate((JobState.CLAIMED, JobState.UNCERTAIN, JobState.PARKED, JobState.SENT), 2):
+        columns = ", ".join("count(*)" if at == place else "0" for at in range(6))
         parts.append(f"SELECT {columns} FROM export_jobs WHERE state = '{state}' AND erp = ?")
         values.append(erp)
     rows = db.execute(" UNION ALL ".join(parts), tuple(values)).fetchall()
-    held, pending, claimed, uncertain, parked = (sum(int(row[at]) for row in rows) for at in range(5))
-    return held, pending, claimed, uncertain, parked
+    held, pending, claimed, uncertain, parked, awaiting = (
+        sum(int(row[at]) for row in rows) for at in range(6)
+    )
+    return held, pending, claimed, uncertain, parked, awaiting
 
 
 def _oldest(db: Database, erp: str) -> int | None:

@@ -26,6 +26,7 @@ import msgspec
 
 from erp.connector import UnavailableError
 from store.domain.bill import Bill
+from store.domain.knowing import Fact, Kind, Paid
 from store.domain.money import hash_part
 from store.domain.outcome import Answer, Booked, ErpBill, Later, Missing, Period, Refused, Unknown
 from store.domain.profile import Finding, Profile
@@ -108,6 +109,16 @@ class Files:
             found = await self._call(partial(_listed, file, period))
             if found:
                 yield found
+
+    async def known(self, kind: Kind, codes: Sequence[str]) -> Sequence[Fact] | None:  # noqa: ARG002 - the Protocol's
+        """A folder knows no codes."""
+        return None
+
+    async def payments(self, refs: Sequence[str]) -> AsyncIterator[Sequence[Paid]]:  # noqa: ARG002 - the Protocol's
+        """A folder knows no payments."""
+        none: tuple[Sequence[Paid], ...] = ()
+        for page in none:
+            yield page
 
     async def close(self) -> None:
         """Wait for what is being written. Closing twice is no harm."""

@@ -14,6 +14,13 @@ class Booked(msgspec.Struct, frozen=True):
     ref: str
 
 
+class Delivered(msgspec.Struct, frozen=True):
+    """It lies where the ERP takes it from, as ``ref``, and went out for good; a receipt will say whether it is booked."""
+
+    key: str
+    ref: str
+
+
 class Refused(msgspec.Struct, frozen=True):
     """The ERP has proven not to have it and says why: a stable code, the plain cause, the fix.
 
@@ -60,8 +67,8 @@ class Split(msgspec.Struct, frozen=True):
     cause: str
 
 
-PostOutcome = Booked | Refused | Later | Unknown | Split
-Answer = Booked | Missing | Unknown
+PostOutcome = Booked | Delivered | Refused | Later | Unknown | Split
+Answer = Booked | Delivered | Missing | Unknown
 
 
 class Period(msgspec.Struct, frozen=True):

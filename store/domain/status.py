@@ -126,6 +126,7 @@ class Action(StrEnum):
     PARK = "park"
     FIND = "find"
     SET_ASIDE = "set aside"
+    AWAIT = "await"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +182,8 @@ TRANSITIONS: dict[Action, Transition] = {
     # And what failed or was recalled can turn out to be there all the same (store/evidence.py).
     Action.FIND: Transition((_E.QUEUED, _E.READY, _E.FAILED), _E.SYNCED),
     Action.SET_ASIDE: Transition((_E.QUEUED,), _E.PARKED),
+    # It turns out to lie where the ERP takes it from: its receipt is awaited.
+    Action.AWAIT: Transition((_E.QUEUED, _E.UNCERTAIN, _E.PARKED), _E.EXPORTING),
 }
 
 # What can be done instead, where that depends on where the invoice stands.
@@ -233,9 +236,22 @@ def allowed(action: Action, state: ErpStatus) -> bool:
     return state in TRANSITIONS[action].sources
 
 
-def check(action: Action, state: ErpStatus, name: str) -> Transition:
-    """The transition, or Disallowed with the sentence for the invoice called ``name``."""
+# Why nothing can be done about an invoice that was delivered, and what helps.
+_AWAITED_WHY = "it lies where the ERP takes it from, and the receipt for it is awaited"
+_AWAITED_FIX = (
+    "payapp receipt FILE reads the receipt: what the ERP refused is under Failed to Export then ({list.view-3}). Where none"
+    " will come, payapp reconcile settles it by hand"
+)
+
+
+def check(action: Action, state: ErpStatus, name: str, *, awaited: bool = False) -> Transition:
+    """The transition, or Disallowed with the sentence for the invoice called ``name``.
+
+    ``awaited``: it was delivered, and the receipt for it is awaited.
+    """
     transition = TRANSITIONS[action]
+    if state not in transition.sources and awaited:
+        raise Disallowed(f"{name} cannot be {PAST[action]}", why=_AWAITED_WHY, fix=_AWAITED_FIX)
     if state not in transition.sources:
         raise Disallowed(
             f"{name} cannot be {PAST[action]}",
@@ -261,4 +277,5 @@ PAST = {
     Action.PARK: "parked",
     Action.FIND: "found in the ERP",
     Action.SET_ASIDE: "parked",
+    Action.AWAIT: "delivered to the ERP",
 }

@@ -147,7 +147,8 @@ def _report(books: Books, me: Actor, span: Period, *, resolve: bool, limit: int,
     from store.reconciling import Reconciliation
     from tui.commands import reconcile_text
 
-    with Reconciliation(books.company.erp, span, lists=books.profile().lists) as found:
+    profile = books.profile()
+    with Reconciliation(books.company.erp, span, lists=profile.lists, receipts=profile.receipts) as found:
         asyncio.run(_compare(books, found))
         resolved = resolving.resolve(books.db, me, found) if resolve else None
         if as_json:
@@ -228,8 +229,10 @@ def _not_found(of: OpenJob, answer: Answer, there: bool | None) -> tuple[str, st
 
     ``there``: whether it has the bill of that reference. Raises Disallowed when it has the invoice.
     """
-    from store.domain.outcome import Booked, Unknown
+    from store.domain.outcome import Booked, Delivered, Unknown
 
+    if isinstance(answer, Delivered):
+        return f"it lies where the ERP takes it from, as {safe(answer.ref)}, and its receipt is awaited", ""
     if isinstance(answer, Booked):
         raise Disallowed(
             f"{of.name} is in the ERP",
