@@ -48,6 +48,8 @@ CREATE TABLE receipts (
     booked INTEGER NOT NULL,
     refused INTEGER NOT NULL
 );
+-- What was delivered and waits for its receipt.
+CREATE INDEX export_jobs_awaited ON export_jobs (erp, id) WHERE state = 'sent';
 
 -- What the ERP paid of a bill, as it said last; amounts in minor units. store/payments.py keeps it.
 CREATE TABLE payments (
