@@ -62,6 +62,5 @@ CREATE TABLE payments (
     currency TEXT NOT NULL,
     method TEXT NOT NULL DEFAULT '',
     pulled_at BIGINT NOT NULL,
-    UNIQUE (erp, ref)
+    UNIQUE (invoice_id, ref)
 );
-CREATE INDEX payments_invoice ON payments (invoice_id);
