@@ -16,8 +16,9 @@ from export_case import csv_ledger, make_bill
 
 from erp import profiles
 from erp.connector import UnavailableError
-from erp.connectors import files
+from erp.connectors import files_archive, files_csv
 from erp.connectors.files import Files, FilesSettings
+from erp.connectors.files_settings import Days, Form
 from store.domain.bill import BillLine
 from store.domain.outcome import Booked, Later, Missing, Refused
 
@@ -38,13 +39,29 @@ async def folder(drop: Path) -> AsyncIterator[Files]:
     await connector.close()
 
 
-def opened(drop: Path) -> Files:
-    return Files(FilesSettings(str(drop)), profiles.load("files"))
+FORMS = {
+    Form.CSV: ("files", {}),
+    Form.IIF: (
+        "quickbooks-desktop",
+        {"payable": "Accounts Payable", "retainage": "Retainage Payable", "currency": "USD"},
+    ),
+    Form.XERO: ("xero", {"retainage": "845", "tax_type": "Tax Exempt", "days": Days.DMY}),
+}
+
+
+def opened(drop: Path, form: Form = Form.CSV, *, receipts: bool = False, **options: Any) -> Files:
+    name, needed = FORMS[form]
+    profile = msgspec.structs.replace(profiles.load(name), receipts=receipts)
+    return Files(FilesSettings(str(drop), form, **{**needed, **options}), profile)
 
 
 def shown(drop: Path, ending: str = "") -> list[str]:
     """What the collector sees."""
     return sorted(path.name for path in drop.iterdir() if path.is_file() and path.name.endswith(ending))
+
+
+def shown_files(drop: Path, ending: str) -> list[str]:
+    return [name for name in shown(drop, ending) if name.startswith("payapp-")]
 
 
 def collect(folder: Path, which: str) -> None:
@@ -78,8 +95,16 @@ async def test_a_parcel_is_one_file_with_its_manifest(folder: Files, drop: Path)
         "hash_total": 1007,
         "sha256": hashlib.sha256(content).hexdigest(),
         "keys": [bill.key for bill in bills],
-    }
-    assert tuple(rows[0]) == files.COLUMNS
+        "form": "csv",
+        "bills": [
+            {
+                "key": bill.key, "vendor": "V-1", "number": bill.number, "accounting_date": "2026-10-31",
+                "gross": bill.gross, "retainage": "9.00", "net": bill.net, "tax": "0.00",
+            }
+            for bill in bills
+        ],
+    }  # fmt: skip
+    assert tuple(rows[0]) == files_csv.COLUMNS
     assert rows[1]["line_amount"] == "10.01"
     assert rows[0]["accounting_date"] == "2026-10-31"
     assert content.count(b"\r\n") == 5
@@ -88,7 +113,7 @@ async def test_a_parcel_is_one_file_with_its_manifest(folder: Files, drop: Path)
 async def test_the_documentation_names_every_column() -> None:
     text = (Path(__file__).parents[2] / "docs" / "files.md").read_text(encoding="utf-8")
     named = [line.split("`")[1] for line in text.splitlines() if line.startswith("| `")]
-    assert tuple(named[: len(files.COLUMNS)]) == files.COLUMNS
+    assert tuple(named[: len(files_csv.COLUMNS)]) == files_csv.COLUMNS
 
 
 async def test_each_currency_has_a_file_of_its_own(folder: Files, drop: Path) -> None:
@@ -134,7 +159,7 @@ async def test_text_that_would_be_read_as_something_else_is_refused_and_not_alte
     assert [row[0] for row in csv_ledger(drop)] == [make_bill(2).key]
 
 
-async def cut(drop: Path, monkeypatch: pytest.MonkeyPatch, step: int) -> bool:
+async def cut(drop: Path, monkeypatch: pytest.MonkeyPatch, step: int, form: Form) -> bool:
     """Post one bill in a process that ends before its step-th change of the folder; False: it got to the end."""
     left = [step]
 
@@ -147,12 +172,13 @@ async def cut(drop: Path, monkeypatch: pytest.MonkeyPatch, step: int) -> bool:
 
         return call
 
-    dying = opened(drop)
+    dying = opened(drop, form)
     with monkeypatch.context() as patch:
-        patch.setattr(files, "_store", counting(files._store))
-        patch.setattr(files, "_sync", counting(files._sync))
+        patch.setattr(files_archive, "store", counting(files_archive.store))
+        patch.setattr(files_archive, "sync", counting(files_archive.sync))
         patch.setattr(os, "link", counting(os.link))
         patch.setattr(Path, "rename", counting(Path.rename))
+        patch.setattr(Path, "unlink", counting(Path.unlink))
         try:
             await dying.post([make_bill(1)])
         except PowerCutError:
@@ -163,14 +189,15 @@ async def cut(drop: Path, monkeypatch: pytest.MonkeyPatch, step: int) -> bool:
     return not ended
 
 
+@pytest.mark.parametrize("form", Form)
 async def test_a_crash_at_any_step_neither_loses_the_file_nor_shows_it_twice(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: Form
 ) -> None:
-    step = 0
-    while await cut(drop := tmp_path / f"drop{step}", monkeypatch, step):
-        seen = shown(drop, ".csv")
-        collect(drop, "payapp-*.csv")
-        later = opened(drop)
+    step, ending = 0, ".iif" if form is Form.IIF else ".csv"
+    while await cut(drop := tmp_path / f"drop{step}", monkeypatch, step, form):
+        seen = shown(drop, ending)
+        collect(drop, f"payapp-*{ending}")
+        later = opened(drop, form)
         [answer] = await later.find([make_bill(1)])
         if isinstance(answer, Missing):
             assert seen == []
@@ -179,14 +206,12 @@ async def test_a_crash_at_any_step_neither_loses_the_file_nor_shows_it_twice(
         assert isinstance(answer, Missing) or answer == booked
         assert await later.post([make_bill(1)]) == [booked]
         await later.close()
-        appeared = [name for name in seen if name.endswith(".csv")] + [
-            path.name for path in drop.glob("payapp-*.csv")
-        ]
+        appeared = [*(name for name in seen if name.startswith("payapp-")), *shown_files(drop, ending)]
         assert len(appeared) == 1, f"step {step}"
         assert len(list(drop.glob("payapp-*.json"))) == 1, f"step {step}"
         assert list(drop.glob(".payapp-*")) == []
         step += 1
-    assert step > 7
+    assert step > 8
 
 
 async def test_an_archive_without_its_manifest_still_answers(folder: Files, drop: Path) -> None:
@@ -204,7 +229,7 @@ async def test_a_full_disk_defers_and_leaves_nothing_behind(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(files, "_store", full)
+        patch.setattr(files_archive, "store", full)
         [later] = await folder.post([make_bill(1)])
     assert isinstance(later, Later)
     assert "No space left" in later.cause

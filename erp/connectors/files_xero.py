@@ -1,0 +1,96 @@
+"""Xero's bills CSV: one row per line of a bill, found together by its number (docs/files.md)."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+
+from erp.connectors.files_rows import cut, misfooted, rows, unaccounted, unsafe
+from erp.connectors.files_settings import Days, FilesSettings
+from store.domain.bill import Bill
+from store.domain.profile import Finding
+
+# The columns of Xero's own template, whose names count to the letter.
+COLUMNS = (
+    "*ContactName", "EmailAddress", "POAddressLine1", "POAddressLine2", "POAddressLine3", "POAddressLine4", "POCity",
+    "PORegion", "POPostalCode", "POCountry", "*InvoiceNumber", "*InvoiceDate", "*DueDate", "Total", "InventoryItemCode",
+    "Description", "*Quantity", "*UnitAmount", "*AccountCode", "*TaxType", "TaxAmount", "TrackingName1",
+    "TrackingOption1", "TrackingName2", "TrackingOption2", "Currency",
+)  # fmt: skip
+INVOICES_MOST = 500
+_FORMATS = {Days.DMY: "%d/%m/%Y", Days.MDY: "%m/%d/%Y"}
+
+
+class Xero:
+    """The form ``xero``: up to 500 bills a file, none of them with a number that another one has."""
+
+    suffix = ".csv"
+    most = INVOICES_MOST
+
+    def __init__(self, settings: FilesSettings) -> None:
+        self._settings = settings
+
+    def content(self, bills: Sequence[Bill]) -> bytes:
+        """The file with these bills."""
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, COLUMNS, restval="")
+        writer.writeheader()
+        for bill in bills:
+            writer.writerows(self._rows(bill))
+        return text.getvalue().encode()
+
+    def _rows(self, bill: Bill) -> Iterator[dict[str, str]]:
+        own = {
+            "*ContactName": bill.vendor,
+            "*InvoiceNumber": bill.number,
+            "*InvoiceDate": self._day(bill.accounting_date),
+            "*DueDate": self._day(bill.accounting_date + timedelta(days=self._days_due(bill))),
+            "*Quantity": "1",
+            "*TaxType": self._settings.tax_type,
+            "Currency": bill.currency,
+        }
+        if self._settings.tracking:
+            own |= {"TrackingName1": self._settings.tracking, "TrackingOption1": bill.job}
+        for row in rows(bill, self._settings):
+            yield own | {
+                "Description": row.text,
+                "*UnitAmount": f"{row.amount:.2f}",
+                "*AccountCode": row.account,
+            }
+
+    def _days_due(self, bill: Bill) -> int:
+        terms = bill.terms
+        return (
+            int(terms) if terms.isascii() and terms.isdigit() and len(terms) <= 4 else self._settings.due_days
+        )
+
+    def _day(self, day: date) -> str:
+        return day.strftime(_FORMATS[self._settings.days or Days.DMY])
+
+    def apart(self, bill: Bill) -> str:
+        """Rows with one number become one bill, whatever their contact."""
+        return bill.number.casefold()
+
+    def objections(self, bill: Bill) -> Iterator[Finding]:
+        """Why the bill cannot stand in such a file."""
+        if not bill.number:
+            yield Finding(
+                "number.present",
+                "the bill has no number, by which its rows are found together",
+                "{invoices.export-values}: enter the ERP invoice number",
+            )
+        for field, words, text in self._texts(bill):
+            yield from unsafe(field, words, text)
+            yield from cut(field, words, text)
+        yield from unaccounted(bill, self._settings)
+        yield from misfooted(bill)
+
+    def _texts(self, bill: Bill) -> Iterator[tuple[str, str, str]]:
+        """All texts that are written: the field, what it is, the text."""
+        for name in ("vendor", "number", "tax_account", *(("job",) if self._settings.tracking else ())):
+            yield name, name.replace("_", " "), getattr(bill, name)
+        for line in bill.lines:
+            yield "line", f"line {line.position}'s account", line.account
+            yield "line", f"line {line.position}'s description", line.description
