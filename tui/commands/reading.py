@@ -10,6 +10,7 @@ from tui.commands.options import acting, books_and_actor
 from tui.commands.output import print_csv, print_json, print_table
 
 if TYPE_CHECKING:
+    from store.detail import Detail
     from store.domain.actor import Actor
     from store.domain.status import ProjectView, View
     from store.invoices import Row
@@ -208,12 +209,23 @@ def show(ctx: click.Context, word: str, as_json: bool, login: str | None) -> Non
         found = detail(books.db, number, me)
         mails = notices.of_invoice(books.db, number)
     if as_json:
-        print_json({**asdict(found), "row": _record(found.row)})
+        print_json({**asdict(found), "row": _record(found.row), **_paid(found)})
         return
     from tui.commands.sheet import invoice_sheet
 
     for line in invoice_sheet(found, mails):
         click.echo(line)
+
+
+def _paid(found: Detail) -> dict[str, Any]:
+    """What was paid, amounts as decimal strings."""
+    from dataclasses import asdict
+
+    from store.domain.money import plain
+
+    payments = [{**asdict(each), "amount": plain(each.amount, each.currency)} for each in found.payments]
+    issued = None if found.issued is None else plain(found.issued, found.row.currency)
+    return {"payments": payments, "issued": issued}
 
 
 def require_any_reader(me: Actor) -> None:

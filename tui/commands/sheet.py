@@ -42,12 +42,25 @@ def invoice_sheet(of: Detail, mails: Sequence[NoticeSeen]) -> Iterator[str]:
     yield from _lines(of)
     yield ""
     yield from _summary(of)
+    yield from _payments(of)
     if of.history or mails:
         yield ""
     for event in of.history:
         yield f"{moment(event.at)}  {safe(event.who)}  {safe(event.what)}  {safe(event.detail)}"
     for mail in mails:
         yield f"{moment(mail.created_at)}  mail to {safe(mail.address) or safe(mail.recipient)}  {mail.state}  {safe(mail.error)}".rstrip()
+
+
+def _payments(of: Detail) -> Iterator[str]:
+    currency = of.row.currency
+    if of.issued is not None:
+        yield f"{'Payments issued on the commitment':<40}{show(of.issued, currency):>16}"
+    for payment in of.payments:
+        name = f"Paid {payment.day}  {cut(payment.method, 22)}"
+        yield f"{name:<40}{show(payment.amount, currency):>16}   {safe(payment.ref)}".rstrip()
+    if of.payments:
+        left = of.summary.payment_due - sum(payment.amount for payment in of.payments)
+        yield f"{'Still to pay':<40}{show(left, currency):>16}"
 
 
 def _lines(of: Detail) -> Iterator[str]:

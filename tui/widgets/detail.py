@@ -45,6 +45,7 @@ def describe(detail: Detail, width: int, section: str, *, decides: bool = True) 
                 *_position(detail, width),
                 *_lines(detail, width),
                 *_g702(detail, width),
+                *_payments(detail, width),
                 *_files(detail, width),
             ]
 
@@ -133,6 +134,8 @@ def _position(detail: Detail, width: int) -> list[Line]:
         _pair("Balance", show(balance, currency), width, WARN if balance < 0 else None),
         _pair(fitting(width - len(held) - 1, *_held_names(rate)), held, width),
     ]
+    if detail.issued is not None:
+        found.append(_pair("Payments issued", show(detail.issued, currency), width))
     if detail.final and balance:
         found += _text(f"FINAL, with a balance of {show(balance, currency)} left", width, WARN)
     return [*found, ()]
@@ -216,6 +219,20 @@ def _g702(detail: Detail, width: int) -> list[Line]:
         found.append(_pair("Tax", show(s.tax, currency), width))
         found.append(_pair("Payment due with tax", show(s.payment_due, currency), width))
     return [*found, ()]
+
+
+def _payments(detail: Detail, width: int) -> list[Line]:
+    if not detail.payments:
+        return []
+    currency, paid = detail.row.currency, sum(payment.amount for payment in detail.payments)
+    left = detail.summary.payment_due - paid
+    return [
+        plain("Payments of the ERP", BOLD),
+        *(_pair(f"{p.day} {one_line(p.method)}", show(p.amount, currency), width) for p in detail.payments),
+        _pair("Paid", show(paid, currency), width, BOLD),
+        _pair("Still to pay", show(left, currency), width, WARN if left < 0 else None),
+        (),
+    ]
 
 
 def _files(detail: Detail, width: int) -> list[Line]:
