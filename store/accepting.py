@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from store import audit, candidates, directory, epochs, evidence, outbox
+from store import audit, candidates, directory, epochs, evidence, outbox, phases
 from store.ahead import ahead
 from store.called import Called
 from store.db import Database
@@ -273,9 +273,10 @@ def _queue(db: Database, terms: Terms, part: _Part) -> None:
     out again at the next export.
     """
     # Only what changes: every index of a column that is set is written anew.
+    transition = TRANSITIONS[terms.action]
     given: dict[str, str | int | bool] = {
-        "erp_status": TRANSITIONS[terms.action].target.value, "error_code": "", "error_cause": "", "error_fix": "",
-        "changed_since": False,
+        "erp_status": transition.target.value, "error_code": "", "error_cause": "", "error_fix": "",
+        "changed_since": False, **phases.moved(db, transition.target, transition.sources),
     }  # fmt: skip
     if terms.accounting_date is not None:
         given["accounting_date"] = terms.accounting_date.isoformat()

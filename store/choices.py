@@ -106,9 +106,7 @@ def _batches(db: Database, typed: str) -> list[Choice]:
 
 def _errors(db: Database, typed: str) -> list[Choice]:
     failed = (
-        Invoice.select(Invoice.error_code)
-        .where(Invoice.erp_status == ErpStatus.FAILED.value)
-        .limit(FAILED_MOST)
+        Invoice.select(Invoice.error_code).where(Invoice.phase == ErpStatus.FAILED.value).limit(FAILED_MOST)
     )
     codes = sorted({row[0] for row in db.rows(failed) if fold(typed) in fold(row[0])})
     return _texts((code,) for code in codes)

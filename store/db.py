@@ -450,7 +450,10 @@ def _bring_up(db: Database, steps: list[tuple[int, str]]) -> None:
 
 def _apply(db: Database, sql: str) -> None:
     words = _POSTGRES_WORDS if db.postgres else _SQLITE_WORDS
-    text = re.sub(r"\$([A-Z]+)", lambda match: words[match[1]], re.sub(r"--[^\n]*", "", sql))
-    for statement in text.split(";"):
+    # One text for each engine, where their ways part.
+    text = re.sub(r"(?s)\$POSTGRES(.*?)\$ELSE(.*?)\$DONE", r"\1" if db.postgres else r"\2", sql)
+    text = re.sub(r"\$([A-Z]+)", lambda match: words[match[1]], re.sub(r"--[^\n]*", "", text))
+    # The statements of a trigger end within a line.
+    for statement in re.split(r";[ \t]*(?:\n|$)", text):
         if statement.strip():
             db.execute(statement)

@@ -10,6 +10,7 @@ from typing import Any
 
 from peewee import SQL, Expression, fn
 
+from store import phases
 from store.db import Database
 from store.domain.actor import Actor
 from store.domain.money import decimals
@@ -124,8 +125,8 @@ def _amounts(db: Database, text: str) -> list[Expression]:
     for (currency,) in db.rows(Commitment.select(Commitment.currency).distinct()):
         amount = _minor(value, decimals(currency))
         if amount is not None:
-            # The states are named so that an index over states and amounts can be entered.
-            there = Invoice.erp_status.in_([state.value for state in ErpStatus]) & (
+            # The phases are named so that an index over phases and amounts can be entered.
+            there = Invoice.phase.in_([phase.value for phase in phases.of_all(ErpStatus)]) & (
                 Invoice.currency == currency
             )
             found += [there & (Invoice.gross == amount), there & (Invoice.net == amount)]

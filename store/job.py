@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, TypeVar
 
+from store import phases
 from store.db import Database
 from store.domain.status import TRANSITIONS, Action, JobState
 from store.domain.text import safe
@@ -61,11 +62,12 @@ def move(db: Database, action: Action, rows: Sequence[tuple[Any, ...]], now: int
     """
     transition = TRANSITIONS[action]
     sources = ", ".join(f"'{source}'" for source in transition.sources)
+    beside = phases.moved(db, transition.target, transition.sources)
     moved = written(
         db,
         "invoices",
-        "erp_status = ?, version = version + 1, updated_at = ?",
-        (transition.target.value, now),
+        f"erp_status = ?, {''.join(f'{name} = ?, ' for name in beside)}version = version + 1, updated_at = ?",
+        (transition.target.value, *beside.values(), now),
         rows,
         columns,
         # An expression, so that the rows are found by id: statistics from before an Export of many say that the index

@@ -11,11 +11,11 @@ import time
 
 from store import statements
 from store.db import Database
-from store.domain.status import ErpStatus, ProjectView, View
+from store.domain.status import ProjectView, View
 from store.invoices import SortBy
 from store.routes import AMOUNTS, GROSS, view_index
 from store.sizes import is_most
-from store.view_totals import states
+from store.view_totals import phases_of
 
 # So many rows with the greatest gross are looked at for the greatest of another amount.
 PROBED = 2000
@@ -52,7 +52,7 @@ def _by_amount(
     most = count if column == "gross" else max(count, PROBED)
     near, sufficed = statements.first(
         db,
-        f"SELECT {column}, id FROM invoices INDEXED BY {GROSS} WHERE {_shown(view, '+erp_status')}"
+        f"SELECT {column}, id FROM invoices INDEXED BY {GROSS} WHERE {_shown(view, '+')}"
         f" ORDER BY gross {direction}, id {direction}",
         (),
         most,
@@ -78,10 +78,10 @@ def _sorted(
     direction: str,
 ) -> list[int]:
     """The first of the view's that meet the condition, which at least ``count`` do or all."""
-    names = ", ".join(f"'{state.value}'" for state in states(view))
+    names = ", ".join(f"'{phase.value}'" for phase in phases_of(view))
     found, sufficed = statements.first(
         db,
-        f"SELECT id FROM invoices INDEXED BY {AMOUNTS} WHERE erp_status IN ({names}) AND {where}"
+        f"SELECT id FROM invoices INDEXED BY {AMOUNTS} WHERE phase IN ({names}) AND {where}"
         f" ORDER BY {column} {direction}, id {direction}",
         values,
         count,
@@ -123,7 +123,7 @@ def _by_period(
     found, sufficed = statements.first(
         db,
         # The sign: the order shall choose the index, not the view.
-        f"SELECT id FROM invoices WHERE {_shown(view, '+erp_status')}"
+        f"SELECT id FROM invoices WHERE {_shown(view, '+')}"
         f" ORDER BY {', '.join(f'{key} {direction}' for key in keys)}",
         (),
         count,
@@ -132,13 +132,11 @@ def _by_period(
     return [row[0] for row in found] if sufficed else []
 
 
-def _shown(view: View | ProjectView, column: str = "erp_status") -> str:
-    """The condition of the view, as text."""
+def _shown(view: View | ProjectView, spelled: str = "") -> str:
+    """The condition of the view, as text; ``spelled`` stands before its column."""
     if view is ProjectView.ALL:
         return "TRUE"
     if view in {View.ALL, ProjectView.SENT}:
-        return f"{column} <> '{ErpStatus.NOT_SENT.value}'"
-    of = states(view)
-    if len(of) == 1:
-        return f"{column} = '{of[0].value}'"
-    return f"{column} IN ({', '.join(f'{chr(39)}{state.value}{chr(39)}' for state in of)})"
+        return f"{spelled}sent = 1"
+    (phase,) = phases_of(view)
+    return f"{spelled}phase = '{phase.value}'"

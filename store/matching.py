@@ -16,12 +16,13 @@ from typing import Any
 
 from peewee import SQL, Expression, fn
 
+from store import phases
 from store.db import FOLD, Database
 from store.domain.actor import Actor
 from store.domain.errors import BadInput
 from store.domain.filter import ANY, MONEY_KEYS, NONE, Term, parse
 from store.domain.money import EXCEPTIONS
-from store.domain.status import ErpStatus, Outcome
+from store.domain.status import VIEW_STATES, ErpStatus, Outcome, View
 from store.domain.text import fold
 from store.models import Commitment, Invoice, Project, User, Vendor
 from store.owning import own
@@ -157,11 +158,14 @@ def _days_before(today: date, days: int) -> str:
 def _status(word: str) -> Expression:
     found: Expression
     if word in set(Outcome):
-        found = (Invoice.erp_status == ErpStatus.NOT_SENT.value) & (
+        found = (Invoice.phase == ErpStatus.NOT_SENT.value) & (
             _known(Invoice.outcome) & (Invoice.outcome == word)
         )
     elif word in set(ErpStatus):
-        found = Invoice.erp_status == word
+        phase = phases.of(ErpStatus(word))
+        found = Invoice.phase == phase.value
+        if phase in VIEW_STATES[View.EXPORTING]:
+            found = found & (Invoice.erp_status == word)
     else:
         found = Invoice.status == word
     return found

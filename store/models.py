@@ -117,6 +117,9 @@ class Invoice(Model):
     duplicate = BooleanField(default=False)
     held = BooleanField(default=False)
     place = BigIntegerField(default=0)
+    # Both follow erp_status (store/phases.py): nobody else sets them.
+    phase = TextField()
+    sent = IntegerField()
     twin = TextField(null=True)
     version = IntegerField(default=1)
     revision = IntegerField(default=0)

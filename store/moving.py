@@ -7,9 +7,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from store import phases
 from store.candidates import Candidate
 from store.db import Database
 from store.domain.errors import Changed
+from store.domain.status import ErpStatus
 from store.packed import among, packed
 
 # Columns that refer to another table. On SQLite a statement that sets one keeps a copy of every page it touches, those
@@ -52,11 +54,12 @@ def write(db: Database, columns: Sequence[str], rows: Sequence[tuple[Candidate, 
     now = db.now()
     apart = [] if db.postgres else [at for at, name in enumerate(columns) if name in _REFERRING]
     together = [at for at in range(len(columns)) if at not in apart]
-    assignments = "".join(f"{columns[at]} = ?, " for at in together)
+    beside = _beside(db, columns, rows)
+    assignments = "".join(f"{name} = ?, " for name in (*(columns[at] for at in together), *beside))
     touched = db.executemany(
         f"UPDATE invoices SET {assignments}version = version + 1, updated_at = ? WHERE id = ? AND version = ?",
         [
-            (*[values[at] for at in together], now, candidate.id, candidate.version)
+            (*[values[at] for at in together], *beside.values(), now, candidate.id, candidate.version)
             for candidate, values in rows
         ],
     )
@@ -64,6 +67,19 @@ def write(db: Database, columns: Sequence[str], rows: Sequence[tuple[Candidate, 
         raise _others()
     for at in apart:
         _set(db, columns[at], [(candidate.id, values[at]) for candidate, values in rows])
+
+
+def _beside(
+    db: Database, columns: Sequence[str], rows: Sequence[tuple[Candidate, Sequence[Any]]]
+) -> dict[str, str | int]:
+    """What goes with the status that these rows set, where they all set the same."""
+    if "erp_status" not in columns:
+        return {}
+    at = columns.index("erp_status")
+    targets = {values[at] for _, values in rows}
+    if len(targets) > 1:
+        return {}
+    return phases.moved(db, ErpStatus(targets.pop()), {candidate.erp_status for candidate, _ in rows})
 
 
 def _set(db: Database, column: str, rows: Sequence[tuple[int, Any]]) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
 
 from peewee import SQL, Expression, ModelSelect, NodeList
 
+from store import phases
 from store.db import Database
 from store.domain.status import VIEW_STATES, ErpStatus, Outcome, ProjectView, View
 from store.models import Commitment, Invoice, Project, Vendor
@@ -25,35 +27,35 @@ def joined(*columns: Any) -> ModelSelect[Invoice]:
     )
 
 
-def in_view(view: View | ProjectView, column: Any = Invoice.erp_status) -> Expression:
-    """The invoices of a view of ERP Integrations or of Commitments; ``column`` is how the status is spelled.
+def plainly(column: Any) -> Any:
+    """A column for in_view(), where the view may choose the index."""
+    return column
 
-    The states are literals: the databases recognise their partial indexes by them.
+
+def in_view(view: View | ProjectView, spelled: Callable[[Any], Any] = plainly) -> Expression:
+    """The invoices of a view of ERP Integrations or of Commitments; ``spelled`` writes the column that tells.
+
+    The values are literals: the databases recognise their partial indexes by them.
     """
     if view in {View.ALL, ProjectView.SENT}:
-        return Expression(column, "<>", _literal(ErpStatus.NOT_SENT))
+        return Expression(spelled(Invoice.sent), "=", SQL("1"))
+    column = spelled(Invoice.phase)
     if view is ProjectView.ALL:
         return Invoice.id.is_null(False)
     if view is ProjectView.RETURNED:
         rejected = Expression(Invoice.outcome, "=", _literal(Outcome.REJECTED))
         return Expression(column, "=", _literal(ErpStatus.NOT_SENT)) & rejected
-    states = VIEW_STATES[view] if isinstance(view, View) else (ErpStatus.NOT_SENT,)
-    if len(states) == 1:
-        return Expression(column, "=", _literal(states[0]))
-    return Expression(column, "IN", SQL(f"({', '.join(_quoted(state) for state in states)})"))
+    (phase,) = phases.of_all(VIEW_STATES[view]) if isinstance(view, View) else (ErpStatus.NOT_SENT,)
+    return Expression(column, "=", _literal(phase))
 
 
 def _literal(value: StrEnum) -> SQL:
-    return SQL(_quoted(value))
+    return SQL(f"'{value.value}'")
 
 
-def _quoted(value: StrEnum) -> str:
-    return f"'{value.value}'"
-
-
-def unaided(db: Database) -> Any:
-    """The ERP status for in_view(), where the view shall not choose the index: it has most of the invoices."""
-    return Invoice.erp_status if db.postgres else NodeList((SQL("+"), Invoice.erp_status))
+def unaided(db: Database) -> Callable[[Any], Any]:
+    """A column for in_view(), where the view shall not choose the index: it has most of the invoices."""
+    return plainly if db.postgres else lambda column: NodeList((SQL("+"), column))
 
 
 def led(db: Database, sql: str, index: str | None) -> str:

@@ -19,7 +19,7 @@ from store.domain.selection import Gesture, Marked, Matching, Selection, Stroke,
 from store.domain.status import ProjectView
 from store.matching import flagged
 from store.models import Invoice
-from store.query import in_view, unaided
+from store.query import in_view, plainly, unaided
 from store.searching import by_place, met
 from store.sizes import INDEXES, is_most
 from store.view_totals import exceptions, of_view, summed, without
@@ -64,7 +64,7 @@ def condition(db: Database, selection: Selection, *, of_few: bool = False) -> Ex
     if (visible := met(db, selection.within, me)) is not None:
         marked = marked & visible
     crowd = of_few or is_most(db, selection.view)
-    return in_view(selection.view, unaided(db) if crowd else Invoice.erp_status) & marked
+    return in_view(selection.view, unaided(db) if crowd else plainly) & marked
 
 
 def as_query(selection: Matching, me: Actor | None) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from peewee import SQL, Expression, fn
 
-from store import owning, statements
+from store import owning, phases, statements
 from store.db import Database
 from store.domain.actor import Actor
 from store.domain.selection import Gesture, Matching, Totals
@@ -41,20 +41,20 @@ def of_view(db: Database, view: View | ProjectView) -> list[Totals]:
     return db.remembered(("totals", view), lambda: _of_view(db, view))
 
 
-def states(view: View | ProjectView) -> tuple[ErpStatus, ...]:
-    """The states that a view's invoices are in; all in them are its, but for those returned."""
+def phases_of(view: View | ProjectView) -> tuple[ErpStatus, ...]:
+    """The phases that a view's invoices are in; all in them are its, but for those returned."""
     if isinstance(view, View):
-        return tuple(VIEW_STATES[view])
+        return phases.of_all(VIEW_STATES[view])
     if view in {ProjectView.NOT_SENT, ProjectView.RETURNED}:
         return (ErpStatus.NOT_SENT,)
-    return tuple(VIEW_STATES[View.ALL]) + ((ErpStatus.NOT_SENT,) if view is ProjectView.ALL else ())
+    return phases.of_all(VIEW_STATES[View.ALL]) + ((ErpStatus.NOT_SENT,) if view is ProjectView.ALL else ())
 
 
 def _of_view(db: Database, view: View | ProjectView) -> list[Totals]:
     found: dict[str, Totals] = {}
-    for state in states(view):
-        for currency in currencies(db, state):
-            where = (Invoice.erp_status == state.value) & (Invoice.currency == currency)
+    for phase in phases_of(view):
+        for currency in currencies(db, phase):
+            where = (Invoice.phase == phase.value) & (Invoice.currency == currency)
             select = Invoice.select(fn.COUNT(SQL("*")), *map(fn.SUM, _COLUMNS)).where(where)
             sql, params = statements.compiled(db, select)
             row = statements.fetch(db, led(db, sql, _INDEX), params)[0]
@@ -62,14 +62,14 @@ def _of_view(db: Database, view: View | ProjectView) -> list[Totals]:
     return _there(found)
 
 
-def currencies(db: Database, state: ErpStatus) -> list[str]:
-    """The currencies of a state, from one to the next in the index."""
+def currencies(db: Database, phase: ErpStatus) -> list[str]:
+    """The currencies of a phase, from one to the next in the index."""
     found: list[str] = []
     led_by = "" if db.postgres else f" INDEXED BY {_INDEX}"
     while True:
         row = db.execute(
-            f"SELECT min(currency) FROM invoices{led_by} WHERE erp_status = ? AND currency > ?",
-            (state.value, found[-1] if found else ""),
+            f"SELECT min(currency) FROM invoices{led_by} WHERE phase = ? AND currency > ?",
+            (phase.value, found[-1] if found else ""),
         ).fetchone()
         if row[0] is None:
             return found
