@@ -3,56 +3,66 @@
 from __future__ import annotations
 
 import heapq
+from array import array
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Generic, TypeVar
 
 import msgspec
 
-from store import candidates, directory, invoices, periods
+from store import candidates, directory, invoices, known, periods
 from store.behind import Overtaking
+from store.called import Called
+from store.candidates import Candidate
+from store.causes import BLOCKED, Cause, Causes, Snag, of_notes, of_stay
 from store.db import Database
 from store.decision import selected
+from store.depending import Depending
 from store.domain.actor import Actor
 from store.domain.errors import NothingMatched
+from store.domain.knowing import Kind
 from store.domain.profile import Profile
 from store.domain.selection import Matching, Selection, Totals
 from store.domain.status import Action
 from store.domain.text import safe
 from store.mapped import Mapped
-from store.planning import Going, Judge, Stay, Terms, walk
-from store.same_numbers import SameNumbers
+from store.overriding import Needing, Possible, reason
+from store.planning import Going, Judge, Stay, Terms, check_values
 from store.selecting import Seen, ids_of, seen
 from store.sums import Sums
 
 T = TypeVar("T")
+# Some that go, some that stay, and the snags of both.
+Each = Callable[[Sequence[Going], Sequence[Stay], Sequence[Snag]], None]
 
 # How many of each group are told; the rest is counted.
 LISTED = 50
 LARGEST = 5
-GROUPS = 50
-OTHER = "other causes"
 
 
 @dataclass(frozen=True, slots=True)
 class Listed(Generic[T]):
-    """A group: how many there are, and the first of them."""
+    """A group: how many there are, the first of them, and the ids of all where these are known."""
 
     count: int = 0
     first: tuple[T, ...] = ()
+    ids: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """What stays for one cause: the code of the first of them, what they have in common, the fix and how many."""
+class Asking:
+    """What is known of the codes that an export names: by kind how many, how many were asked for, how long ago.
 
-    code: str
-    cause: str
-    fix: str
-    count: int
+    ``periods_at``: when the ERP was asked for its periods. ``now``: when this was looked up; all in ms UTC.
+    """
+
+    codes: Mapping[Kind, tuple[str, ...]]
+    kinds: tuple[known.Standing, ...]
+    periods_at: int | None
+    now: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +70,34 @@ class Plan:
     """What an Export would do, for the dialog: what goes, what stays and why, and what deserves a look.
 
     ``dates`` are the accounting dates of what goes with their counts; their periods are open in the ERP, or unknown
-    where ``periods_known`` is False. ``hidden`` are those of the selection that the filter hides. ``seen`` is what a
+    where ``periods_known`` is False. ``causes``: all that stands against it, and what of it would be skipped, ignored or
+    truncated, with ``touched``: the ids by effect; ``asking``: what the ERP said of its codes.
+    ``alike``: what may be a duplicate, whether it stays for that or goes with the override. ``hidden`` are those of the selection that the filter hides. ``seen`` is what a
     selection by filters had, for the digest of the decision; None for marked ones. ``masters``: for its Expectation.
     """
 
     goes: Listed[invoices.Row]
     stays: Listed[Stay]
-    groups: tuple[Group, ...]
+    causes: tuple[Cause, ...]
+    touched: Mapping[str, Sequence[int]]
     changed: Listed[str]
     totals: tuple[Totals, ...]
     largest: tuple[invoices.Row, ...]
     credits: Listed[invoices.Row]
     flagged: Listed[invoices.Row]
+    alike: Listed[Possible]
     hidden: Listed[invoices.Row]
     warnings: tuple[str, ...]
     dates: tuple[tuple[str, int], ...]
     periods_known: bool
+    asking: Asking
     seen: Seen | None
     masters: str
+
+    @property
+    def groups(self) -> tuple[Cause, ...]:
+        """What stays by its cause, the most first."""
+        return tuple(cause for cause in self.causes if cause.effect == BLOCKED)
 
     @property
     def count(self) -> int:
@@ -96,12 +116,14 @@ def plan_export(
     accounting_date: date | None = None,
     description: str | None = None,
     erp_number: str | None = None,
+    override: str | None = None,
     listed: int = LISTED,
+    each: Each | None = None,
 ) -> Plan:
     """What Export would do with the selection, or retry: ``action`` is ACCEPT or RETRY. Writes nothing; for approvers.
 
     ``visible``: what the filter shows; the others of the selection are told as hidden. ``listed``: how many of each
-    group are told.
+    group are told. ``override``: why what may be a duplicate goes; None: it stays. ``each`` is given everything as it is looked at.
     """
     actor = directory.refresh(db, actor)
     actor.require_approver()
@@ -109,32 +131,62 @@ def plan_export(
     found = seen(db, selection) if isinstance(selection, Matching) else None
     chosen = selected(db, selection, found)
     ids, changed = chosen.ids, tuple(chosen.changed)
-    terms = Terms(action, company, profile, accounting_date, description, erp_number)
-    gathered = _Gathered(listed, erp_number)
+    terms = Terms(action, company, profile, accounting_date, description, erp_number, reason(override))
+    check_values(len(ids), description, erp_number)
+    called = Called(db, company.erp)
+    gathered, look = _Gathered(listed, Needing(db, terms)), _Look(db, actor, terms, called)
     # What others change meanwhile is told as it is by now; the decision compares it with what was ``seen``.
-    for going, stays in walk(db, actor, len(ids), candidates.load(db, ids), terms):
-        gathered.add(going, stays)
+    for chunk in candidates.load(db, ids):
+        going, stays, snags = look.chunk(chunk)
+        gathered.add(going, stays, snags)
+        if each is not None:
+            each(going, stays, snags)
     hidden = () if visible is None else _beyond(ids, ids_of(db, visible))
 
-    def rows(numbers: Sequence[int], count: int) -> Listed[invoices.Row]:
-        return Listed(count, tuple(invoices.rows(db, numbers[:listed], actor)))
+    def rows(numbers: Sequence[int]) -> Listed[invoices.Row]:
+        return Listed(len(numbers), tuple(invoices.rows(db, numbers[:listed], actor)), numbers)
 
     return Plan(
-        goes=rows(gathered.goes, gathered.count),
+        goes=rows(gathered.goes),
         stays=Listed(gathered.stay_count, tuple(gathered.stays)),
-        groups=gathered.groups(),
+        causes=gathered.causes.found(),
+        touched=gathered.causes.touched(),
         changed=Listed(len(changed), changed[:listed]),
         totals=gathered.sums.totals(),
         largest=tuple(invoices.rows(db, gathered.largest(), actor)),
-        credits=rows(*gathered.credits),
-        flagged=rows(*gathered.flagged),
-        hidden=rows(hidden, len(hidden)),
+        credits=rows(gathered.credits),
+        flagged=rows(gathered.flagged),
+        alike=Listed(gathered.alike.count(), gathered.alike.first(listed)),
+        hidden=rows(hidden),
         warnings=gathered.warnings(db),
         dates=tuple(sorted((day.isoformat(), count) for day, count in gathered.dates.items())),
         periods_known=bool(periods.of(db, company.erp)),
+        asking=_asking(db, company.erp, look.depending.codes),
         seen=found,
-        masters=gathered.mapped.digest(candidates.cost_codes(db)),
+        masters=gathered.mapped.digest(called),
     )
+
+
+def snags(
+    db: Database,
+    actor: Actor,
+    ids: Sequence[int],
+    profile: Profile,
+    action: Action,
+    accounting_date: date | None = None,
+    description: str | None = None,
+) -> dict[int, list[Snag]]:
+    """What there is to say of each of these invoices (a page of them), by id; none of one that clearly goes."""
+    actor = directory.refresh(db, actor)
+    actor.require_approver()
+    company = directory.company(db)
+    terms = Terms(action, company, profile, accounting_date, description)
+    look = _Look(db, actor, terms, Called(db, company.erp))
+    found: dict[int, list[Snag]] = {}
+    for chunk in candidates.load(db, ids):
+        for snag in look.chunk(chunk)[2]:
+            found.setdefault(snag.invoice_id, []).append(snag)
+    return found
 
 
 def payload(
@@ -174,80 +226,81 @@ def _beyond(ids: Sequence[int], visible: Sequence[int]) -> Sequence[int]:
     return found
 
 
+def _asking(db: Database, erp: str, codes: Mapping[Kind, set[str]]) -> Asking:
+    named = {kind: tuple(sorted(found)) for kind, found in codes.items() if found}
+    return Asking(named, known.standing(db, erp, named), periods.asked_at(db, erp), db.now())
+
+
+class _Look:
+    """Everything that there is to say of each invoice."""
+
+    def __init__(self, db: Database, actor: Actor, terms: Terms, called: Called) -> None:
+        self.judge = Judge(db, actor, terms)
+        self._called = called
+        self.depending = Depending(db, terms.company.erp, called)
+
+    def chunk(self, chunk: Sequence[Candidate]) -> tuple[list[Going], list[Stay], list[Snag]]:
+        """What goes, what stays, and the snags of all of them, invoice by invoice."""
+        going, stays = self.judge.chunk(chunk)
+        taken = self._called.taken(chunk)
+        noted = self.judge.notes
+        found = {stay.invoice_id: of_stay(stay, noted.get(stay.invoice_id, ())) for stay in stays}
+        for c in taken if noted else ():
+            if c.id not in found and (notes := noted.get(c.id)):
+                found[c.id] = of_notes(c.id, safe(c.name), notes)
+        for number, lacks in self.depending.add(taken).items():
+            found.setdefault(number, []).extend(lacks)
+        return going, stays, [snag for number in sorted(found) for snag in found[number]]
+
+
 class _Gathered:
     """What a plan tells, gathered chunk by chunk."""
 
-    def __init__(self, listed: int, erp_number: str | None = None) -> None:
+    def __init__(self, listed: int, alike: Needing) -> None:
         self._listed = listed
-        self.count = self.stay_count = 0
-        self.goes: list[int] = []
+        self.stay_count = 0
+        self.goes = array("q")
         self.stays: list[Stay] = []
         self.sums = Sums()
-        self.credits: tuple[list[int], int] = ([], 0)
-        self.flagged: tuple[list[int], int] = ([], 0)
+        self.causes = Causes()
+        self.credits = array("q")
+        self.flagged = array("q")
         self.dates: Counter[date] = Counter()
         self._largest: list[tuple[int, int]] = []
-        self._groups: dict[tuple[str, str], tuple[Stay, int]] = {}
         self._overtaking = Overtaking()
-        self._same = SameNumbers(erp_number)
+        self.alike = alike
         self.mapped = Mapped()
         self._elsewhere: tuple[list[str], int] = ([], 0)
 
-    def add(self, going: Sequence[Going], stays: Sequence[Stay]) -> None:
+    def add(self, going: Sequence[Going], stays: Sequence[Stay], snags: Sequence[Snag]) -> None:
         """One chunk more."""
-        self.count += len(going)
-        self.goes += [g.candidate.id for g in going[: self._listed - len(self.goes)]]
+        self.goes.extend([g.candidate.id for g in going])
         self.sums.add(going)
         self.dates.update([g.day for g in going])
         self._overtaking.add(going)
-        self._same.add(going)
+        self.alike.add(going, stays)
         self.mapped.add(going)
         sizes = [(abs(g.candidate.gross), -g.candidate.id) for g in going]
         self._largest = heapq.nlargest(LARGEST, self._largest + sizes)
-        self.credits = self._more(self.credits, [g.candidate.id for g in going if g.candidate.net < 0])
-        self.flagged = self._more(self.flagged, [g.candidate.id for g in going if g.candidate.flagged])
+        self.credits.extend([g.candidate.id for g in going if g.candidate.net < 0])
+        self.flagged.extend([g.candidate.id for g in going if g.candidate.flagged])
         months = {day: day.isoformat()[:7] for day in {g.day for g in going}}
         other = [g.candidate.number for g in going if not g.candidate.period_end.startswith(months[g.day])]
         self._elsewhere = (
             self._elsewhere[0] + other[: 3 - len(self._elsewhere[0])],
             self._elsewhere[1] + len(other),
         )
-        self._stay(stays)
-
-    def _more(self, before: tuple[list[int], int], found: list[int]) -> tuple[list[int], int]:
-        return before[0] + found[: self._listed - len(before[0])], before[1] + len(found)
-
-    def _stay(self, stays: Sequence[Stay]) -> None:
         self.stay_count += len(stays)
         self.stays += stays[: self._listed - len(self.stays)]
-        for stay in stays:
-            key = (stay.code, stay.kind)
-            if key not in self._groups and len(self._groups) >= GROUPS:
-                key = ("", OTHER)
-            first, count = self._groups.get(key, (stay, 0))
-            self._groups[key] = (first, count + 1)
-
-    def groups(self) -> tuple[Group, ...]:
-        """What stays by its cause, the most first."""
-        found = [
-            Group(first.code, kind or first.cause, "" if kind == OTHER else first.fix, count)
-            for (_, kind), (first, count) in self._groups.items()
-        ]
-        return tuple(sorted(found, key=lambda group: -group.count))
+        self.causes.add(snags)
 
     def largest(self) -> list[int]:
         """The ids of the largest by gross, whatever its sign."""
         return [-negative for _, negative in self._largest]
 
     def warnings(self, db: Database) -> tuple[str, ...]:
-        """What does not stop the export and should be seen: numbers twice, other months, applications out of order."""
+        """What does not stop the export and should be seen: other months, applications out of order."""
         found = []
-        count, same = self._same.found(db)
-        if count:
-            more = ", and others" if count > len(same) else ""
-            found.append(
-                f"{count:,} would be posted under the number of another invoice of the vendor: {'; '.join(same)}{more}"
-            )
         names, count = self._elsewhere
         if count:
             shown = ", ".join(safe(name) for name in names)

@@ -10,23 +10,26 @@ import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from store.domain.errors import NotPermitted, SettingsError
+from store.domain.errors import NotPermitted, PayappError, SettingsError
 from tui import settings as configuration
 from tui.settings import Settings
 
 if TYPE_CHECKING:
     from erp.connector import Connector
+    from erp.knowing import Asked
     from erp.worker import Worker
     from store.db import Database
     from store.directory import Company
     from store.domain.actor import Actor
     from store.domain.profile import Profile
+    from store.known import Codes
 
 
 T = TypeVar("T")
@@ -81,6 +84,8 @@ class Desk:
     profile: Profile
     ensure_worker: Callable[[], Awaitable[None]]
     templates: tuple[str, ...] = ()
+    # Asks the ERP what it knows of these codes; None where a desk has no ERP to ask.
+    ask: Callable[[Codes], Awaitable[Asked]] | None = None
 
 
 def own_login() -> str:
@@ -256,6 +261,26 @@ def start_worker(books: Books) -> bool:
     return True
 
 
+async def ask(books: Books, codes: Codes) -> Asked:
+    """Ask the ERP for its periods and for what it knows of these codes, as far as that is missing or old in the store.
+
+    What keeps it from being asked is told, not raised.
+    """
+    from erp import knowing
+
+    settings = books.settings.erp
+    try:
+        one = connector(books)
+    except PayappError as error:
+        return knowing.Asked(trouble=str(error))
+    try:
+        return await knowing.refresh(
+            books.db, one, books.company.erp, codes, most_ms=round(settings.known_for * 1000), seconds=settings.ask_for
+        )
+    finally:
+        await one.close()
+
+
 def desk(books: Books, me: Actor) -> Desk:
     """The desk's parts."""
 
@@ -269,4 +294,5 @@ def desk(books: Books, me: Actor) -> Desk:
         books.profile(),
         ensure_worker,
         books.settings.reject.templates,
+        partial(ask, books),
     )

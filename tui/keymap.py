@@ -33,6 +33,7 @@ class Place(StrEnum):
     ASK = "ask"
     EDIT = "edit"
     DRY_RUN = "dry-run"
+    DRY_LIST = "dry-list"
     PAYLOAD = "payload"
     CHOICE = "choice"
     HELP = "help"
@@ -55,6 +56,7 @@ PLACE_TITLES = {
     Place.ASK: "A question",
     Place.EDIT: "Edit",
     Place.DRY_RUN: "Dry run",
+    Place.DRY_LIST: "Dry run, its invoices",
     Place.PAYLOAD: "Payload",
     Place.CHOICE: "A line of choices",
     Place.HELP: "Help",
@@ -64,7 +66,7 @@ PLACE_TITLES = {
 }
 # What these places' keys are stands on the dialog itself: they are not the user's to change.
 DIALOGS = frozenset({
-    Place.DIALOG, Place.CONFIRM, Place.REJECT, Place.ASK, Place.EDIT, Place.DRY_RUN, Place.PAYLOAD, Place.CHOICE,
+    Place.DIALOG, Place.CONFIRM, Place.REJECT, Place.ASK, Place.EDIT, Place.DRY_RUN, Place.DRY_LIST, Place.PAYLOAD, Place.CHOICE,
     Place.HELP, Place.MORE,
     Place.VIEWS, Place.TOO_SMALL,
 })  # fmt: skip
@@ -214,9 +216,18 @@ KEYS: tuple[Key, ...] = (
     Key("line-up", ("up",), Place.EDIT, "the line above", does="line(-1)"),
     Key("line-down", ("down",), Place.EDIT, "the line below", does="line(1)"),
     Key("payload", ("p",), Place.DRY_RUN, "what would be sent for one invoice"),
-    Key("scroll-down", ("j",), Place.DRY_RUN, "read on", does="scroll(1)"),
-    Key("scroll-up", ("k",), Place.DRY_RUN, "read back", does="scroll(-1)"),
-    Key("close", ("q", "enter", "d"), Place.DRY_RUN, "close", does="leave"),
+    Key("open", ("enter",), Place.DRY_RUN, "list the invoices of this line"),
+    Key("scroll-down", ("j",), Place.DRY_RUN, "the line below", does="step(1)"),
+    Key("scroll-up", ("k",), Place.DRY_RUN, "the line above", does="step(-1)"),
+    Key("close", ("q", "d"), Place.DRY_RUN, "close", does="leave"),
+    Key("open", ("enter", "p"), Place.DRY_LIST, "what is said of this invoice, and its payload"),
+    Key("down", ("j", "down"), Place.DRY_LIST, "the invoice below", does="step(1)"),
+    Key("up", ("k", "up"), Place.DRY_LIST, "the invoice above", does="step(-1)"),
+    Key("page-down", ("pagedown",), Place.DRY_LIST, "a page on", does="page(1)"),
+    Key("page-up", ("pageup",), Place.DRY_LIST, "a page back", does="page(-1)"),
+    Key("first", ("g", "home"), Place.DRY_LIST, "the first one", does="to(0)"),
+    Key("last", ("G", "end"), Place.DRY_LIST, "the last one", does="to(-1)"),
+    Key("close", ("q",), Place.DRY_LIST, "back to the causes", does="leave"),
     Key("next", ("n",), Place.PAYLOAD, "the next invoice", does="turn(1)"),
     Key("previous", ("p",), Place.PAYLOAD, "the invoice before", does="turn(-1)"),
     Key("scroll-down", ("j",), Place.PAYLOAD, "read on", does="scroll(1)"),
@@ -355,7 +366,7 @@ def footer(width: int, *places: Place, decides: bool = True) -> str:
 
 # The help of a place goes on with these: lines of text first, then the dialogs that open from there.
 _BEYOND = {
-    Place.INVOICES: (Place.CONFIRM, Place.REJECT, Place.DRY_RUN, Place.PAYLOAD),
+    Place.INVOICES: (Place.CONFIRM, Place.REJECT, Place.DRY_RUN, Place.DRY_LIST, Place.PAYLOAD),
     Place.COMMITMENTS: (Place.EDIT,),
 }
 

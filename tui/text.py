@@ -44,6 +44,17 @@ def cut(text: str, width: int) -> str:
     return set_cell_size(line, width - 1) + "~" if width > 1 else set_cell_size(line, width)
 
 
+def ago(ms: int) -> str:
+    """How long ago, in the unit that fits: ``just now``, ``3 min ago``, ``2 h ago``, ``5 days ago``."""
+    minutes = ms // 60_000
+    if minutes < 1:
+        return "just now"
+    if minutes < 120:
+        return f"{minutes} min ago"
+    hours = minutes // 60
+    return f"{hours} h ago" if hours < 48 else f"{hours // 24:,} days ago"
+
+
 def money(minor: int, currency: str, width: int = 0) -> str:
     """Right-aligned, thousands separated, negatives in parentheses; never cut, whatever ``width``."""
     return show(minor, currency).rjust(width)

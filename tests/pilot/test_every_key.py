@@ -50,12 +50,13 @@ from tui.screens.ask import AskScreen
 from tui.screens.ask_by_mail import AskByMailScreen
 from tui.screens.confirm import ConfirmExport
 from tui.screens.dialog import Dialog
-from tui.screens.dry_run import DryRunScreen, PayloadScreen
+from tui.screens.dry_run import DryRunScreen
 from tui.screens.edit import EditScreen
 from tui.screens.export_values import ExportValuesScreen
 from tui.screens.help import HelpScreen
 from tui.screens.hold import HoldScreen
 from tui.screens.more import MoreScreen
+from tui.screens.payload import PayloadScreen
 from tui.screens.reject import RejectScreen
 from tui.screens.too_small import TooSmallScreen
 from tui.screens.views import ViewsScreen

@@ -26,12 +26,13 @@ from tui.screens.ask import AskScreen
 from tui.screens.commitments import CommitmentsScreen
 from tui.screens.confirm import ConfirmExport
 from tui.screens.dialog import Dialog
-from tui.screens.dry_run import DryRunScreen, PayloadScreen
+from tui.screens.dry_run import DryRunScreen
 from tui.screens.edit import EditScreen
 from tui.screens.help import HelpScreen
 from tui.screens.invoices import InvoicesScreen
 from tui.screens.listing_text import marked_line, tabs_line
 from tui.screens.more import MoreScreen
+from tui.screens.payload import PayloadScreen
 from tui.screens.reject import RejectScreen
 from tui.screens.too_small import TooSmallScreen
 from tui.screens.views import ViewsScreen

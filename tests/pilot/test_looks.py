@@ -19,7 +19,8 @@ from store.models import Project, Vendor
 from tui.app import DeskApp
 from tui.bootstrap import Desk
 from tui.screens.confirm import ConfirmExport
-from tui.screens.dry_run import DryRunScreen, PayloadScreen
+from tui.screens.dry_run import DryRunScreen
+from tui.screens.payload import PayloadScreen
 from tui.screens.regarding import MANY, unhindered
 from tui.screens.reject import ReasonBox, RejectScreen
 

@@ -26,7 +26,7 @@ from store.selecting import Seen
 from tui.keymap import Place, bindings
 from tui.screens import dry_run
 from tui.screens.dialog import Dialog
-from tui.screens.dry_run import DryRunScreen
+from tui.screens.dry_run import DryRunScreen, Subject
 from tui.screens.fields import button, field, parse_day
 from tui.screens.hold import noun
 from tui.screens.plan_text import plan_text, totals_text
@@ -319,16 +319,21 @@ class ConfirmExport(Dialog[ExportChoice | None]):
         desk = self._desk
         try:
             day, text = self._values()
-            plan = await desk.db.look(
-                review.plan_export, desk.me, self._selection, desk.profile, self._action, visible=self._shown(),
-                accounting_date=day, description=text, listed=dry_run.LISTED,
-            )  # fmt: skip
+            selection, visible = self._selection, self._shown()
+
+            async def again() -> Plan:
+                return await desk.db.look(
+                    review.plan_export, desk.me, selection, desk.profile, self._action, visible=visible,
+                    accounting_date=day, description=text, listed=dry_run.LISTED,
+                )  # fmt: skip
+
+            plan = await again()
         except Interrupted:
             return
         except PayappError as error:
             self._text("#problem", str(error))
         else:
-            await self.app.push_screen(DryRunScreen(desk, plan, self._action, day=day))
+            await self.app.push_screen(DryRunScreen(desk, plan, Subject(self._action, day, again)))
 
     # -- deciding ----------------------------------------------------------------------------------------------
 

@@ -1,110 +1,182 @@
-"""The dry run: what an export would do with the selection, and the payload of each; nothing is changed."""
+"""The dry run: what an export would do with the selection, by effect and cause; nothing is changed.
+
+It shows at once what the store knows. Meanwhile the ERP is asked for the codes that are not known or old, and what it
+says is shown when it is there; leaving ends that.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
+from rich.text import Text
 from textual.app import ComposeResult
-from textual.containers import Vertical, VerticalScroll
-from textual.widgets import Static
+from textual.containers import Vertical
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
 
-from store import review
-from store.domain.errors import PayappError
+from store.domain.errors import Interrupted, PayappError
+from store.domain.knowing import Kind
 from store.domain.status import Action
 from store.domain.text import safe
-from store.review import Plan
+from store.previewing import Plan
 from tui.keymap import Place, bindings
 from tui.screens.dialog import Dialog
-from tui.screens.plan_text import plan_text, totals_text
+from tui.screens.dry_list import DryListScreen
+from tui.screens.dry_run_text import Line, asked_text, overview, silent_text
+from tui.screens.payload import PayloadScreen
+from tui.screens.plan_text import totals_text
+from tui.text import cut
 
 if TYPE_CHECKING:
+    from erp.knowing import Asked
     from tui.bootstrap import Desk
 
-# So many of each group are listed here; the confirmation lists fewer.
+# So many of each group are read with the plan; the others when they are looked at.
 LISTED = 500
+ASKING = "Asking the ERP\u2026"
+# Cells around the text: the frame, its padding and the list's scroll bar.
+AROUND = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is tried: the action, and the accounting date given; ``again`` looks at all of it anew."""
+
+    action: Action
+    day: date | None
+    again: Callable[[], Awaitable[Plan]]
 
 
 class DryRunScreen(Dialog[None]):
-    """Shows the plan of an action; any of Esc, Enter, q and d closes it. ``current``: whose payload comes first."""
+    """Shows a plan; ``current``: whose payload comes first."""
 
     CSS_PATH = ["dialog.tcss", "dry_run.tcss"]
-    FIRST = VerticalScroll.__name__
+    FIRST = "#causes"
     GUARD = 0.0
     BINDINGS = bindings(Place.DRY_RUN)
 
-    def __init__(
-        self, desk: Desk, plan: Plan, action: Action, current: int | None = None, day: date | None = None
-    ) -> None:
+    def __init__(self, desk: Desk, plan: Plan, subject: Subject, current: int | None = None) -> None:
         super().__init__()
-        self._desk, self._plan, self._action, self._day = desk, plan, action, day
-        going = [row.id for row in plan.goes.first]
-        self._going = [current, *(i for i in going if i != current)] if current in going else going
+        self._desk, self._plan, self._subject, self._current = desk, plan, subject, current
+        self._lines: list[Line] = []
+        self._looking = False
+
+    # -- showing -----------------------------------------------------------------------------------------------
 
     def compose(self) -> ComposeResult:
-        """Totals, then everything that there is to say."""
-        width = max(40, min(self.app.size.width, 78) - 6)
+        """Totals, what the ERP was asked, the causes, and below them the one under the cursor in full."""
         with Vertical(classes="frame"):
             yield Static("Dry run: nothing is changed", classes="title", markup=False)
-            yield Static(totals_text(self._plan.totals) or "Nothing of it would go.", markup=False)
-            with VerticalScroll(classes="read"):
-                yield Static(plan_text(self._plan, width, every=True), markup=False)
-            payload = "   p: payload" if self._going else ""
-            yield Static(f"Up, Down scroll{payload}   Esc closes", classes="note", markup=False)
-
-    def action_scroll(self, lines: int) -> None:
-        """Read on, or back."""
-        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
-
-    def action_payload(self) -> None:
-        """What the ERP would get."""
-        if self._going:
-            self.app.push_screen(PayloadScreen(self._desk, self._going, self._action, self._day))
-
-
-class PayloadScreen(Dialog[None]):
-    """The payload of one invoice as it would be frozen; n and p go through those that go."""
-
-    CSS_PATH = ["dialog.tcss", "dry_run.tcss"]
-    FIRST = VerticalScroll.__name__
-    GUARD = 0.0
-    BINDINGS = bindings(Place.PAYLOAD)
-
-    def __init__(self, desk: Desk, going: list[int], action: Action, day: date | None) -> None:
-        super().__init__()
-        self._desk, self._going, self._action, self._day = desk, going, action, day
-        self._place = 0
-
-    def compose(self) -> ComposeResult:
-        """Which one, its payload, the keys."""
-        with Vertical(classes="frame"):
-            yield Static(id="which", classes="title", markup=False)
-            with VerticalScroll(classes="read"):
-                yield Static(id="payload", markup=False)
-            yield Static("n, p: next, previous   Up, Down scroll   Esc closes", classes="note", markup=False)
+            yield Static(id="totals", markup=False)
+            yield Static(id="asked", markup=False)
+            yield OptionList(id="causes", markup=False)
+            yield Static(id="about", markup=False)
+            yield Static("Enter lists them   p: payload   Esc closes", classes="note", markup=False)
 
     def on_mount(self) -> None:
-        """The first one."""
+        """What is known; then the ERP is asked."""
         super().on_mount()
-        self.action_turn(0)
+        self._show()
+        ask = self._desk.ask
+        if ask is not None and self._plan.asking.codes:
+            self._tell(ASKING)
+            self.run_worker(self._ask(ask), group="ask", exclusive=True)
+        else:
+            self._tell("")
 
-    def action_turn(self, step: int) -> None:
-        """The next one, or the one before."""
-        self._place = max(0, min(self._place + step, len(self._going) - 1))
-        self.run_worker(self._read(self._place), group="payload", exclusive=True)
+    def on_unmount(self) -> None:
+        """Nobody waits for a look any more."""
+        if self._looking:
+            self._desk.db.interrupt("look")
 
-    async def _read(self, place: int) -> None:
-        desk = self._desk
+    def _show(self) -> None:
+        """The plan, with the cursor on the line where it was."""
+        causes = self.query_one("#causes", OptionList)
+        before = causes.highlighted
+        was = self._lines[before].text.strip("0123456789, ") if before is not None and self._lines else ""
+        self._lines = overview(self._plan)
+        width = min(self.app.size.width, 78) - AROUND
+        causes.clear_options()
+        causes.add_options(
+            [
+                Option(Text(cut(line.text, width), "bold" if line.heading else "", no_wrap=True))
+                for line in self._lines
+            ]
+        )
+        places = [n for n, line in enumerate(self._lines) if line.text.strip("0123456789, ") == was]
+        causes.highlighted = places[0] if places else (0 if self._lines else None)
+        self.query_one("#totals", Static).update(totals_text(self._plan.totals) or "Nothing of it would go.")
+
+    def _tell(self, now: str, silent: Sequence[Kind] = ()) -> None:
+        """What the ERP was asked and when, and what is under way or went wrong."""
+        known = asked_text(self._plan.asking, silent)
+        parts = [now, f"ERP {known}" if known else "", silent_text(silent)]
+        self.query_one("#asked", Static).update(". ".join(part for part in parts if part))
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """What the line is about, in full."""
+        event.stop()
+        line = self._lines[event.option_index]
+        self.query_one("#about", Static).update(line.about)
+
+    # -- the ERP -----------------------------------------------------------------------------------------------
+
+    async def _ask(self, ask: Callable[..., Awaitable[Asked]]) -> None:
+        asked = await ask(self._plan.asking.codes)
+        trouble = ""
+        self._looking = True
         try:
-            text = await desk.db.read(
-                review.payload, desk.me, self._going[place], desk.profile, self._action, self._day
-            )  # fmt: skip
+            self._plan = await self._subject.again()
+        except Interrupted:
+            return
         except PayappError as error:
-            text = str(error)
-        self.query_one("#which", Static).update(f"Payload {place + 1:,} of {len(self._going):,}")
-        self.query_one("#payload", Static).update(safe(text, lines=True))
-        self.query_one(VerticalScroll).scroll_home(animate=False)
+            trouble = str(error)
+        finally:
+            self._looking = False
+        if asked.trouble:
+            trouble = f"The ERP was not reached: {safe(asked.trouble).rstrip('.')}; what is shown is what it said before"
+        self._show()
+        self._tell(trouble, asked.silent)
 
-    def action_scroll(self, lines: int) -> None:
-        """Read on, or back."""
-        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
+    # -- keys --------------------------------------------------------------------------------------------------
+
+    @property
+    def _line(self) -> Line | None:
+        place = self.query_one("#causes", OptionList).highlighted
+        return self._lines[place] if place is not None and place < len(self._lines) else None
+
+    def action_step(self, step: int) -> None:
+        """The line below, or above."""
+        causes = self.query_one("#causes", OptionList)
+        if step > 0:
+            causes.action_cursor_down()
+        else:
+            causes.action_cursor_up()
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Enter, or the mouse."""
+        event.stop()
+        self.action_open()
+
+    def action_open(self) -> None:
+        """The invoices of the line."""
+        line = self._line
+        if line is not None and line.ids:
+            title = line.text.strip().partition("  ")[2].strip()
+            self.app.push_screen(
+                DryListScreen(self._desk, title, line.ids, self._subject.action, self._subject.day)
+            )
+
+    def action_payload(self) -> None:
+        """What the ERP would get, first of the one that the list's cursor was on."""
+        going = self._plan.goes.ids
+        if going:
+            current = self._current
+            # Of very many the one comes first and the others after it.
+            ids: Sequence[int] = going
+            if current is not None and current in going:
+                ids = [current, *(i for i in going if i != current)]
+            self.app.push_screen(PayloadScreen(self._desk, ids, self._subject.action, self._subject.day))

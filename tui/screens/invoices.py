@@ -24,7 +24,7 @@ from tui.keymap import Place, bindings, way
 from tui.screens.ask import AskScreen
 from tui.screens.confirm import ConfirmExport, ExportChoice
 from tui.screens.deciding import Press
-from tui.screens.dry_run import LISTED, DryRunScreen
+from tui.screens.dry_run import LISTED, DryRunScreen, Subject
 from tui.screens.export_values import ExportValues, ExportValuesScreen
 from tui.screens.hold import being, noun
 from tui.screens.regarding import LookingScreen, unhindered
@@ -212,7 +212,16 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
     async def _dry_run(self, at: Press[View]) -> None:
         selection = self._exportable(at, "try what an export would do")
         plan = await self._plan(at, selection, at.visible, at.hidden, listed=LISTED)
-        await self.app.push_screen_wait(DryRunScreen(self.desk, plan, _action(at), at.current))
+
+        async def again() -> Plan:
+            with unhindered(at.count):
+                return await self.desk.db.look(
+                    review.plan_export, self.desk.me, selection, self.desk.profile, _action(at),
+                    visible=(at.visible or Marked({})) if at.hidden else None, listed=LISTED,
+                )  # fmt: skip
+
+        subject = Subject(_action(at), None, again)
+        await self.app.push_screen_wait(DryRunScreen(self.desk, plan, subject, at.current))
 
     # -- the other decisions -----------------------------------------------------------------------------------
 

@@ -1,0 +1,122 @@
+"""What a dry run found, in words: a line for each effect and cause with its invoices, and what the ERP was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from store.causes import BLOCKED, EFFECTS, IGNORED, SKIPPED, TRUNCATED, WARNED
+from store.domain.knowing import Kind
+from store.domain.text import one_line, safe
+from store.known import Standing
+from store.previewing import Asking, Plan
+from tui.keymap import way
+from tui.text import ago, cut
+
+EFFECT_TITLES = {
+    BLOCKED: "Blocked: cannot go, and stays",
+    WARNED: "Warned: the ERP may refuse it",
+    SKIPPED: "Skipped: the ERP leaves lines out",
+    IGNORED: "Ignored: the ERP drops it silently",
+    TRUNCATED: "Truncated: the ERP shortens it",
+}
+KINDS = {
+    Kind.VENDOR: "vendors", Kind.JOB: "jobs", Kind.COMMITMENT: "commitments", Kind.ACCOUNT: "accounts",
+    Kind.TAX: "taxes", Kind.TERMS: "terms",
+}  # fmt: skip
+# So many accounting dates are told.
+DAYS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the overview: its text, what is said of it below the list, and its invoices; None: it has none to list.
+
+    ``heading``: it stands above others that are part of it.
+    """
+
+    text: str
+    about: str = ""
+    ids: Sequence[int] | None = None
+    heading: bool = False
+
+
+def overview(plan: Plan) -> list[Line]:
+    """The gravest first: by effect all invoices, below them each cause; then what goes and what deserves a look."""
+    found = [Line(f"! {safe(warning)}", safe(warning)) for warning in plan.warnings]
+    for effect in EFFECTS:
+        causes = [cause for cause in plan.causes if cause.effect == effect]
+        if not causes:
+            continue
+        ids = plan.touched[effect]
+        found.append(Line(f"{len(ids):>9,}  {EFFECT_TITLES[effect]}", _names_of(causes), ids, heading=True))
+        for cause in causes:
+            text = f"{cause.count:>9,}    {safe(cause.cause)}"
+            found.append(Line(text, about(cause.cause, cause.fix), cause.ids))
+    if plan.count:
+        found.append(Line(f"{plan.count:>9,}  Would go", _days(plan), plan.goes.ids, heading=True))
+    for title, group in (
+        ("Credits", plan.credits),
+        ("Flagged", plan.flagged),
+        ("Hidden by the filter", plan.hidden),
+    ):
+        if group.count:
+            found.append(Line(f"{group.count:>9,}    {title}", "", group.ids))
+    if plan.changed.count:
+        names = ", ".join(one_line(name) for name in plan.changed.first[:20])
+        fix = f"What of it is still marked, unmark and mark again ({way('table.mark')})"
+        found.append(Line(f"{plan.changed.count:>9,}  Changed by others, skipped", about(names, fix)))
+    return found
+
+
+def _names_of(causes: Sequence[object]) -> str:
+    return f"{len(causes):,} {'cause' if len(causes) == 1 else 'causes'}, below"
+
+
+def about(cause: str, fix: str) -> str:
+    """Cause and fix, each on a line of its own."""
+    return f"{safe(cause)}\nFix: {safe(fix)}" if fix else safe(cause)
+
+
+def _days(plan: Plan) -> str:
+    days = ", ".join(f"{day} ({count:,})" for day, count in plan.dates[:DAYS])
+    more = len(plan.dates) - DAYS
+    if more > 0:
+        days += f" and {more:,} more dates"
+    periods = "open in the ERP" if plan.periods_known else "the ERP's periods are not known yet"
+    return f"Accounting date: {days}; {periods}"
+
+
+def asked_text(asking: Asking, silent: Sequence[Kind] = ()) -> str:
+    """What was asked of the ERP and how long ago: ``3 min ago: 500 vendors (2 unknown), 100 jobs; periods 1 min ago``."""
+    now = asking.now
+    told = [_kind(one) for one in asking.kinds if one.asked]
+    oldest = min((one.oldest for one in asking.kinds if one.oldest is not None), default=None)
+    parts = []
+    if told and oldest is not None:
+        parts.append(f"asked {ago(now - oldest)}: {', '.join(told)}")
+    missing = [
+        f"{one.count - one.asked:,} {KINDS[one.kind]}"
+        for one in asking.kinds
+        if one.asked < one.count and one.kind not in silent
+    ]
+    if missing:
+        parts.append(f"not asked for: {', '.join(missing)}")
+    if asking.periods_at is not None:
+        parts.append(f"periods {ago(now - asking.periods_at)}")
+    return "; ".join(parts)
+
+
+def silent_text(silent: Sequence[Kind]) -> str:
+    """What this ERP cannot be asked for."""
+    return f"It cannot be asked for {', '.join(KINDS[kind] for kind in silent)}" if silent else ""
+
+
+def _kind(one: Standing) -> str:
+    lacking = f" ({one.unknown:,} unknown)" if one.unknown else ""
+    return f"{one.asked:,} {KINDS[one.kind]}{lacking}"
+
+
+def fitted(line: Line, width: int) -> str:
+    """The line in so many cells."""
+    return cut(line.text, width)
