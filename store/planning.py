@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
@@ -17,18 +17,16 @@ from store.domain.actor import Actor
 from store.domain.bill import Bill
 from store.domain.errors import BadInput, Blocked, Disallowed, NotPermitted, PayappError
 from store.domain.invoice import Line, foot
-from store.domain.money import plain, show
-from store.domain.noting import findings, met
-from store.domain.profile import Profile, Rule
+from store.domain.money import show
+from store.domain.profile import Note, Profile
 from store.domain.status import TRANSITIONS, Action, check
 from store.domain.text import safe, storable
 from store.invoices import is_own
+from store.noted import Noted, blocking, require_invoices
 
 DESCRIPTION_MOST = 30
 # As the intake takes it of an invoice's own number (store.intake.contract).
 ERP_NUMBER_MOST = 60
-# What a rule let pass is remembered by its value, up to so many of them.
-REMEMBERED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +103,13 @@ def stay(candidate: Candidate, code: str, error: PayappError, kind: str = "") ->
     )
 
 
+def noted_stay(c: Candidate, found: Sequence[Note]) -> Stay:
+    """The refusal of an invoice that the ERP's profile has these notes against."""
+    causes = "; ".join(dict.fromkeys(note.cause for note in found))
+    fixes = "; ".join(dict.fromkeys(note.fix for note in found))
+    return stay(c, found[0].code, Blocked(causes, fix=fixes))
+
+
 def walk(
     db: Database, actor: Actor, count: int, chunks: Iterable[list[Candidate]], terms: Terms
 ) -> Iterator[tuple[list[Going], list[Stay]]]:
@@ -115,26 +120,6 @@ def walk(
         yield judge.chunk(chunk)
 
 
-# What a bill has in these fields, of the invoice as it is sent: so rules are kept without making the bill.
-_FIELDS: dict[str, Callable[[Candidate], str]] = {
-    "currency": lambda c: c.currency,
-    "vendor": lambda c: c.vendor_ref,
-    "vendor_name": lambda c: c.vendor,
-    "job": lambda c: c.project_ref or c.project,
-    "commitment": lambda c: c.commitment_ref or c.commitment,
-    "application": lambda c: str(c.application),
-    "number": lambda c: c.posted_number,
-    "period_start": lambda c: c.period_start,
-    "period_end": lambda c: c.period_end,
-    "invoice_date": lambda c: c.billing_date,
-    "description": lambda c: c.description,
-    "gross": lambda c: plain(c.gross, c.currency),
-    "retainage": lambda c: plain(c.retainage, c.currency),
-    "net": lambda c: plain(c.net, c.currency),
-    "tax": lambda c: plain(c.tax, c.currency),
-}
-
-
 class _Facts(NamedTuple):
     """What the rules look at beside the invoices of one chunk themselves; only what stands against one of them."""
 
@@ -143,6 +128,7 @@ class _Facts(NamedTuple):
     prepared: set[int]
     held: Mapping[int, holds.Hold]
     booked: Mapping[int, evidence.Proof]
+    stopped: Mapping[int, list[Note]]
 
 
 class Judge:
@@ -159,27 +145,24 @@ class Judge:
         limit = actor.limit_invoice
         shown = "no limit" if limit is None else f"limit {show(limit, terms.company.currency)}"
         self._rule = f"preparer is not approver; {shown}"
-        fields: dict[str, list[Rule]] = {}
-        for rule in terms.profile.rules:
-            fields.setdefault(rule.field, []).append(rule)
-        # By field: what it is of an invoice, its rules, and the values that have met them.
-        self._rules: list[tuple[Callable[[Candidate], str] | None, list[Rule], set[str]]] = [
-            (_FIELDS.get(field), rules, set()) for field, rules in fields.items()
-        ]
+        require_invoices(terms.profile)
+        self._noted = Noted(db, terms.company, terms.profile, self._called)
+        # What the ERP's profile has to say of the invoices of the last chunk, by id.
+        self.notes: Mapping[int, list[Note]] = {}
 
     def chunk(self, chunk: Sequence[Candidate]) -> tuple[list[Going], list[Stay]]:
         """These invoices, each either going or staying."""
         chunk = self._called.taken(chunk)
-        facts = self._facts(chunk)
+        as_it_is = self._terms.description is None and self._terms.erp_number is None
+        sents = chunk if as_it_is else [self._sent(c) for c in chunk]
+        facts = self._facts(chunk, sents)
         doubtful = facts.unfooted.keys() | facts.outdated.keys() | facts.prepared | facts.held.keys()
-        doubtful |= facts.booked.keys()
+        doubtful |= facts.booked.keys() | facts.stopped.keys()
         going: list[Going] = []
         stays: list[Stay] = []
-        as_it_is = self._terms.description is None and self._terms.erp_number is None
-        for c in chunk:
-            sent = c if as_it_is else self._sent(c)
+        for c, sent in zip(chunk, sents, strict=True):
             day = self._day(c)
-            if day is not None and c.id not in doubtful and self._clear(c, sent):
+            if day is not None and c.id not in doubtful and self._clear(c):
                 going.append(Going(c, sent, day, self._rule))
                 continue
             judged = self._judge(c, sent, facts)
@@ -189,8 +172,9 @@ class Judge:
                 going.append(judged)
         return going, stays
 
-    def _facts(self, chunk: Sequence[Candidate]) -> _Facts:
+    def _facts(self, chunk: Sequence[Candidate], sents: Sequence[Candidate]) -> _Facts:
         ids = [c.id for c in chunk]
+        self.notes = self._noted.of(sents)
         unfooted = candidates.unfooted(self._db, ids)
         lines = candidates.lines(self._db, sorted(unfooted)) if unfooted else {}
         return _Facts(
@@ -199,6 +183,7 @@ class Judge:
             candidates.prepared(self._db, ids, self._actor) if self._prepares else set(),
             holds.of(self._db, ids),
             evidence.among_these(self._db, chunk),
+            {number: found for number, notes in self.notes.items() if (found := blocking(notes))},
         )
 
     def _sent(self, c: Candidate) -> Candidate:
@@ -210,14 +195,13 @@ class Judge:
 
     # -- the short look ----------------------------------------------------------------------------------------
 
-    def _clear(self, c: Candidate, sent: Candidate) -> bool:
+    def _clear(self, c: Candidate) -> bool:
         """Whether none of the rules that look at the invoice alone stands against it."""
         limit = self._actor.limit_invoice
         return (
             c.erp_status in self._sources
             and not self._own(c)
             and (limit is None or (c.currency == self._terms.company.currency and abs(c.gross) <= limit))
-            and self._meets(sent)
         )
 
     def _own(self, c: Candidate) -> bool:
@@ -227,19 +211,6 @@ class Judge:
         if (own := self._owners.get(who)) is None:
             own = self._owners[who] = is_own(self._actor, *who, None)
         return own
-
-    def _meets(self, sent: Candidate) -> bool:
-        for of, rules, passed in self._rules:
-            if of is None:
-                return False
-            if (value := of(sent)) in passed:
-                continue
-            for rule in rules:
-                if not met(rule, value):
-                    return False
-            if len(passed) < REMEMBERED:
-                passed.add(value)
-        return True
 
     def _day(self, c: Candidate) -> date | None:
         """The accounting date; None where a period stands against it."""
@@ -273,9 +244,8 @@ class Judge:
             return stay(c, "permission", error, error.what)
         except Blocked as error:
             return stay(c, "blocked", error, error.what)
-        if found := findings(self._terms.profile, self.bill(sent, day)):
-            causes, fixes = "; ".join(f.cause for f in found), "; ".join(f.fix for f in found)
-            return stay(c, found[0].code, Blocked(causes, fix=fixes))
+        if found := facts.stopped.get(c.id):
+            return noted_stay(c, found)
         return Going(c, sent, day, self._rule)
 
     def bill(self, sent: Candidate, day: date) -> Bill:

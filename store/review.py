@@ -13,19 +13,22 @@ from datetime import date
 
 from store import audit, candidates, directory, evidence, notices, outbox
 from store.accepting import accept, retry
+from store.called import Called
 from store.candidates import Candidate
 from store.db import Database
 from store.decision import Decision, Expectation, Outcome, allowed, selected
 from store.domain.actor import Actor
 from store.domain.errors import BadInput, Blocked, Disallowed
 from store.domain.money import hash_part, show
+from store.domain.profile import Phase, Profile
 from store.domain.selection import Marked, Selection
 from store.domain.status import SENDABLE, TRANSITIONS, Action, ErpStatus
 from store.domain.status import Outcome as Outcomes
 from store.domain.text import safe, storable
 from store.moving import write, write_all
+from store.noted import Noted, blocking, require_invoices
 from store.packed import among, packed
-from store.planning import Stay, check_values, stay
+from store.planning import Stay, check_values, noted_stay, stay
 from store.previewing import LISTED, Plan, payload, plan_export
 
 __all__ = [
@@ -271,24 +274,45 @@ def recent_reasons(db: Database, actor: Actor, limit: int = 10) -> list[str]:
 # -- project: send, retrieve --------------------------------------------------------------------------------------
 
 
-def send(db: Database, actor: Actor, selection: Selection) -> Decision:
-    """Send approved invoices from Commitments to ERP Integrations; they are locked from then on."""
+def send(db: Database, actor: Actor, selection: Selection, profile: Profile | None = None) -> Decision:
+    """Send approved invoices from Commitments to ERP Integrations; they are locked from then on.
+
+    ``profile``: the ERP's, whose rules of the phase ``save`` are judged; None: the company's ERP has none. What breaks one
+    stays, with the cause and the fix. Raises Blocked where the integration takes no subcontractor invoices.
+    """
     outcome = Outcome()
     with db.transaction(), audit.Trail() as trail:
         actor = directory.refresh(db, actor)
         actor.require_sender()
         chosen = selected(db, selection)
         target = TRANSITIONS[Action.SEND].target.value
+        saving = None if profile is None else _Saving(db, profile)
         for movable, stays in allowed(chosen, Action.SEND):
             going = [c for c in movable if c.status in SENDABLE]
-            outcome.add(
-                [c.id for c in going], stays + [_unapproved(c) for c in movable if c.status not in SENDABLE]
-            )
+            unapproved = [_unapproved(c) for c in movable if c.status not in SENDABLE]
+            stopped = {} if saving is None else saving.stopped(going)
+            going = [c for c in going if c.id not in stopped]
+            outcome.add([c.id for c in going], [*stays, *unapproved, *stopped.values()])
             write_all(db, going, erp_status=target, outcome=None, sender_id=actor.id, sent_at=db.now())
             trail.add(_moves(Action.SEND, going))
         decision = outcome.settled(chosen.changed, "sent")
         audit.record(db, actor, Action.SEND.value, {"count": len(decision.done)}, trail)
     return decision
+
+
+class _Saving:
+    """What the ERP's profile wants of an invoice when it is sent."""
+
+    def __init__(self, db: Database, profile: Profile) -> None:
+        require_invoices(profile)
+        company = directory.company(db)
+        self._called = Called(db, company.erp)
+        self._noted = Noted(db, company, profile, self._called, Phase.SAVE)
+
+    def stopped(self, chunk: Sequence[Candidate]) -> dict[int, Stay]:
+        """Those of one chunk that break a rule of the phase ``save``, by id."""
+        notes = self._noted.of(self._called.taken(chunk))
+        return {c.id: noted_stay(c, found) for c in chunk if (found := blocking(notes.get(c.id, ())))}
 
 
 def _unapproved(c: Candidate) -> Stay:

@@ -1,0 +1,203 @@
+"""What an ERP's profile has to say of invoices: what blocks them, and what of them would be skipped, ignored or truncated.
+
+A chunk at a time. What clearly has nothing is told by its columns, and by one statement for what stands elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from store import candidates
+from store.called import Called
+from store.candidates import Candidate
+from store.db import Database
+from store.directory import Company
+from store.domain.bill import BillLine
+from store.domain.errors import Blocked
+from store.domain.money import decimals, plain
+from store.domain.noting import Checks, met
+from store.domain.profile import LINES, Apart, Effect, Kind, Note, Phase, Point, Profile, Rule
+from store.packed import among, packed
+
+# What a rule let pass is remembered by its value, up to so many of them.
+REMEMBERED = 10_000
+NOTHING = Apart()
+
+# What a bill has in these fields, of the invoice as it is sent: so rules are kept without making the bill.
+_FIELDS: dict[str, Callable[[Candidate], str]] = {
+    "currency": lambda c: c.currency,
+    "vendor": lambda c: c.vendor_ref,
+    "vendor_name": lambda c: c.vendor,
+    "job": lambda c: c.project_ref or c.project,
+    "commitment": lambda c: c.commitment_ref or c.commitment,
+    "application": lambda c: str(c.application),
+    "number": lambda c: c.posted_number,
+    "period_start": lambda c: c.period_start,
+    "period_end": lambda c: c.period_end,
+    "invoice_date": lambda c: c.billing_date,
+    "description": lambda c: c.description,
+    "gross": lambda c: plain(c.gross, c.currency),
+    "retainage": lambda c: plain(c.retainage, c.currency),
+    "net": lambda c: plain(c.net, c.currency),
+    "tax": lambda c: plain(c.tax, c.currency),
+}
+# Minor units of a bill line, as the bill has them.
+_AMOUNTS = {
+    "lines.amount": "work_before + work_now + stored_now - coalesce(total_before, 0)",
+    "lines.retainage": "held - released",
+}
+_TEXTS = {f"{LINES}{name}": name for name in ("item_type", "cost_code", "description")}
+
+
+def require_invoices(profile: Profile) -> None:
+    """Raise Blocked where the integration takes no subcontractor invoices at all."""
+    if profile.no_invoices:
+        raise Blocked(
+            profile.no_invoices,
+            why=f"the ERP's profile {profile.name} says so",
+            fix="Enter the bill in the ERP; payapp erp show tells what the integration takes",
+        )
+
+
+def blocking(notes: Iterable[Note]) -> list[Note]:
+    """Those that keep the invoice from going."""
+    return [note for note in notes if note.effect is Effect.BLOCKED]
+
+
+class Noted:
+    """The notes of one profile and phase. It keeps what it let pass, so use one for all chunks of a press."""
+
+    def __init__(
+        self, db: Database, company: Company, profile: Profile, called: Called, phase: Phase = Phase.EXPORT
+    ) -> None:
+        self._db, self._company, self._called = db, company, called
+        self._checks = Checks(profile, phase)
+        self._points = self._checks.points
+        fields: dict[str, list[Rule]] = {}
+        for rule in self._checks.own:
+            fields.setdefault(rule.field, []).append(rule)
+        # By field: what it is of an invoice, its rules, and the values that have met them.
+        self._rules: list[tuple[Callable[[Candidate], str] | None, list[Rule], set[str]]] = [
+            (_FIELDS.get(field), rules, set()) for field, rules in fields.items()
+        ]
+        self._by_lines = bool(self._checks.of_lines) or Point.RETAINAGE_HELD in self._points
+        self._doubt = None if Point.RETAINAGE_HELD in self._points else _doubtful_lines(self._checks.of_lines)
+
+    def of(self, chunk: Sequence[Candidate]) -> dict[int, list[Note]]:
+        """The notes of these invoices as they would be sent, by id; none of one that has nothing against it."""
+        apart = self._apart([c.id for c in chunk])
+        doubtful = self._doubtful(chunk) if self._by_lines else set()
+        close = [c for c in chunk if c.id in apart or c.id in doubtful or not self._clear(c)]
+        if not close:
+            return {}
+        lines: Mapping[int, list[BillLine]] = {}
+        if looked := [c for c in close if c.id in doubtful]:
+            lines = candidates.bill_lines(self._db, looked, self._called.account)
+        found = {}
+        for c in close:
+            bill = candidates.written(
+                c, lines.get(c.id, ()), company=self._company.name, erp=self._company.erp,
+                accounting_date=c.accounting_date or c.period_end,
+            )  # fmt: skip
+            if notes := self._checks.notes(bill, apart.get(c.id, NOTHING)):
+                found[c.id] = notes
+        return found
+
+    def _clear(self, c: Candidate) -> bool:
+        """Whether nothing stands against what the invoice has in its own columns."""
+        points = self._points
+        if points and (
+            (c.gross == 0 and (Point.ZERO in points or Point.RELEASE_ONLY in points))
+            or (c.gross < 0 and Point.NEGATIVE in points)
+            or (c.tax != 0 and Point.TAX in points)
+        ):
+            return False
+        for of, rules, passed in self._rules:
+            if of is None:
+                return False
+            if (value := of(c)) in passed:
+                continue
+            for rule in rules:
+                if not met(rule, value):
+                    return False
+            if len(passed) < REMEMBERED:
+                passed.add(value)
+        return True
+
+    # -- what stands elsewhere -------------------------------------------------------------------------------------
+
+    def _doubtful(self, chunk: Sequence[Candidate]) -> set[int]:
+        """Those whose lines have to be looked at: a rule over lines may be broken, all others keep them."""
+        if self._doubt is None:
+            return {c.id for c in chunk}
+        found = {c.id for c in chunk if self._exact(c.currency)}
+        if self._doubt:
+            sql = f"SELECT DISTINCT invoice_id FROM invoice_lines WHERE {among(self._db, 'invoice_id')} AND ({self._doubt})"
+            found |= {
+                row[0] for row in self._db.execute(sql, (packed(self._db, [c.id for c in chunk]),)).fetchall()
+            }
+        return found
+
+    def _exact(self, currency: str) -> bool:
+        """Whether the currency may have more decimals than a rule over lines allows."""
+        return any(
+            rule.kind is Kind.MAX_LENGTH_DECIMAL and decimals(currency) > rule.value
+            for rule in self._checks.of_lines
+        )
+
+    def _apart(self, ids: Sequence[int]) -> dict[int, Apart]:
+        """What these invoices (one chunk) have that their bills do not carry, and that the ERP does not support."""
+        made: dict[int, dict[str, object]] = {}
+        for point, name, column in (
+            (Point.STORED_MATERIALS, "stored", "l.stored_now - l.stored_before + l.moved"),
+            (Point.RETAINAGE_RELEASED, "released", "l.released"),
+        ):
+            if point in self._points:
+                for number, value in self._of_lines(ids, column).items():
+                    made.setdefault(number, {})[name] = tuple(value)
+        if Point.ATTACHMENTS in self._points:
+            sql = f"SELECT invoice_id, count(*) FROM attachments WHERE {among(self._db, 'invoice_id')} GROUP BY invoice_id"
+            for number, count in self._db.execute(sql, (packed(self._db, ids),)).fetchall():
+                made.setdefault(number, {})["attachments"] = count
+        if Point.PURCHASE_ORDERS in self._points:
+            sql = (
+                "SELECT i.id FROM invoices i JOIN commitments c ON c.id = i.commitment_id"
+                f" WHERE {among(self._db, 'i.id')} AND c.kind = 'purchase_order'"
+            )
+            for (number,) in self._db.execute(sql, (packed(self._db, ids),)).fetchall():
+                made.setdefault(number, {})["purchase_order"] = True
+        return {number: Apart(**values) for number, values in made.items()}  # type: ignore[arg-type] # named above
+
+    def _of_lines(self, ids: Sequence[int], column: str) -> dict[int, list[tuple[int, str]]]:
+        """The lines where this figure is not zero, by invoice: position and amount."""
+        sql = (
+            f"SELECT l.invoice_id, l.position, {column}, i.currency FROM invoice_lines l JOIN invoices i ON i.id = l.invoice_id"
+            f" WHERE {among(self._db, 'l.invoice_id')} AND {column} <> 0 ORDER BY l.invoice_id, l.position"
+        )
+        found: dict[int, list[tuple[int, str]]] = {}
+        for number, position, value, currency in self._db.execute(sql, (packed(self._db, ids),)).fetchall():
+            found.setdefault(number, []).append((position, plain(value, currency)))
+        return found
+
+
+def _doubtful_lines(rules: Sequence[Rule]) -> str | None:
+    """SQL that every line is true for which breaks one of the rules, and few others; None: any line may break one."""
+    found = []
+    for rule in rules:
+        if rule.kind is Kind.MAX_LENGTH_DECIMAL:
+            continue
+        amount, text = _AMOUNTS.get(rule.field), _TEXTS.get(rule.field)
+        if amount and rule.kind is Kind.MAX_LENGTH_UNITS:
+            # A currency without decimals has as many digits as its minor units, another one fewer.
+            found.append(f"abs({amount}) >= {10**rule.value}")
+        elif amount and rule.kind is Kind.POSITIVE:
+            found.append(f"{amount} <= 0")
+        elif amount and rule.kind is Kind.NONZERO:
+            found.append(f"{amount} = 0")
+        elif text and rule.kind in {Kind.MAX_LENGTH, Kind.MAX_LINE_LENGTH}:
+            found.append(f"length({text}) > {rule.value}")
+        elif text and rule.kind is Kind.PRESENT and rule.field != "lines.cost_code":
+            found.append(f"trim({text}) = ''")
+        else:
+            return None
+    return " OR ".join(found)
