@@ -10,6 +10,7 @@ import click
 COMMANDS = {
     "list": "erp_profiles:list_",
     "show": "erp_profiles:show",
+    "map": "mapping:map_",
 }
 
 
