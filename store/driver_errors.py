@@ -10,6 +10,8 @@ from store.domain.errors import PayappError, StoreError
 
 # PostgreSQL's SQLSTATE for a statement that was cancelled, by a person or by its own time limit.
 CANCELLED = "57014"
+# PostgreSQL's SQLSTATE for what the role is not allowed.
+_DENIED = "42501"
 # PostgreSQL's SQLSTATEs for: lock not available, deadlock detected, serialization failure.
 _HELD_UP = frozenset({"55P03", "40P01", "40001"})
 
@@ -42,6 +44,12 @@ def explained(error: Exception, url: str) -> PayappError:
             "The database is locked",
             why="another program is writing to it and did not finish in time",
             fix="Try again in a moment; nothing was changed",
+        )
+    if _state(error) == _DENIED:
+        return StoreError(
+            "The database role may not do that",
+            why=text,
+            fix="An upgrade needs the tables' owner, who then runs payapp role again (docs/postgres.md)",
         )
     if "readonly" in low or "read-only" in low:
         return StoreError(

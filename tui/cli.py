@@ -38,6 +38,7 @@ COMMANDS = {
     "erp": "erp:erp",
     "adopt": "adopting:adopt",
     "audit": "audit:audit",
+    "role": "role:role",
 }
 INTERRUPTED = 130
 # The variable in which a shell asks for completions.
