@@ -10,71 +10,25 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from export_case import HOSTILE, csv_ledger, make_bill, sandbox_on, seed_books
-from tryton_server import Tryton as TrytonServer
+from contract_case import CASES, Amounts, Case, opened
+from export_case import HOSTILE, make_bill
 
-from erp import profiles
 from erp.connector import Connector
-from erp.connectors import sandbox
-from erp.connectors.files import Files, FilesSettings
-from erp.connectors.tryton import Tryton
 from store.domain.bill import Bill, BillLine
 from store.domain.keys import spelled
+from store.domain.knowing import Fact, Kind
 from store.domain.outcome import Booked, ErpBill, Missing, Period, Refused
 
-Amounts = dict[str, tuple[Decimal, Decimal, Decimal]]
+# Tryton's run where its server runs.
+TRYTON = pytest.param("tryton", marks=pytest.mark.xdist_group("tryton"))
 
 
-class Case:
-    """One connector, how to make another like it (a later process), and what is in its ERP's books."""
-
-    def __init__(self, name: str, folder: Path, server: TrytonServer | None) -> None:
-        self.name = name
-        self._folder = folder
-        self._server = server
-        # How many bills it takes to list more than a page, and how many it is given at once: a real ERP takes its time.
-        self.many, self.at_once = (12, 6) if server else (601, 300)
-        if name == "sandbox":
-            seed_books(folder / "sandbox.db")
-        self._made: list[Connector] = []
-        self.connector = self.another()
-
-    def another(self) -> Connector:
-        profile = profiles.load(self.name)
-        made: Connector
-        if self.name == "sandbox":
-            made = sandbox_on(self._folder / "sandbox.db", profile)
-        elif self._server:
-            made = Tryton(self._server.settings(), profile, page=5)
-        else:
-            made = Files(FilesSettings(str(self._folder / "drop")), profile)
-        self._made.append(made)
-        return made
-
-    def books(self) -> Amounts:
-        """Gross, retainage and net by key, as the ERP has them; a key twice is an error."""
-        if self.name == "sandbox":
-            rows = [(r.key, r.gross, r.retainage, r.net) for r in sandbox.ledger(self._folder / "sandbox.db")]
-        elif self._server:
-            rows = self._server.bills()
-        else:
-            rows = csv_ledger(self._folder / "drop")
-        assert len({row[0] for row in rows}) == len(rows)
-        return {key: (Decimal(gross), Decimal(kept), Decimal(net)) for key, gross, kept, net in rows}
-
-    async def close(self) -> None:
-        for made in self._made:
-            await made.close()
-
-
-@pytest.fixture(
-    params=["sandbox", "files", pytest.param("tryton", marks=pytest.mark.xdist_group("tryton"))],
-)
+@pytest.fixture(params=[*CASES, TRYTON])
 async def case(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Case]:
     server = request.getfixturevalue("tryton") if request.param == "tryton" else None
-    opened = Case(request.param, tmp_path, server)
-    yield opened
-    await opened.close()
+    made = opened(request.param, tmp_path, server)
+    yield made
+    await made.close()
 
 
 def amounts(*bills: Bill) -> Amounts:
@@ -197,8 +151,22 @@ async def test_currencies_without_and_with_three_decimals_are_in_the_books_exact
     bill = make_bill(
         1, currency=currency, gross=f"{gross}", retainage=kept, net=f"{gross - Decimal(kept)}", lines=lines
     )
-    [booked] = await case.connector.post([bill])
+    [booked] = await case.another(currency).post([bill])
     assert isinstance(booked, Booked)
+    assert case.books() == amounts(bill)
+
+
+async def test_large_amounts_and_many_lines_are_in_the_books_to_the_cent(case: Case) -> None:
+    parts = [Decimal("99999999.99"), *(Decimal(n) / 100 for n in range(1, 12))]
+    kept = [Decimal("9999999.99"), *(Decimal("0.01") for _ in range(11))]
+    lines = tuple(
+        BillLine(n, "contract_item", "03-300", f"Part {n}", f"{part}", f"{own}")
+        for n, (part, own) in enumerate(zip(parts, kept, strict=True), 1)
+    )
+    gross, retainage = sum(parts, Decimal(0)), sum(kept, Decimal(0))
+    bill = make_bill(1, lines=lines, gross=f"{gross}", retainage=f"{retainage}", net=f"{gross - retainage}")
+    [booked] = await case.connector.post([bill])
+    assert isinstance(booked, Booked), booked
     assert case.books() == amounts(bill)
 
 
@@ -207,6 +175,63 @@ async def test_text_of_every_script_arrives_as_it_is(case: Case) -> None:
     [booked] = await case.connector.post([bill])
     assert isinstance(booked, Booked)
     assert case.books() == amounts(bill)
+
+
+@pytest.mark.parametrize(
+    "text", ["=cmd|' /C calc'!A0", "line\nbreak", "\x1b]52;c;aGFjaw==\x07", "nul\x00", "\u202etxt.exe"]
+)
+async def test_hostile_text_is_refused_with_a_fix_or_booked_as_any_other(case: Case, text: str) -> None:
+    description = BillLine(2, "contract_item", "09-250", text, make_bill(2).lines[1].amount, "0.00")
+    bills = [
+        make_bill(1, description=text),
+        make_bill(2, lines=(make_bill(2).lines[0], description)),
+    ]
+    outcomes = await case.connector.post(bills)
+    booked = [bill for bill, outcome in zip(bills, outcomes, strict=True) if isinstance(outcome, Booked)]
+    for outcome in outcomes:
+        if isinstance(outcome, Refused):
+            assert outcome.code
+            assert any(word in spelled(outcome.fix) for word in ("rejects", "enter another"))
+            assert text not in outcome.cause or text.startswith("=")
+    assert len(outcomes) == 2 and case.books() == amounts(*booked)
+
+
+async def test_what_was_booked_without_a_reply_is_found_and_is_booked_once(case: Case) -> None:
+    bills = [make_bill(1), make_bill(2)]
+    await case.unheard(bills)
+    found = await case.connector.find([*bills, make_bill(3)])
+    assert [isinstance(answer, Booked) for answer in found] == [True, True, False]
+    assert await case.another().post(bills) == found[:2]
+    assert case.books() == amounts(*bills)
+
+
+async def test_it_says_which_codes_it_has_one_fact_for_each(case: Case) -> None:
+    for kind in Kind:
+        told = await case.connector.known(kind, ["NO-SUCH", case.codes.get(kind, ""), "x\x00", HOSTILE])
+        if kind not in case.codes:
+            assert told is None
+            continue
+        assert told is not None
+        assert [fact.known for fact in told] == [False, True, False, False]
+        assert all(isinstance(fact, Fact) and fact.kind is kind for fact in told)
+        assert told[1].code == case.codes[kind]
+        assert await case.connector.known(kind, []) == []
+    assert case.books() == {}
+
+
+async def test_it_says_what_was_paid_of_its_bills_and_of_no_others(case: Case) -> None:
+    if not case.connector.profile.pays_back:
+        pytest.skip("this ERP cannot be asked what was paid")
+    bills = [make_bill(n) for n in range(1, 4)]
+    booked = [outcome for outcome in await case.connector.post(bills) if isinstance(outcome, Booked)]
+    expected = await case.paid(booked, bills)
+    asked = [outcome.ref for outcome in booked]
+    for connector in (case.connector, case.another()):
+        told = [paid async for page in connector.payments([*asked, "no-such", ""]) for paid in page]
+        assert {paid.bill: Decimal(paid.amount) for paid in told} == expected
+        assert len({paid.ref for paid in told}) == len(told) and {paid.currency for paid in told} == {"USD"}
+        assert all(date.fromisoformat(paid.day) for paid in told)
+        assert [page async for page in connector.payments([])] in ([], [[]])
 
 
 async def test_checking_finds_the_same_and_books_nothing(case: Case) -> None:
