@@ -9,7 +9,18 @@ from typing import NamedTuple
 
 import msgspec
 
-from store import audit, candidates, directory, epochs, evidence, outbox, phases
+from store import (
+    audit,
+    candidates,
+    directory,
+    duplicates,
+    epochs,
+    evidence,
+    naming,
+    outbox,
+    overriding,
+    phases,
+)
 from store.ahead import ahead
 from store.called import Called
 from store.db import Database
@@ -44,15 +55,18 @@ def accept(
     *,
     accounting_date: date | None = None,
     description: str | None = None,
+    override: str | None = None,
     expect: Expectation | None = None,
 ) -> Decision:
     """Accept for export: Ready to Export invoices go into the queue, one batch per currency, held first.
 
-    What a rule blocks stays Ready. Raises TotalsDiffer when ``expect`` is not what would go; then nothing goes.
+    What a rule blocks stays Ready; a possible duplicate does unless ``override`` says why it may go. Raises
+    TotalsDiffer when ``expect`` is not what would go; then nothing goes.
     """
     with _deciding(db) as apart:
         company = directory.company(db)
-        terms = Terms(Action.ACCEPT, company, profile, accounting_date, description)
+        why = overriding.reason(override)
+        terms = Terms(Action.ACCEPT, company, profile, accounting_date, description, override=why)
         return _export(db, actor, selection, terms, expect, apart=apart)
 
 
@@ -65,15 +79,20 @@ def retry(
     accounting_date: date | None = None,
     description: str | None = None,
     erp_number: str | None = None,
+    override: str | None = None,
     expect: Expectation | None = None,
 ) -> Decision:
     """Send failed invoices again, each as a new revision: their refusal was proven.
 
-    ``erp_number`` repairs the number of one invoice; "" takes it back to its own.
+    ``erp_number`` repairs the number of one invoice; "" takes it back to its own. ``override`` says why what may be a
+    duplicate, here or as the ERP has it, goes all the same.
     """
     with _deciding(db) as apart:
+        if erp_number is not None:
+            naming.alone(db)
         company = directory.company(db)
-        terms = Terms(Action.RETRY, company, profile, accounting_date, description, erp_number)
+        why = overriding.reason(override)
+        terms = Terms(Action.RETRY, company, profile, accounting_date, description, erp_number, why)
         return _export(db, actor, selection, terms, expect, apart=apart)
 
 
@@ -110,7 +129,11 @@ def _export(
         with ahead(db, parts()) if far else contextlib.nullcontext(parts()) as made:
             for part in made:
                 batches.make(part.batches)
+                trail.add(overriding.record(db, actor, terms, part.going))
+                renamed = [g.candidate.id for g in part.going if terms.erp_number is not None]
+                compared = duplicates.known(db, renamed)
                 _queue(db, terms, part)
+                duplicates.refresh(db, (), compared)
                 trail.add(part.changes(terms))
         totals = sums.totals()
         decision = outcome.settled(

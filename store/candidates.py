@@ -62,6 +62,8 @@ class Candidate(NamedTuple):
     vendor_id: int
     terms: str = ""
     tax_account: str = ""
+    # The ERP's own warnings that were let pass.
+    overrides: tuple[str, ...] = ()
 
     @property
     def posted_number(self) -> str:
@@ -102,7 +104,7 @@ def load(db: Database, ids: Sequence[int]) -> Iterator[list[Candidate]]:
 
 def _candidate(row: Sequence[Any]) -> Candidate:
     statuses = _STATUSES[row[_STATUS]], _ERP_STATUSES[row[_STATUS + 1]]
-    return _make((*row[:_STATUS], *statuses, *row[_STATUS + 2 :], "", ""))
+    return _make((*row[:_STATUS], *statuses, *row[_STATUS + 2 :], "", "", ()))
 
 
 def lines(db: Database, ids: Sequence[int]) -> dict[int, tuple[Line, ...]]:
@@ -249,6 +251,7 @@ def bill(of: Candidate, own: Sequence[BillLine], *, company: str, erp: str, acco
         net=plain(of.net, of.currency),
         tax=plain(of.tax, of.currency),
         lines=tuple(own),
+        overrides=of.overrides,
         terms=of.terms,
         tax_account=of.tax_account,
     )
@@ -264,5 +267,5 @@ def written(
         of.commitment_ref or of.commitment, of.application, of.erp_number or of.number, _iso(of.period_start),
         _iso(of.period_end), _iso(of.billing_date), accounting_date, of.description, plain(of.gross, currency),
         plain(of.retainage, currency), plain(of.net, currency), plain(of.tax, currency), own,
-        terms=of.terms, tax_account=of.tax_account,
+        of.overrides, terms=of.terms, tax_account=of.tax_account,
     )  # fmt: skip

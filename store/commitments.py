@@ -67,10 +67,9 @@ def edit(
         values = _values(before, number, billing_date, old, new)
         if not values:
             return Decision((invoice_id,))
-        named = duplicates.keys(db, [invoice_id]) if "number" in values else set()
+        compared = duplicates.known(db, [invoice_id])
         _write(db, before, values, old, new)
-        if named:
-            duplicates.refresh(db, (), named | duplicates.keys(db, [invoice_id]))
+        duplicates.refresh(db, (), compared)
         carried = carry(db, before, old, new) if new != old else []
         audit.record(
             db, actor, "edit", {"invoice": before.number}, [_change(before, values, old, new), *carried]

@@ -43,8 +43,8 @@ FOLD = "payapp_fold"
 CLOCK = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 # SQLite's page cache in KiB; the desk's connections that read alone gain nothing beyond what the system keeps.
 CACHE, READING_CACHE = 8000, 2000
-# The migration from which on numbers beyond ASCII are kept folded: SQL alone cannot fold them.
-_FOLDED = 2
+# The migration from which on numbers are kept folded: SQL alone cannot fold them.
+_FOLDED = 4
 # The migration from which on a database knows where it was adopted.
 _EPOCHS = 3
 _SQLITE_WORDS = {
@@ -445,7 +445,7 @@ def _bring_up(db: Database, steps: list[tuple[int, str]]) -> None:
         if 0 < version < _FOLDED:
             from store import duplicates
 
-            duplicates.refold(db)
+            duplicates.fill(db)
 
 
 def _apply(db: Database, sql: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from store import duplicates, evidence, holds, invoices, payments
+from store import alike, evidence, holds, invoices, payments
 from store.db import Database
 from store.domain.actor import Actor
 from store.domain.errors import BadInput, NothingMatched
@@ -72,7 +72,7 @@ class Detail:
     # What the ERP paid of it, and of all invoices of the commitment in its currency; None: it has told of nothing.
     payments: tuple[payments.Payment, ...] = ()
     issued: int | None = None
-    twins: tuple[duplicates.Twin, ...] = ()
+    twins: tuple[alike.Twin, ...] = ()
 
 
 def lines(db: Database, invoice_id: int) -> tuple[Line, ...]:
@@ -137,7 +137,7 @@ def detail(db: Database, invoice_id: int, me: Actor | None = None) -> Detail:
         hold=holds.of(db, [invoice_id]).get(invoice_id),
         payments=payments.of_invoice(db, invoice_id),
         issued=payments.issued(db, row[6]).get(found[0].currency),
-        twins=duplicates.twins(db, invoice_id) if "D" in found[0].flags else (),
+        twins=alike.twins(db, [invoice_id]).get(invoice_id, ()) if "D" in found[0].flags else (),
     )
 
 

@@ -1,125 +1,253 @@
-"""Exact duplicates: invoices of one vendor that carry the same number, case aside, wherever they came from.
+"""Possible duplicates: invoices of one vendor with the same number, or the same amount in the same period.
 
-The flag on an invoice follows what the store has: whoever writes a number says which were written, and both sides of
-every pair are marked or cleared in the same transaction. Fuzzy ones are another matter.
+What numbers say when they are folded (store.domain.likeness) stands in a table beside the invoices, and the flag on an
+invoice follows what the store has: whoever writes a number or an amount says which were written, and both sides of
+every pair are marked or cleared in the same transaction. What is not flagged looks like no other.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 from store.db import Database
-from store.domain.status import ErpStatus
-from store.domain.text import fold
+from store.domain.likeness import number_key, same_amount
+from store.packed import among, packed
 
-NAMED = 5
-_CHUNK = 2000
-# A vendor's id and an invoice number as it was written.
-Key = tuple[int, str]
+# Of more that look like one invoice the newest so many are told, and let pass: what is new is always among them.
+MOST = 100
+_RUN = 2000
+# As the index invoices_amount has it.
+AMOUNT = "CASE WHEN {0}.gross <> 0 THEN {0}.gross ELSE {0}.net END"
 
 
-@dataclass(frozen=True, slots=True)
-class Twin:
-    """An invoice that has the same vendor and number as another one."""
+class Known(NamedTuple):
+    """What of an invoice is compared; ``amount`` in minor units, 0 for what is nobody's duplicate by it."""
 
     id: int
+    vendor: int
     number: str
-    commitment: str
-    job: str
-    erp_status: ErpStatus
-    source: str
+    erp_number: str
+    currency: str
+    period_end: str
+    amount: int
+
+    def numbers(self) -> set[tuple[int, str]]:
+        """The vendor with each of its numbers, folded: the invoice's own, and the ERP's where an approver gave one."""
+        return {(self.vendor, number_key(number)) for number in (self.number, self.erp_number) if number}
 
 
-def keys(db: Database, ids: Sequence[int]) -> set[Key]:
-    """Vendor and number of these invoices as they are now: ask before they are changed."""
-    if not ids:
-        return set()
-    found = db.execute(
-        f"SELECT vendor_id, number FROM invoices WHERE id IN ({', '.join('?' * len(ids))})", list(ids)
-    )
-    return {(row[0], row[1]) for row in found.fetchall()}
+def known(db: Database, ids: Sequence[int]) -> list[Known]:
+    """What is compared of these invoices as it is now: ask before they are changed."""
+    found: list[Known] = []
+    for first in range(0, len(ids), _RUN):
+        rows = db.execute(
+            f"SELECT id, vendor_id, number, erp_number, currency, period_end, gross, net FROM invoices"
+            f" WHERE {among(db, 'id')} ORDER BY id",
+            (packed(db, ids[first : first + _RUN]),),
+        ).fetchall()
+        found += [Known._make((*row, same_amount(gross, net))) for *row, gross, net in rows]
+    return found
 
 
-def refresh(db: Database, written: Collection[Key], left: Collection[Key] = ()) -> None:
-    """Flag the invoices that have one of these vendors and numbers when there are several; clear where one is alone.
+def refresh(db: Database, fresh: Sequence[Known], before: Sequence[Known] = ()) -> None:
+    """Keep the folded numbers of written invoices, and flag those that look like another of their vendor; clear others.
 
-    ``written``: of new invoices, which carry no flag yet. ``left``: what changed invoices had before, and what they
-    have now. A few statements however many there are, and rows whose flag is right are not written. No version rises:
-    the flag is a warning, and nothing that was decided on is different. Call it in the transaction that writes the
-    numbers.
+    ``fresh``: new invoices, which carry no flag yet. ``before``: what changed invoices were. A few statements however
+    many there are, and rows whose flag is right are not written. No version rises: the flag is a warning, and nothing
+    that was decided on is different. Call it in the transaction that writes them.
     """
-    _fold(db, {*left, *(key for key in written if not key[1].isascii())})
-    _mark(db, {*written, *left}, several=True)
-    _mark(db, left, several=False)
-
-
-def refold(db: Database) -> None:
-    """Flag what differs in case beyond ASCII alone, of all invoices: for a database that comes up to date."""
-    octets = "octet_length(number)" if db.postgres else "length(CAST(number AS BLOB))"
-    rows = db.execute(f"SELECT DISTINCT vendor_id, number FROM invoices WHERE {octets} <> length(number)")
-    found = [(row[0], row[1]) for row in rows.fetchall()]
-    for first in range(0, len(found), _CHUNK):
-        _fold(db, found[first : first + _CHUNK])
-    # Flags only when all are folded: two of a pair may stand apart.
-    for first in range(0, len(found), _CHUNK):
-        refresh(db, (), found[first : first + _CHUNK])
-
-
-def _given(db: Database, rows: Iterable[Sequence[Any]], *names: str) -> tuple[str, str]:
-    """A select of these rows, a vendor's id first and then texts, and its one parameter."""
-    given = json.dumps([list(row) for row in rows], separators=(",", ":"))
-    if db.postgres:
-        texts = ", ".join(f"value->>{n} AS {name}" for n, name in enumerate(names, 1))
-        return (
-            f"SELECT (value->>0)::bigint AS vendor, {texts} FROM json_array_elements(?::json) AS g(value)",
-            given,
-        )
-    texts = ", ".join(f"json_extract(value, '$[{n}]') AS {name}" for n, name in enumerate(names, 1))
-    return f"SELECT json_extract(value, '$[0]') AS vendor, {texts} FROM json_each(?)", given
-
-
-def _fold(db: Database, wanted: Collection[Key]) -> None:
-    """Keep the folded number where it is not what both databases make of it: where it has more than ASCII."""
-    if not wanted:
+    if not fresh and not before:
         return
-    rows = [(vendor, number, None if number.isascii() else fold(number)) for vendor, number in wanted]
-    listed, given = _given(db, rows, "number", "folded")
-    differs = "IS DISTINCT FROM" if db.postgres else "IS NOT"
+    after = known(db, [was.id for was in before])
+    had = {(*key, was.id) for was in before for key in was.numbers()}
+    have = {(*key, now.id) for now in after for key in now.numbers()}
+    came = {(*key, now.id) for now in fresh for key in now.numbers()} | (have - had)
+    left = had - have
+    if left:
+        listed, given = _given(db, left, "number TEXT", "invoice_id BIGINT")
+        db.execute(
+            "DELETE FROM likenesses WHERE (vendor_id, number, invoice_id) IN"
+            f" (SELECT vendor, number, invoice_id FROM ({listed}) AS g)",
+            (given,),
+        )
+    _keep(db, came)
+    billed = {_billed(one) for one in (*fresh, *after) if one.amount}
+    numbers = {(vendor, number) for vendor, number, _ in came}
+    _flag(db, numbers, billed)
+    if before:
+        alone = {was.id for was in before}
+        alone |= _members(
+            db, {(vendor, number) for vendor, number, _ in left}, {_billed(was) for was in before}
+        )
+        _clear(db, sorted(alone))
+
+
+def _billed(one: Known) -> tuple[int, str, str, int]:
+    return one.vendor, one.currency, one.period_end, one.amount
+
+
+def fill(db: Database) -> None:
+    """Keep what all numbers say, and flag what looks alike: for a database that comes up to date."""
+    db.execute("DELETE FROM likenesses")
+    last = 0
+    while rows := db.execute(
+        "SELECT id, vendor_id, number, erp_number FROM invoices WHERE id > ? ORDER BY id LIMIT ?",
+        (last, _RUN),
+    ).fetchall():
+        last = rows[-1][0]
+        _keep(db, {(*key, row[0]) for row in rows for key in Known._make((*row, "", "", 0)).numbers()})
+    yes = "TRUE" if db.postgres else "1"
+    no = "NOT duplicate" if db.postgres else "duplicate = 0"
     db.execute(
-        f"WITH given_keys AS MATERIALIZED ({listed}) UPDATE invoices SET twin = k.folded FROM given_keys k"
-        f" WHERE invoices.number = k.number AND invoices.vendor_id = k.vendor AND invoices.twin {differs} k.folded",
+        f"UPDATE invoices SET duplicate = {yes} WHERE {no} AND id IN (SELECT l.invoice_id FROM"
+        " (SELECT vendor_id, number FROM likenesses GROUP BY vendor_id, number HAVING count(*) > 1) AS several"
+        " JOIN likenesses l ON l.vendor_id = several.vendor_id AND l.number = several.number)"
+    )
+    amount = AMOUNT.format("i")
+    db.execute(
+        f"UPDATE invoices SET duplicate = {yes} WHERE {no} AND id IN (SELECT id FROM (SELECT i.id, {amount} AS amount,"
+        f" count(*) OVER (PARTITION BY i.vendor_id, i.period_end, {amount}, i.currency) AS many FROM invoices i)"
+        " AS counted WHERE many > 1 AND amount <> 0)"
+    )
+
+
+def _given(db: Database, rows: Iterable[Sequence[Any]], *columns: str) -> tuple[str, str]:
+    given = json.dumps([list(row) for row in rows], separators=(",", ":"))
+    named = [("vendor", "BIGINT"), *(column.split() for column in columns)]
+    if db.postgres:
+        values = ", ".join(f"(value->>{n})::{kind} AS {name}" for n, (name, kind) in enumerate(named))
+        return f"SELECT {values} FROM json_array_elements(?::json) AS g(value)", given
+    values = ", ".join(f"json_extract(value, '$[{n}]') AS {name}" for n, (name, _) in enumerate(named))
+    return f"SELECT {values} FROM json_each(?)", given
+
+
+def _keep(db: Database, rows: Iterable[tuple[int, str, int]]) -> None:
+    # In their order: neighbours are written together.
+    if not (wanted := sorted(rows)):
+        return
+    select, given = _given(db, wanted, "number TEXT", "invoice_id BIGINT")
+    db.execute(
+        f"INSERT INTO likenesses (vendor_id, number, invoice_id) SELECT vendor, number, invoice_id FROM ({select}) AS g"
+        # SQLite reads ON as a join's without it.
+        " WHERE TRUE ON CONFLICT DO NOTHING",
         (given,),
     )
 
 
-def _mark(db: Database, wanted: Collection[Key], *, several: bool) -> None:
-    if not wanted:
-        return
-    listed, given = _given(db, {(vendor, fold(number)) for vendor, number in wanted}, "number")
-    # How many there are is told by the index alone; rows are looked at where a flag may have to change.
-    db.execute(
-        f"WITH given_keys AS MATERIALIZED ({listed}), counted AS MATERIALIZED"
-        " (SELECT i.vendor_id, k.number FROM given_keys k"
-        " JOIN invoices i ON i.vendor_id = k.vendor AND coalesce(i.twin, lower(i.number)) = k.number"
-        f" GROUP BY i.vendor_id, k.number HAVING count(*) {'>' if several else '='} 1)"
-        " UPDATE invoices SET duplicate = ? FROM counted WHERE invoices.vendor_id = counted.vendor_id"
-        " AND coalesce(invoices.twin, lower(invoices.number)) = counted.number AND invoices.duplicate <> ?",
-        (given, several, several),
+def _numbered(db: Database, keys: Iterable[tuple[int, str]], having: str) -> tuple[str, str]:
+    select, given = _given(db, keys, "number TEXT")
+    # How many there are is told by the index alone.
+    sql = (
+        f"WITH given_keys AS MATERIALIZED ({select}), counted AS MATERIALIZED"
+        " (SELECT l.vendor_id, l.number FROM given_keys k"
+        " JOIN likenesses l ON l.vendor_id = k.vendor AND l.number = k.number"
+        f" GROUP BY l.vendor_id, l.number HAVING count(*) {having})"
     )
+    return sql, given
 
 
-def twins(db: Database, invoice_id: int, limit: int = NAMED) -> tuple[Twin, ...]:
-    """The other invoices with this one's vendor and number, newest first."""
-    found: Iterable[tuple[int, str, str, str, str, str]] = db.execute(
-        "SELECT other.id, other.number, c.number, p.number, other.erp_status, other.source FROM invoices own"
-        " JOIN invoices other ON other.vendor_id = own.vendor_id"
-        " AND coalesce(other.twin, lower(other.number)) = coalesce(own.twin, lower(own.number))"
-        " AND other.id <> own.id"
-        " JOIN commitments c ON c.id = other.commitment_id JOIN projects p ON p.id = other.project_id"
-        " WHERE own.id = ? ORDER BY other.id DESC LIMIT ?",
-        (invoice_id, limit),
+def _amounts(db: Database, billed: Iterable[tuple[int, str, str, int]], having: str) -> tuple[str, str]:
+    select, given = _given(db, billed, "currency TEXT", "period TEXT", "amount BIGINT")
+    sql = (
+        f"WITH given_keys AS MATERIALIZED ({select}), counted AS MATERIALIZED"
+        " (SELECT k.vendor, k.currency, k.period, k.amount FROM given_keys k JOIN invoices i ON i.vendor_id = k.vendor"
+        f" AND i.period_end = k.period AND {AMOUNT.format('i')} = k.amount AND i.currency = k.currency"
+        f" WHERE k.amount <> 0 GROUP BY k.vendor, k.currency, k.period, k.amount HAVING count(*) {having})"
+    )
+    return sql, given
+
+
+_OF_NUMBERS = "SELECT l.invoice_id FROM counted c JOIN likenesses l ON l.vendor_id = c.vendor_id AND l.number = c.number"
+_OF_AMOUNTS = (
+    "SELECT i.id FROM counted c JOIN invoices i ON i.vendor_id = c.vendor AND i.period_end = c.period"
+    f" AND {AMOUNT.format('i')} = c.amount AND i.currency = c.currency"
+)
+
+
+def _flag(db: Database, keys: Iterable[tuple[int, str]], billed: Iterable[tuple[int, str, str, int]]) -> None:
+    for (given, value), members in (
+        (_numbered(db, keys, "> 1"), _OF_NUMBERS),
+        (_amounts(db, billed, "> 1"), _OF_AMOUNTS),
+    ):
+        if value != "[]":
+            db.execute(
+                f"{given} UPDATE invoices SET duplicate = ? WHERE id IN ({members}) AND duplicate <> ?",
+                (value, True, True),
+            )
+
+
+def _members(
+    db: Database, keys: Iterable[tuple[int, str]], billed: Iterable[tuple[int, str, str, int]]
+) -> set[int]:
+    """Who is alone with one of these by now."""
+    found: set[int] = set()
+    for (given, value), members in (
+        (_numbered(db, keys, "= 1"), _OF_NUMBERS),
+        (_amounts(db, billed, "= 1"), _OF_AMOUNTS),
+    ):
+        if value != "[]":
+            found.update(row[0] for row in db.execute(f"{given} {members}", (value,)).fetchall())
+    return found
+
+
+def flagged(db: Database, ids: Sequence[int]) -> list[int]:
+    """Those of the invoices that look like another one, in the order of their ids."""
+    found: list[int] = []
+    for first in range(0, len(ids), _RUN):
+        rows = db.execute(
+            f"SELECT id FROM invoices WHERE {among(db, 'id')} AND duplicate = ?",
+            (packed(db, ids[first : first + _RUN]), True),
+        )
+        found += [row[0] for row in rows.fetchall()]
+    return sorted(found)
+
+
+def _clear(db: Database, ids: Sequence[int]) -> None:
+    """Take the flag from those of the invoices that look like no other any more."""
+    for first in range(0, len(ids), _RUN):
+        own = known(db, ids[first : first + _RUN])
+        alike = {number for number, _ in (*same_number(db, own), *same_money(db, own))}
+        if alone := [one.id for one in own if one.id not in alike]:
+            db.execute(
+                f"UPDATE invoices SET duplicate = ? WHERE {among(db, 'id')} AND duplicate <> ?",
+                (False, packed(db, alone), False),
+            )
+
+
+def same_number(db: Database, of: Iterable[Known]) -> list[tuple[int, int]]:
+    """Each of these invoices with every other one that has a number of it, folded: of very many the newest MOST."""
+    select, given = _given(
+        db, {(vendor, key, one.id) for one in of for vendor, key in one.numbers()}, "number TEXT", "id BIGINT"
+    )
+    if given == "[]":
+        return []
+    theirs = "SELECT x.invoice_id FROM likenesses x WHERE x.vendor_id = g.vendor AND x.number = g.number"
+    found: list[tuple[int, int]] = db.execute(
+        f"WITH given_keys AS MATERIALIZED ({select}) SELECT DISTINCT g.id, l.invoice_id FROM given_keys g"
+        " JOIN likenesses l ON l.vendor_id = g.vendor AND l.number = g.number AND l.invoice_id <> g.id"
+        f" AND l.invoice_id >= coalesce(({theirs} ORDER BY x.invoice_id DESC LIMIT 1 OFFSET {MOST}), 0)",
+        (given,),
     ).fetchall()
-    return tuple(Twin(row[0], row[1], row[2], row[3], ErpStatus(row[4]), row[5]) for row in found)
+    return found
+
+
+def same_money(db: Database, of: Iterable[Known]) -> list[tuple[int, int]]:
+    """Each of these invoices with every other one of the same amount in the same period: the newest MOST."""
+    rows = [(one.vendor, one.currency, one.period_end, one.amount, one.id) for one in of if one.amount]
+    if not rows:
+        return []
+    select, given = _given(db, rows, "currency TEXT", "period TEXT", "amount BIGINT", "id BIGINT")
+    same = (
+        "{0}.vendor_id = g.vendor AND {0}.period_end = g.period AND "
+        + AMOUNT
+        + " = g.amount AND {0}.currency = g.currency"
+    )
+    found: list[tuple[int, int]] = db.execute(
+        f"WITH given_keys AS MATERIALIZED ({select}) SELECT g.id, i.id FROM given_keys g"
+        f" JOIN invoices i ON {same.format('i')} AND i.id <> g.id AND i.id >= coalesce("
+        f"(SELECT x.id FROM invoices x WHERE {same.format('x')} ORDER BY x.id DESC LIMIT 1 OFFSET {MOST}), 0)",
+        (given,),
+    ).fetchall()
+    return found

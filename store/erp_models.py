@@ -82,3 +82,15 @@ class Payment(Model):
 
     class Meta:
         table_name = "payments"
+
+
+class Likeness(Model):
+    """What an invoice's numbers say when they are folded; compared with others of the vendor."""
+
+    vendor_id = BigIntegerField()
+    number = TextField()
+    invoice_id = BigIntegerField()
+
+    class Meta:
+        table_name = "likenesses"
+        primary_key = CompositeKey("vendor_id", "number", "invoice_id")

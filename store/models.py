@@ -17,7 +17,7 @@ from peewee import (
     TextField,
 )
 
-from store.erp_models import ErpFact, Mapping, Override, Payment, Receipt
+from store.erp_models import ErpFact, Likeness, Mapping, Override, Payment, Receipt
 from store.master_models import (
     BillingPeriod,
     Commitment,
@@ -49,6 +49,7 @@ __all__ = [
     "Hold",
     "Invoice",
     "InvoiceLine",
+    "Likeness",
     "Mapping",
     "Notice",
     "Override",
@@ -120,7 +121,6 @@ class Invoice(Model):
     # Both follow erp_status (store/phases.py): nobody else sets them.
     phase = TextField()
     sent = IntegerField()
-    twin = TextField(null=True)
     version = IntegerField(default=1)
     revision = IntegerField(default=0)
     creator_login = TextField(default="")
@@ -430,6 +430,7 @@ TABLES: tuple[type[Model], ...] = (
     Epoch,
     Notice,
     ErpFact,
+    Likeness,
     Mapping,
     Override,
     Receipt,

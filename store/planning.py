@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from store import candidates, evidence, holds, periods
+from store import alike, candidates, evidence, holds, periods
 from store.called import Called
 from store.candidates import Candidate
 from store.db import Database
@@ -17,6 +17,7 @@ from store.domain.actor import Actor
 from store.domain.bill import Bill
 from store.domain.errors import BadInput, Blocked, Disallowed, NotPermitted, PayappError
 from store.domain.invoice import Line, foot
+from store.domain.likeness import WORDS, Likeness
 from store.domain.money import show
 from store.domain.profile import Note, Profile
 from store.domain.status import TRANSITIONS, Action, check
@@ -27,6 +28,8 @@ from store.noted import Noted, blocking, require_invoices
 DESCRIPTION_MOST = 30
 # As the intake takes it of an invoice's own number (store.intake.contract).
 ERP_NUMBER_MOST = 60
+# How the rule of an invoice says that a possible duplicate was let pass.
+OVERRIDDEN = "a possible duplicate was let pass"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,8 @@ class Terms:
     accounting_date: date | None
     description: str | None
     erp_number: str | None = None
+    # Why possible duplicates may go; None: they stay.
+    override: str | None = None
 
 
 def check_values(count: int, description: str | None, erp_number: str | None) -> None:
@@ -129,6 +134,7 @@ class _Facts(NamedTuple):
     held: Mapping[int, holds.Hold]
     booked: Mapping[int, evidence.Proof]
     stopped: Mapping[int, list[Note]]
+    alike: Mapping[int, tuple[alike.Twin, ...]]
 
 
 class Judge:
@@ -154,12 +160,15 @@ class Judge:
         """These invoices, each either going or staying."""
         chunk = self._called.taken(chunk)
         as_it_is = self._terms.description is None and self._terms.erp_number is None
-        sents = chunk if as_it_is else [self._sent(c) for c in chunk]
+        sents = chunk if as_it_is else [self.sent(c) for c in chunk]
         facts = self._facts(chunk, sents)
         doubtful = facts.unfooted.keys() | facts.outdated.keys() | facts.prepared | facts.held.keys()
-        doubtful |= facts.booked.keys() | facts.stopped.keys()
+        doubtful |= facts.booked.keys() | facts.alike.keys() | facts.stopped.keys()
         going: list[Going] = []
         stays: list[Stay] = []
+        if passed := alike.carried(self._db, chunk, given=self._terms.override is not None):
+            let = (Likeness.SIMILAR.value,)
+            sents = [s._replace(overrides=let) if s.id in passed else s for s in sents]
         for c, sent in zip(chunk, sents, strict=True):
             day = self._day(c)
             if day is not None and c.id not in doubtful and self._clear(c):
@@ -184,9 +193,16 @@ class Judge:
             holds.of(self._db, ids),
             evidence.among_these(self._db, chunk),
             {number: found for number, notes in self.notes.items() if (found := blocking(notes))},
+            self._alike(chunk),
         )
 
-    def _sent(self, c: Candidate) -> Candidate:
+    def _alike(self, chunk: Sequence[Candidate]) -> dict[int, tuple[alike.Twin, ...]]:
+        # What has no flag looks like no other, unless it is given another number.
+        given = self._terms.erp_number
+        looked = [c.id for c in chunk if c.flagged or given is not None]
+        return alike.unsettled(self._db, looked, given) if looked else {}
+
+    def sent(self, c: Candidate) -> Candidate:
         """The invoice with what the approver gives to it."""
         terms = self._terms
         if terms.description is not None:
@@ -246,6 +262,10 @@ class Judge:
             return stay(c, "blocked", error, error.what)
         if found := facts.stopped.get(c.id):
             return noted_stay(c, found)
+        if others := facts.alike.get(c.id):
+            if self._terms.override is None:
+                return _duplicate(c, others)
+            return Going(c, sent, day, f"{self._rule}; {OVERRIDDEN}")
         return Going(c, sent, day, self._rule)
 
     def bill(self, sent: Candidate, day: date) -> Bill:
@@ -292,6 +312,16 @@ class Judge:
                 fix="Give another accounting date ({invoices.export-values}), or open the period in the ERP",
             )
         return day
+
+
+def _duplicate(c: Candidate, others: Sequence[alike.Twin]) -> Stay:
+    """What looks like another invoice of its vendor, and nobody has let pass."""
+    worst = min((one for twin in others for one in twin.open), key=list(Likeness).index)
+    error = Blocked(
+        f"It may be a duplicate of {alike.named(others)}",
+        fix="Compare the two; where both are right, give a reason for the override ({invoices.export}, or --override)",
+    )
+    return stay(c, worst.value, error, f"It may be a duplicate: {WORDS[worst]} as another invoice of the vendor")
 
 
 def _footing(candidate: Candidate, own: Sequence[Line]) -> None:

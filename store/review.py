@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 
-from store import audit, candidates, directory, evidence, notices, outbox
+from store import audit, candidates, directory, duplicates, evidence, naming, notices, outbox
 from store.accepting import accept, retry
 from store.called import Called
 from store.candidates import Candidate
@@ -230,6 +230,8 @@ def set_export_values(
         raise BadInput("There is nothing to change", fix="Give an accounting date, a description or a number")
     outcome = Outcome()
     with db.transaction(), audit.Trail() as trail:
+        if erp_number is not None:
+            naming.alone(db)
         actor = directory.refresh(db, actor)
         actor.require_approver()
         chosen = selected(db, selection)
@@ -237,7 +239,9 @@ def set_export_values(
         for chunk in chosen.chunks():
             going = [c for c in chunk if c.erp_status in {ErpStatus.READY, ErpStatus.FAILED}]
             outcome.add([c.id for c in going], [_unchangeable(c) for c in chunk if c not in going])
+            compared = duplicates.known(db, [c.id for c in going if erp_number is not None])
             _set_values(db, going, given)
+            duplicates.refresh(db, (), compared)
             trail.add(
                 audit.Change("invoice", c.id, {name: getattr(c, name) for name in given}, given)
                 for c in going
@@ -356,12 +360,14 @@ def _return(db: Database, going: Sequence[Candidate], action: Action, reasons: M
     transition = TRANSITIONS[action]
     outcome = transition.outcome.value if transition.outcome else None
     now = db.now()
+    renamed = duplicates.known(db, [c.id for c in going if c.erp_number])
     columns = ("erp_status", "outcome", "outcome_reason", "outcome_at", "batch_id", "error_code", "error_cause",
                "error_fix", "accounting_date", "description", "erp_number", "number_hash")  # fmt: skip
     write(db, columns, [
         (c, (transition.target.value, outcome, reasons[c.id], now, None, "", "", "", None, "", "", hash_part(c.number)))
         for c in going
     ])  # fmt: skip
+    duplicates.refresh(db, (), renamed)
 
 
 def _moves(action: Action, going: Sequence[Candidate]) -> Iterator[audit.Change]:

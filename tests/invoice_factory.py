@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import peewee
 
-from store import places
+from store import duplicates, places
 from store.db import Database
 from store.domain.bill import invoice_uuid
 from store.domain.invoice import CONTRACT_ITEM, Line, summarize
@@ -73,6 +73,9 @@ def make(
             creator_email=creator if "@" in creator else "", number_hash=hash_part(number), created_at=db.now(),
             updated_at=db.now(), place=what.place,
         )  # fmt: skip
+        number_of = duplicates.known(db, [row.id])[0]
+        rows = [(vendor_id, key, row.id) for vendor_id, key in number_of.numbers()]
+        db.executemany("INSERT INTO likenesses (vendor_id, number, invoice_id) VALUES (?, ?, ?)", rows)
         for one in own:
             InvoiceLine.create(invoice=row, **{name: getattr(one, name) for name in Line.__slots__})
     return int(row.id)

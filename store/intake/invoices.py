@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any, Protocol
 
-from store import audit, directory, naming
+from store import alike, audit, directory, duplicates, naming
 from store.db import Database
 from store.domain.actor import Actor
 from store.domain.money import plain
@@ -15,7 +16,7 @@ from store.domain.status import Outcome
 from store.intake.books import CONTENT, LINE, Books, Stored, chunks, fingerprint
 from store.intake.chain import Chain, Scene, Verdict
 from store.intake.draft import Draft, Head
-from store.intake.report import Refused, Report, Result
+from store.intake.report import SHOWN, Refused, Report, Result
 from store.intake.spool import Parcel, Spool
 from store.intake.write import stale, write
 
@@ -244,7 +245,10 @@ def _write(db: Database, actor: Actor, source: Source, found: _Pass) -> Result:
         "locked": len(found.locked),
         "problems": found.report.count,
     }
-    audit.record(db, actor, "import", detail, write(db, source.name, found.spool.read(), db.now()))
+    came = array("q")
+    audit.record(db, actor, "import", detail, write(db, source.name, found.spool.read(), db.now(), came))
+    flagged = duplicates.flagged(db, came)
+    others = alike.unsettled(db, flagged[:SHOWN])
     return Result(
         "invoices",
         found.created,
@@ -252,4 +256,6 @@ def _write(db: Database, actor: Actor, source: Source, found: _Pass) -> Result:
         found.unchanged,
         tuple(found.locked),
         tuple(found.report.problems),
+        tuple(f"{name}: {alike.named(others[number])}" for number, name in alike.names(db, list(others)).items()),
+        len(flagged),
     )

@@ -28,7 +28,8 @@ class Result:
     """What an import did. ``kind`` is one of intake.kinds; the counts are of records, not of rows.
 
     ``locked`` names the invoices that differ from the store's but are on their way into the ERP, and so were not
-    changed. ``problems`` are the records left out of a partial import.
+    changed. ``problems`` are the records left out of a partial import. ``alike``: of the ``alike_count`` that came and
+    may be duplicates of others, in the file or in the store, the first with the others' names.
     """
 
     kind: str
@@ -37,6 +38,8 @@ class Result:
     unchanged: int
     locked: tuple[str, ...]
     problems: tuple[Problem, ...]
+    alike: tuple[str, ...] = ()
+    alike_count: int = 0
 
 
 class Refused(Exception):

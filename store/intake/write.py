@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from store.audit import Change
 from store.db import Database
 from store.domain.bill import invoice_uuid
 from store.domain.errors import Changed
+from store.domain.likeness import same_amount
 from store.domain.money import hash_part
 from store.domain.status import ErpStatus
 from store.intake.books import CONTENT, LINE, chunks, marks
@@ -55,28 +57,32 @@ def stale() -> Changed:
     )
 
 
-def write(db: Database, source: str, parcels: Iterable[Parcel], now: int) -> Iterator[Change]:
+def write(
+    db: Database, source: str, parcels: Iterable[Parcel], now: int, came: array[int] | None = None
+) -> Iterator[Change]:
     """Write the parcels of one source, and yield the audit trail's change for each that is written.
 
-    ``now`` in milliseconds. Raises Changed where an invoice to update is no longer the one that was looked at.
+    ``now`` in milliseconds. ``came`` takes the ids of what is written. Raises Changed where an invoice to update is no longer the one that was looked at.
     """
     for some in chunks(parcels, _CHUNK):
         fresh = [parcel for parcel in some if not parcel.invoice]
         known = [parcel for parcel in some if parcel.invoice]
         ids = db.allocate("invoices", len(fresh)) if fresh else []
         pairs = list(zip(ids, fresh, strict=True))
-        written = {(parcel.vendor, parcel.content[1]) for parcel in fresh}
-        left = {(parcel.vendor, parcel.content[1]) for parcel in known}
+        written = [_known(number, parcel) for number, parcel in pairs]
         if pairs:
             db.executemany(_INSERT, [_row(number, source, parcel, now) for number, parcel in pairs])
+        before = duplicates.known(db, [parcel.invoice for parcel in known])
         if known:
-            left |= _update(db, known, now)
+            _update(db, known, now)
             pairs += [(parcel.invoice, parcel) for parcel in known]
         db.executemany(_INSERT_LINE, [(number, *line) for number, parcel in pairs for line in parcel.lines])
-        duplicates.refresh(db, written, left)
+        duplicates.refresh(db, written, before)
         files = [(number, *file) for number, parcel in pairs for file in parcel.attachments]
         if files:
             db.executemany(_INSERT_FILE, files)
+        if came is not None:
+            came.extend(number for number, _ in pairs)
         for number, parcel in pairs:
             yield Change("invoice", number, parcel.before, parcel.after, "import")
 
@@ -105,19 +111,28 @@ def _row(number: int, source: str, parcel: Parcel, now: int) -> tuple[Any, ...]:
     )
 
 
-def _update(db: Database, known: Sequence[Parcel], now: int) -> set[duplicates.Key]:
-    """Returns the vendors and numbers that they had until now."""
+_AT = {name: CONTENT.index(name) for name in ("number", "currency", "period_end", "gross", "net")}
+
+
+def _known(number: int, parcel: Parcel) -> duplicates.Known:
+    """What of a new invoice is compared with others."""
+    said = {name: parcel.content[at] for name, at in _AT.items()}
+    amount = same_amount(said["gross"], said["net"])
+    return duplicates.Known(
+        number, parcel.vendor, said["number"], "", said["currency"], said["period_end"], amount
+    )
+
+
+def _update(db: Database, known: Sequence[Parcel], now: int) -> None:
     ids = [parcel.invoice for parcel in known]
-    before: set[duplicates.Key] = set()
     for some in chunks(known, 500):
         lock = " FOR UPDATE" if db.postgres else ""
         found = db.execute(
-            f"SELECT id, version, erp_status, vendor_id, number FROM invoices WHERE id IN {marks(len(some))}{lock}",
+            f"SELECT id, version, erp_status FROM invoices WHERE id IN {marks(len(some))}{lock}",
             [parcel.invoice for parcel in some],
         ).fetchall()
         expected = {(parcel.invoice, parcel.version, ErpStatus.NOT_SENT.value) for parcel in some}
-        before |= {(row[3], row[4]) for row in found}
-        if {tuple(row[:3]) for row in found} != expected:
+        if {tuple(row) for row in found} != expected:
             raise stale()
     db.executemany(
         _UPDATE,
@@ -136,4 +151,3 @@ def _update(db: Database, known: Sequence[Parcel], now: int) -> set[duplicates.K
     )
     db.executemany("DELETE FROM invoice_lines WHERE invoice_id = ?", [(number,) for number in ids])
     db.executemany("DELETE FROM attachments WHERE invoice_id = ?", [(number,) for number in ids])
-    return before

@@ -64,3 +64,18 @@ CREATE TABLE payments (
     pulled_at BIGINT NOT NULL,
     UNIQUE (invoice_id, ref)
 );
+
+-- What an invoice's number says without case, leading zeros and punctuation, and its ERP number where it has one.
+-- store/duplicates.py keeps it, and fills it when a database comes up to date; no state change writes here. No key to
+-- invoices: it would be checked with every invoice that comes in.
+CREATE TABLE likenesses (
+    vendor_id BIGINT NOT NULL,
+    number TEXT NOT NULL,
+    invoice_id BIGINT NOT NULL,
+    PRIMARY KEY (vendor_id, number, invoice_id)
+) $NOROWID;
+DROP INDEX invoices_twin;
+DROP INDEX invoices_renumbered;
+ALTER TABLE invoices DROP COLUMN twin;
+-- Invoices of one vendor with the same amount in the same period; it serves all that asks for a vendor's invoices.
+CREATE INDEX invoices_amount ON invoices (vendor_id, period_end, (CASE WHEN gross <> 0 THEN gross ELSE net END)$ID);

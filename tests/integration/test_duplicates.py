@@ -1,18 +1,29 @@
-"""Exact duplicates: flagged on both sides when a number is written, cleared when it is one's own again."""
+"""Possible duplicates: flagged on both sides when a number is written, cleared when it is one's own again."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
-from invoice_factory import make, version
+from invoice_factory import line, version
+from invoice_factory import make as make_any
 
-from store import commitments, detail, duplicates, invoices
+from store import commitments, detail, invoices, review
+from store.commitments import LineEdit
 from store.db import Database
 from store.domain.actor import Actor
+from store.domain.likeness import Likeness
+from store.domain.selection import Marked
 from store.intake import example
 from store.intake.load import import_file
+
+
+def make(db: Database, number: str, *, commitment: str, **values: Any) -> int:
+    """An invoice with an amount of its own, by its commitment."""
+    values.setdefault("lines", (line(work=100_000 + 1_000 * int(commitment.split("-")[1])),))
+    return make_any(db, number, commitment=commitment, **values)
 
 
 def flagged(db: Database) -> set[str]:
@@ -22,6 +33,10 @@ def flagged(db: Database) -> set[str]:
 
 def numbered(db: Database, who: Actor, invoice: int, number: str) -> None:
     commitments.edit(db, who, invoice, version(db, invoice), number=number)
+
+
+def billed(db: Database, who: Actor, invoice: int, work: int, held: int = 10_000) -> None:
+    commitments.edit(db, who, invoice, version(db, invoice), lines=[LineEdit(1, work, 0, held, 0)])
 
 
 def test_an_edited_number_flags_both_and_clears_both(db: Database, sender: Actor) -> None:
@@ -74,14 +89,71 @@ def test_the_detail_names_the_other_one(db: Database, sender: Actor) -> None:
     assert [twin.id for twin in detail.detail(db, first).twins] == [other]
 
 
-def test_no_version_rises_and_an_unchanged_edit_writes_nothing(db: Database, sender: Actor) -> None:
+def test_no_version_rises_on_the_other_side(db: Database, sender: Actor) -> None:
     first = make(db, "A-1", commitment="SC-1")
     other = make(db, "A-2", commitment="SC-2", erp_status="not_sent")
     before = version(db, first)
     numbered(db, sender, other, "A-1")
     assert version(db, first) == before
-    duplicates.refresh(db, set())
     assert len(flagged(db)) == 2
+
+
+@pytest.mark.parametrize(
+    ("one", "same"), [("INV-0012", "inv 12"), ("24-112", "24/0112"), ("007", "7"), ("2026.10.A", "2026-10-a")]
+)
+def test_case_zeros_and_punctuation_are_set_aside(db: Database, sender: Actor, one: str, same: str) -> None:
+    first = make(db, one, commitment="SC-1")
+    other = make(db, "other", commitment="SC-2", erp_status="not_sent")
+    numbered(db, sender, other, same)
+    assert flagged(db) == {f"SC-1/{one}", f"SC-2/{same}"}
+    [twin] = detail.detail(db, other).twins
+    assert (twin.id, twin.likenesses) == (first, (Likeness.NUMBER,))
+
+
+def test_an_edited_amount_flags_both_and_clears_both(db: Database, sender: Actor) -> None:
+    make(db, "A-1", commitment="SC-1")
+    other = make(db, "B-2", commitment="SC-2", erp_status="not_sent")
+    make(db, "C-3", commitment="SC-3", period_end="2026-09-30", lines=(line(work=101_000),))
+    make(db, "D-4", commitment="SC-4", currency="CAD", lines=(line(work=101_000),))
+    make(db, "E-5", commitment="SC-5", vendor_ref="OTHER", vendor="Another", lines=(line(work=101_000),))
+    billed(db, sender, other, 101_000)
+    assert flagged(db) == {"SC-1/A-1", "SC-2/B-2"}
+    [twin] = detail.detail(db, other).twins
+    assert twin.likenesses == (Likeness.AMOUNT,)
+    billed(db, sender, other, 101_001)
+    assert flagged(db) == set()
+
+
+def test_what_is_alike_in_another_way_keeps_its_flag(db: Database, sender: Actor) -> None:
+    make(db, "A-1", commitment="SC-1")
+    other = make(db, "A-2", commitment="SC-2", erp_status="not_sent")
+    numbered(db, sender, other, "A-1")
+    billed(db, sender, other, 101_000)
+    [twin] = detail.detail(db, other).twins
+    assert twin.likenesses == (Likeness.EXACT, Likeness.AMOUNT)
+    numbered(db, sender, other, "A-3")
+    assert len(flagged(db)) == 2
+    billed(db, sender, other, 102_000)
+    assert flagged(db) == set()
+
+
+def test_nothing_billed_is_nobodys_duplicate(db: Database, sender: Actor) -> None:
+    nothing = (line(work=0, held=0),)
+    make(db, "A-1", commitment="SC-1", lines=nothing)
+    other = make(db, "B-2", commitment="SC-2", erp_status="not_sent")
+    billed(db, sender, other, 0, held=0)
+    assert flagged(db) == set()
+
+
+def test_an_erp_number_is_compared_too_as_long_as_it_is_given(
+    db: Database, sender: Actor, approver: Actor
+) -> None:
+    first = make(db, "A-1", commitment="SC-1", creator="else@acme.example")
+    make(db, "B-2", commitment="SC-2")
+    review.set_export_values(db, approver, Marked({first: version(db, first)}), erp_number="b 02")
+    assert len(flagged(db)) == 2
+    review.reject(db, approver, Marked({first: version(db, first)}), "Wrong job")
+    assert flagged(db) == set()
 
 
 @pytest.mark.parametrize("number", ["101-[/]\x1b", "日本-1", 'O\'Brien "1"'])

@@ -27,7 +27,7 @@ from store.domain.errors import (
 )
 from store.domain.outcome import Booked, Period, Refused
 from store.domain.selection import Marked, every
-from store.domain.status import TITLES, Action, ErpStatus, ProjectView, Status, View
+from store.domain.status import Action, ProjectView, Status, View
 from store.job import Job
 from store.listing import Order, every_id
 from store.selecting import digest, matched
@@ -262,56 +262,6 @@ def test_a_plan_of_mixed_states_is_that_of_its_action(
         review.payload(db, approver, other, PROFILE, action)
     decide = review.accept if action is Action.ACCEPT else review.retry
     assert decide(db, approver, chosen, PROFILE).done == tuple(row.id for row in plan.goes.first)
-
-
-def renumber(db: Database, invoice: int, number: str) -> None:
-    db.execute("UPDATE invoices SET erp_number = ? WHERE id = ?", (number, invoice))
-
-
-@pytest.mark.parametrize("erp_status", ["queued", "exporting", "uncertain", "parked", "synced"])
-@pytest.mark.parametrize(("ours", "theirs"), [("", "a-7"), ("a-7", ""), ("a-7", "A-7")])
-def test_a_number_that_another_is_posted_under_warns(
-    db: Database, approver: Actor, erp_status: str, ours: str, theirs: str
-) -> None:
-    own = make(db, "B-1" if ours else "A-7")
-    other = make(db, "C-1" if theirs else "A-7", commitment="SC-2", erp_status=erp_status)
-    renumber(db, own, ours)
-    renumber(db, other, theirs)
-    [warning] = review.plan_export(db, approver, mark(db, own), PROFILE, Action.ACCEPT).warnings
-    title = TITLES[ErpStatus(erp_status)]
-    assert warning == (
-        "1 would be posted under the number of another invoice of the vendor:"
-        f" {ours or 'A-7'} of {'B-1' if ours else 'A-7'} (SC-101) and {'C-1' if theirs else 'A-7'} (SC-2, {title})"
-    )
-
-
-def test_two_that_go_under_one_number_warn_and_others_do_not(db: Database, approver: Actor) -> None:
-    first, second = make(db, "A-1"), make(db, "A-2", commitment="SC-2")
-    # Another vendor's, one that waits, and one that is not sent.
-    make(db, "A-2", commitment="SC-3", vendor="Bell", vendor_ref="BELL", erp_status="synced")
-    make(db, "A-2", commitment="SC-4")
-    make(db, "A-2", commitment="SC-5", erp_status="not_sent")
-    chosen = mark(db, first, second)
-    assert review.plan_export(db, approver, chosen, PROFILE, Action.ACCEPT).warnings == ()
-    renumber(db, first, "a-2")
-    [warning] = review.plan_export(db, approver, chosen, PROFILE, Action.ACCEPT).warnings
-    assert warning.startswith("2 would") and "a-2 of A-1 (SC-101) and A-2 (SC-2, goes too)" in warning
-    # What it had first is nobody's number any more.
-    renumber(db, second, "A-3")
-    assert review.plan_export(db, approver, chosen, PROFILE, Action.ACCEPT).warnings == ()
-
-
-@pytest.mark.parametrize(("given", "warned"), [("a-2", True), ("A-3", False), ("", False), (None, True)])
-def test_the_number_that_a_retry_gives_is_the_one_that_is_compared(
-    db: Database, approver: Actor, given: str | None, *, warned: bool
-) -> None:
-    failed = make(db, "A-1", erp_status="failed_to_export")
-    renumber(db, failed, "A-2")
-    make(db, "A-2", commitment="SC-2", erp_status="synced")
-    plan = review.plan_export(db, approver, mark(db, failed), PROFILE, Action.RETRY, erp_number=given)
-    assert bool(plan.warnings) == warned
-    if given == "a-2":
-        assert "a-2 of A-1" in plan.warnings[0]
 
 
 def test_a_number_longer_than_the_intake_takes_is_refused(db: Database, approver: Actor) -> None:

@@ -71,6 +71,10 @@ def import_(
                 f"{safe(path.name)}: {result.kind}: {result.created} new, {result.updated} changed,"
                 f" {result.unchanged} unchanged, {len(result.locked)} locked"
             )
+            for name in result.alike:
+                click.echo(f"possible duplicate: {safe(name)}", err=True)
+            if (more := result.alike_count - len(result.alike)) > 0:
+                click.echo(f"possible duplicates: {more:,} more; flag:D lists them", err=True)
             for name in result.locked:
                 click.echo(f"locked, not changed: {safe(name)}", err=True)
             for problem in result.problems:

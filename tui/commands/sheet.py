@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from store.detail import Detail
+from store.domain.likeness import WORDS
 from store.domain.money import show
 from store.domain.text import safe
 from store.notices import NoticeSeen
@@ -34,7 +35,10 @@ def invoice_sheet(of: Detail, mails: Sequence[NoticeSeen]) -> Iterator[str]:
         yield f"On hold     {safe(of.hold.told)}"
     for twin in of.twins:
         where = f"{safe(twin.job)} {safe(twin.commitment)}"
-        yield f"Duplicate   of {safe(twin.number)} (#{twin.id}, {where}), {status(twin.erp_status)}"
+        shared = " and ".join(WORDS[one] for one in twin.likenesses)
+        yield f"Duplicate?  of {safe(twin.number)} (#{twin.id}, {where}), {status(twin.erp_status)}: {shared}"
+        for by in dict.fromkeys(by for by in twin.overrides if by is not None):
+            yield f"            let pass by {safe(by.who)}, {moment(by.at)}: {safe(by.comment)}"
     if row.error_cause:
         yield f"Error       {safe(row.error_cause)}"
         yield f"Fix         {safe(row.error_fix)}"

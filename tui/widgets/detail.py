@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 
 from rich.style import Style
 
+from store.alike import Twin
 from store.detail import Detail
 from store.domain.invoice import Line as BillLine
+from store.domain.likeness import WORDS
 from store.domain.money import show
 from store.domain.status import TITLES, Status
 from store.domain.text import one_line
-from store.duplicates import Twin
 from tui.keymap import Place, bindings, way
 from tui.text import STATUS_TITLES, cut, fitting, moment, status, wrapped
 from tui.widgets.bar import BAD, BOLD, DIM, REVERSE, WARN, Bar, Line, Part, plain
@@ -91,14 +92,14 @@ def _facts(detail: Detail, width: int, *, decides: bool) -> list[Line]:
 def _flags(detail: Detail, width: int, *, decides: bool) -> list[Line]:
     releases = way("invoices.hold") if decides else "an accounting approver"
     words = {
-        "D": "D duplicate: the same vendor and number twice",
+        "D": "D may be a duplicate: another invoice of the vendor has",
         "H": f"H on hold: Export leaves it where it is; {releases} releases it",
         "S": "S own: you created or sent it",
         "C": "C changed since its rejection",
         "O": "O overbilled: a line exceeds its scheduled value",
         "L": "L over your limit: another approver exports it",
     }
-    more = {"D": [_twin(twin) for twin in detail.twins], "H": _held(detail)}
+    more = {"D": [line for twin in detail.twins for line in _twin(twin)], "H": _held(detail)}
     found: list[Line] = []
     for flag in detail.row.flags:
         found += _text(words.get(flag, flag), width, WARN)
@@ -107,9 +108,16 @@ def _flags(detail: Detail, width: int, *, decides: bool) -> list[Line]:
     return found
 
 
-def _twin(twin: Twin) -> str:
+def _twin(twin: Twin) -> list[str]:
+    """What it has in common with the other one, and who let that pass."""
     where = f"job {one_line(twin.job)}, {one_line(twin.commitment)}"
-    return f"{one_line(twin.number)} #{twin.id} ({where}) is {TITLES[twin.erp_status]}, from {one_line(twin.source)}"
+    shared = " and ".join(WORDS[one] for one in twin.likenesses)
+    found = [
+        f"{shared}: {one_line(twin.number)} #{twin.id} ({where}) is {TITLES[twin.erp_status]}, from {one_line(twin.source)}"
+    ]
+    passed = dict.fromkeys(by for by in twin.overrides if by is not None)
+    found += [f"  let pass by {one_line(by.who)}, {moment(by.at)}: {one_line(by.comment)}" for by in passed]
+    return found
 
 
 def _held(detail: Detail) -> list[str]:

@@ -1,0 +1,165 @@
+"""Which invoices look like one that came twice, with what the other one is and whether an approver let the pair pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from store.candidates import Candidate
+from store.db import Database
+from store.domain.likeness import WORDS, Likeness
+from store.domain.status import TITLES, ErpStatus
+from store.domain.text import fold, one_line
+from store.duplicates import Known, known, same_money, same_number
+from store.packed import among, packed
+
+# How many others a sentence names.
+NAMED = 2
+_RUN = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """Who let a warning pass, why, and when (ms UTC)."""
+
+    comment: str
+    who: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """Another invoice that this one looks like: what they have in common, and for each of that the override if any."""
+
+    id: int
+    number: str
+    commitment: str
+    job: str
+    erp_status: ErpStatus
+    source: str
+    likenesses: tuple[Likeness, ...]
+    overrides: tuple[Override | None, ...]
+
+    @property
+    def open(self) -> tuple[Likeness, ...]:
+        """What of it nobody has let pass."""
+        return tuple(one for one, by in zip(self.likenesses, self.overrides, strict=True) if by is None)
+
+    @property
+    def name(self) -> str:
+        """How a sentence calls it."""
+        return one_line(f"{self.number} ({self.commitment}, job {self.job}, {TITLES[self.erp_status]})")
+
+
+def twins(db: Database, ids: Sequence[int], given: str | None = None) -> dict[int, tuple[Twin, ...]]:
+    """The other invoices that each of these looks like, newest first; of very many the newest. None, no entry.
+
+    ``given``: the ERP invoice number that these go with, "" for their own; None: as the store has it.
+    """
+    found: dict[int, tuple[Twin, ...]] = {}
+    for first in range(0, len(ids), _RUN):
+        own = known(db, ids[first : first + _RUN])
+        found |= _twins(db, own if given is None else [one._replace(erp_number=given) for one in own])
+    return found
+
+
+def unsettled(db: Database, ids: Sequence[int], given: str | None = None) -> dict[int, tuple[Twin, ...]]:
+    """As twins(), without the pairs that an approver has let pass for the invoice."""
+    found = {
+        number: tuple(twin for twin in others if twin.open)
+        for number, others in twins(db, ids, given).items()
+    }
+    return {number: others for number, others in found.items() if others}
+
+
+def names(db: Database, ids: Sequence[int]) -> dict[int, str]:
+    """How a sentence calls these invoices, by id in their order."""
+    return {
+        number: one_line(f"{row[1]} ({row[3]}, job {row[4]})") for number, row in sorted(_rows(db, ids).items())
+    }
+
+
+def named(others: Sequence[Twin]) -> str:
+    """The first of them by what they have in common, for a sentence: "X (SC-1, job 24-101, Synced): the same number"."""
+    told = [f"{twin.name}: {' and '.join(WORDS[one] for one in twin.open)}" for twin in others[:NAMED]]
+    more = len(others) - NAMED
+    return "; ".join(told) + (f"; and {more:,} more" if more > 0 else "")
+
+
+def refused(db: Database, chunk: Sequence[Candidate]) -> dict[int, tuple[str, str]]:
+    """What the ERP refused as similar, of those that failed: what it said, and the revision."""
+    failed = [c.id for c in chunk if c.erp_status is ErpStatus.FAILED]
+    return said(db, failed) if failed else {}
+
+
+def said(db: Database, ids: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """As refused(), of these invoices."""
+    rows = db.execute(
+        f"SELECT id, error_cause, revision FROM invoices WHERE {among(db, 'id')} AND error_code = ?",
+        (packed(db, ids), Likeness.SIMILAR.value),
+    ).fetchall()
+    return {int(row[0]): (str(row[1]) or WORDS[Likeness.SIMILAR], str(row[2])) for row in rows}
+
+
+def carried(db: Database, chunk: Sequence[Candidate], *, given: bool) -> set[int]:
+    """Those whose bills carry that the ERP's own warning was let pass; ``given``: a reason comes with this press.
+
+    It counts until the invoice is sent anew from Commitments.
+    """
+    # What was never accepted was never refused.
+    again = [c for c in chunk if c.revision]
+    if not again:
+        return set()
+    rows = db.execute(
+        "SELECT DISTINCT o.invoice_id FROM overrides o JOIN invoices i ON i.id = o.invoice_id"
+        f" WHERE {among(db, 'o.invoice_id')} AND o.code = ? AND o.made_at >= coalesce(i.sent_at, 0)",
+        (packed(db, [c.id for c in again]), Likeness.SIMILAR.value),
+    ).fetchall()
+    return {int(row[0]) for row in rows} | (refused(db, again).keys() if given else set())
+
+
+def _twins(db: Database, own: Sequence[Known]) -> dict[int, tuple[Twin, ...]]:
+    numbers, amounts = set(same_number(db, own)), set(same_money(db, own))
+    pairs = sorted({*numbers, *amounts}, key=lambda pair: (pair[0], -pair[1]))
+    if not pairs:
+        return {}
+    rows = _rows(db, {other for _, other in pairs})
+    passed = _passed(db, {number for number, _ in pairs})
+    folded = {one.id: {fold(number) for number in (one.number, one.erp_number) if number} for one in own}
+    found: dict[int, list[Twin]] = {}
+    for number, other in pairs:
+        _, name, erp_number, *rest, state, source = rows[other]
+        likenesses: list[Likeness] = []
+        if (number, other) in numbers:
+            theirs = {fold(text) for text in (name, erp_number) if text}
+            likenesses.append(Likeness.EXACT if folded[number] & theirs else Likeness.NUMBER)
+        if (number, other) in amounts:
+            likenesses.append(Likeness.AMOUNT)
+        by = tuple(passed.get((number, one, subject(other))) for one in likenesses)
+        twin = Twin(other, name, rest[0], rest[1], ErpStatus(state), source, tuple(likenesses), by)
+        found.setdefault(number, []).append(twin)
+    return {number: tuple(others) for number, others in found.items()}
+
+
+def subject(invoice: int) -> str:
+    """What an override about another invoice says it is about."""
+    return f"invoice {invoice}"
+
+
+def _rows(db: Database, ids: Iterable[int]) -> dict[int, tuple[int, str, str, str, str, str, str]]:
+    found = db.execute(
+        "SELECT i.id, i.number, i.erp_number, c.number, p.number, i.erp_status, i.source FROM invoices i"
+        " JOIN commitments c ON c.id = i.commitment_id JOIN projects p ON p.id = i.project_id"
+        f" WHERE {among(db, 'i.id')}",
+        (packed(db, ids),),
+    ).fetchall()
+    return {int(row[0]): tuple(row) for row in found}
+
+
+def _passed(db: Database, ids: Iterable[int]) -> Mapping[tuple[int, str, str], Override]:
+    found = db.execute(
+        "SELECT o.invoice_id, o.code, o.other, o.comment, u.login, o.made_at FROM overrides o"
+        f" JOIN users u ON u.id = o.made_by WHERE {among(db, 'o.invoice_id')}",
+        (packed(db, ids),),
+    ).fetchall()
+    return {(row[0], row[1], row[2]): Override(*row[3:]) for row in found}

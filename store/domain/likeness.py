@@ -1,0 +1,72 @@
+"""When two invoices of one vendor look like one that came twice."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable
+from enum import StrEnum
+
+from store.domain.text import fold
+
+# Beyond so many characters a key is cut, and its end is a hash: no database indexes a text of thousands.
+LONGEST = 200
+_HASHED = 32
+_RUNS = re.compile(r"[0-9]+|[a-z]+")
+
+
+class Likeness(StrEnum):
+    """What two invoices of one vendor have in common, the most telling first; SIMILAR is what an ERP says of a bill."""
+
+    EXACT = "duplicate.exact"
+    NUMBER = "duplicate.number"
+    AMOUNT = "duplicate.amount"
+    SIMILAR = "duplicate.similar"
+
+
+WORDS = {
+    Likeness.EXACT: "the same number",
+    Likeness.NUMBER: "a number that differs in case, zeros or punctuation alone",
+    Likeness.AMOUNT: "the same amount in the same period",
+    Likeness.SIMILAR: "what the ERP takes for the same bill",
+}
+
+
+def number_key(number: str) -> str:
+    """The number without case, leading zeros and punctuation: INV-0012, inv 12 and Inv.012 have the same.
+
+    Between two runs of digits it matters that something stands there, not what: 24-112, 24/112 and 24-0112 are alike,
+    241-12 and 24112 are other numbers. What has neither letters nor digits stands for itself.
+    """
+    folded = fold(number)
+    runs: Iterable[str] = _RUNS.findall(folded) if folded.isascii() else _runs(folded)
+    parts: list[str] = []
+    digits = False
+    for run in runs:
+        if run[0].isdigit():
+            parts += ("-", run.lstrip("0") or "0") if digits else (run.lstrip("0") or "0",)
+        else:
+            parts.append(run)
+        digits = run[0].isdigit()
+    key = "".join(parts) or folded
+    if len(key) > LONGEST:
+        key = key[: LONGEST - _HASHED] + hashlib.sha256(key.encode(errors="replace")).hexdigest()[:_HASHED]
+    return key
+
+
+def _runs(folded: str) -> Iterable[str]:
+    """Runs of digits, as ASCII writes them, and of letters of any alphabet with their marks."""
+    plain = "".join(
+        str(unicodedata.decimal(c)) if c.isdecimal() else c if _is_letter(c) else " " for c in folded
+    )
+    return re.findall(r"[0-9]+|[^ 0-9]+", plain)
+
+
+def _is_letter(c: str) -> bool:
+    return c.isalnum() or unicodedata.category(c).startswith("M")
+
+
+def same_amount(gross: int, net: int) -> int:
+    """What is compared of the amounts: gross, or net where nothing is billed (a release of retainage alone)."""
+    return gross or net
