@@ -27,10 +27,12 @@ CODES = 200
 class Asked:
     """How the asking went: how many codes the ERP answered, and the kinds that it cannot be asked for.
 
-    ``trouble``: why it ended before all was answered; "" where it did not.
+    ``periods``: whether they are others than before. ``trouble``: why it ended before all was answered; "" where it did
+    not.
     """
 
     answered: int = 0
+    periods: bool = False
     silent: tuple[Kind, ...] = ()
     trouble: str = ""
 
@@ -47,11 +49,13 @@ async def refresh(
     Each answer is kept at once, so what came before a failure counts. Raises nothing but cancellation and what the
     store raises; the whole takes about ``seconds`` at most.
     """
-    answered, silent = 0, list[Kind]()
+    answered, others, silent = 0, False, list[Kind]()
     end = asyncio.get_running_loop().time() + seconds
     try:
         found = await _answer(connector, connector.periods(), end)
+        before = await db.read(periods.of, erp)
         await db.write(periods.put, erp, found)
+        others = before != await db.read(periods.of, erp)
         for kind, named in (await db.read(known.to_ask, erp, codes, most_ms)).items():
             for first in range(0, len(named), CODES):
                 run = named[first : first + CODES]
@@ -64,8 +68,8 @@ async def refresh(
                 await db.write(known.put, erp, facts)
                 answered += len(facts)
     except _Unanswered as error:
-        return Asked(answered, tuple(silent), str(error))
-    return Asked(answered, tuple(silent))
+        return Asked(answered, others, tuple(silent), str(error))
+    return Asked(answered, others, tuple(silent))
 
 
 async def _answer(connector: Connector, question: Awaitable[T], end: float) -> T:

@@ -161,7 +161,7 @@ def plan_export(
         warnings=gathered.warnings(db),
         dates=tuple(sorted((day.isoformat(), count) for day, count in gathered.dates.items())),
         periods_known=bool(periods.of(db, company.erp)),
-        asking=_asking(db, company.erp, look.depending.codes),
+        asking=asking(db, company.erp, look.depending.codes),
         seen=found,
         masters=gathered.mapped.digest(called),
     )
@@ -226,7 +226,8 @@ def _beyond(ids: Sequence[int], visible: Sequence[int]) -> Sequence[int]:
     return found
 
 
-def _asking(db: Database, erp: str, codes: Mapping[Kind, set[str]]) -> Asking:
+def asking(db: Database, erp: str, codes: known.Codes) -> Asking:
+    """What is known by now of these codes and of the periods."""
     named = {kind: tuple(sorted(found)) for kind, found in codes.items() if found}
     return Asking(named, known.standing(db, erp, named), periods.asked_at(db, erp), db.now())
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+CONNECTORS = ("sandbox", "files", "tryton")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +69,12 @@ class Books:
         return directory.actor(self.db, login or own_login(), origin)
 
     def profile(self) -> Profile:
-        """The profile of the company's ERP."""
+        """The profile of the company's ERP, or its own one over it. Raises SettingsError naming file and key."""
         from erp import profiles
 
-        return profiles.load(self.company.erp)
+        own = self.settings.erp.profile
+        path = None if own is None else configuration.anchored(own, self.path.parent)
+        return profiles.chosen(self.company.erp, path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,7 @@ def created(url: str) -> Iterator[Database]:
 def connector(books: Books) -> Connector:
     """The connector that the settings name, with its own settings. Raises SettingsError naming file and key."""
     name, folder = books.settings.erp.connector, books.path.parent
+    _check_connector(books, name)
     if name == "sandbox":
         from erp.connectors.sandbox import Sandbox, SandboxSettings
 
@@ -179,6 +183,17 @@ def connector(books: Books) -> Connector:
         f"{books.path}: erp.connector is {name!r}, which payapp does not know",
         fix="Use sandbox, files or tryton",
     )
+
+
+def _check_connector(books: Books, name: str) -> None:
+    """Raise SettingsError for a connector of payapp that does not go with the company's ERP."""
+    profile = books.profile()
+    if name in CONNECTORS and profile.connectors and name not in profile.connectors:
+        raise SettingsError(
+            f"{books.path}: erp.connector is {name!r}, which does not go with {profile.title}",
+            why=f"the company exports to {profile.name}",
+            fix=f"Use {' or '.join(profile.connectors)}; payapp erp show {profile.name} tells more",
+        )
 
 
 def _options(books: Books, kind: type[T]) -> T:
@@ -264,18 +279,26 @@ def start_worker(books: Books) -> bool:
 async def ask(books: Books, codes: Codes) -> Asked:
     """Ask the ERP for its periods and for what it knows of these codes, as far as that is missing or old in the store.
 
-    What keeps it from being asked is told, not raised.
+    What keeps it from being asked is told, not raised. Not asked at all where ``erp.ask_for`` is 0.
     """
     from erp import knowing
 
     settings = books.settings.erp
+    if not settings.ask_for:
+        return knowing.Asked()
     try:
-        one = connector(books)
+        # Connectors load libraries of their own.
+        one = await asyncio.to_thread(connector, books)
     except PayappError as error:
         return knowing.Asked(trouble=str(error))
     try:
         return await knowing.refresh(
-            books.db, one, books.company.erp, codes, most_ms=round(settings.known_for * 1000), seconds=settings.ask_for
+            books.db,
+            one,
+            books.company.erp,
+            codes,
+            most_ms=round(settings.known_for * 1000),
+            seconds=settings.ask_for,
         )
     finally:
         await one.close()

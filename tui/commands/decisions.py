@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,13 +10,15 @@ import click
 
 from store.domain.errors import BadInput
 from store.domain.text import safe
+from tui.commands import dry_run as dry_running
 from tui.commands import waiting
 from tui.commands.options import Chosen, acting, amount, books_and_actor, choosing, confirm, selection
-from tui.commands.output import json_text, print_json, say
+from tui.commands.output import json_text, say
 
 if TYPE_CHECKING:
     from store.domain.selection import Totals
     from store.domain.status import ProjectView, View
+    from store.previewing import Each
     from store.review import Decision, Expectation, Plan, Stay
     from tui.bootstrap import Books
 
@@ -119,7 +120,7 @@ def _stays(stays: Sequence[Stay]) -> list[dict[str, Any]]:
 def _report(decision: Decision, done: str) -> None:
     say(f"{len(decision.done)} {done}.")
     for totals in decision.totals:
-        say(_line(totals))
+        say(totals_line(totals))
     for stay in decision.stays:
         say(f"stays: {safe(stay.name)}: {safe(stay.cause)}. {safe(stay.fix)}".rstrip(), err=True)
     if decision.unnamed:
@@ -130,7 +131,8 @@ def _report(decision: Decision, done: str) -> None:
         say(f"note: {safe(note)}.", err=True)
 
 
-def _line(totals: Totals) -> str:
+def totals_line(totals: Totals) -> str:
+    """Control totals of one currency."""
     from store.domain.money import show
 
     return (
@@ -159,7 +161,8 @@ def send(
         me.require_sender()
         chosen = selection(books, me, Chosen(words, where, every), _view("not-sent"))
         confirm("Send them to ERP Integrations? They are locked from then on.", yes=yes)
-        _finish(ctx, review.send(books.db, me, chosen), "sent; they are Ready to Export", as_json=as_json)
+        decision = review.send(books.db, me, chosen, books.profile())
+        _finish(ctx, decision, "sent; they are Ready to Export", as_json=as_json)
 
 
 @click.command()
@@ -240,17 +243,20 @@ def _export(
         me.require_approver()
         chosen = selection(books, me, Chosen(words, where, every), _view(view))
         profile = books.profile()
-        plan = review.plan_export(
-            books.db, me, chosen, profile, action, accounting_date=day, description=description, erp_number=erp_number,
-            # Who runs it dry reads all of it.
-            listed=sys.maxsize if dry_run else review.LISTED,
-        )  # fmt: skip
+
+        def look(each: Each | None = None) -> Plan:
+            return review.plan_export(
+                books.db, me, chosen, profile, action, accounting_date=day, description=description,
+                erp_number=erp_number, each=each,
+            )  # fmt: skip
+
         if dry_run:
-            _print_plan(plan, as_json=as_json)
+            plan = dry_running.run(books, look, as_json=as_json)
             ctx.exit(SOME_FAILED if plan.stays.count else 0)
+        plan = look()
         bootstrap.check_worker(books)
         for totals in plan.totals if not as_json else ():
-            click.echo(_line(totals), err=True)
+            click.echo(totals_line(totals), err=True)
         for warning in plan.warnings:
             click.echo(f"warning: {safe(warning)}", err=True)
         confirm(f"Export {plan.count} invoices to {safe(profile.title)}?", yes=yes)
@@ -277,27 +283,6 @@ def _expectation(count: int | None, total: str | None) -> Expectation | None:
     if count is None and total is None:
         return None
     return Expectation(count, None if total is None else amount(total, "--expect-total"))
-
-
-def _print_plan(plan: Plan, *, as_json: bool) -> None:
-    from store.domain.money import plain
-
-    if as_json:
-        print_json({
-            "goes": [{"id": r.id, "number": r.number, "net": plain(r.net, r.currency)} for r in plan.goes.first],
-            "stays": _stays(plan.stays.first),
-            "warnings": list(plan.warnings),
-        })  # fmt: skip
-        return
-    click.echo(f"{plan.count} would go, {plan.stays.count} would stay.")
-    for totals in plan.totals:
-        click.echo(_line(totals))
-    for day, count in plan.dates:
-        click.echo(f"accounting date {day}: {count}")
-    for warning in plan.warnings:
-        click.echo(f"warning: {safe(warning)}")
-    for stay in plan.stays.first:
-        click.echo(f"stays: {safe(stay.name)}: {safe(stay.cause)}. {safe(stay.fix)}".rstrip())
 
 
 @click.command()

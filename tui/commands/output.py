@@ -40,6 +40,12 @@ def json_text(value: Any) -> str:
     return "\n".join(line if _writable(line) else _escaped(line) for line in text.split("\n"))
 
 
+def json_line(value: Any) -> str:
+    """The value as JSON on one line, as lossless and harmless as json_text()."""
+    text = msgspec.json.encode(value).decode()
+    return text if _writable(text) else _escaped(text)
+
+
 def _escaped(line: str) -> str:
     # JSON's own encoders escape C0 alone; DEL, C1 and the directional marks they leave as they are.
     return "".join(c if _writable(c) else json.dumps(c)[1:-1] for c in line)

@@ -7,7 +7,7 @@ says is shown when it is there; leaving ends that.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -17,18 +17,17 @@ from textual.containers import Vertical
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from store import previewing
 from store.domain.errors import Interrupted, PayappError
 from store.domain.knowing import Kind
 from store.domain.status import Action
-from store.domain.text import safe
 from store.previewing import Plan
 from tui.keymap import Place, bindings
 from tui.screens.dialog import Dialog
 from tui.screens.dry_list import DryListScreen
-from tui.screens.dry_run_text import Line, asked_text, overview, silent_text
+from tui.screens.dry_run_text import Line, asked_text, not_reached, overview, silent_text
 from tui.screens.payload import PayloadScreen
 from tui.screens.plan_text import totals_text
-from tui.text import cut
 
 if TYPE_CHECKING:
     from erp.knowing import Asked
@@ -96,17 +95,17 @@ class DryRunScreen(Dialog[None]):
         """The plan, with the cursor on the line where it was."""
         causes = self.query_one("#causes", OptionList)
         before = causes.highlighted
-        was = self._lines[before].text.strip("0123456789, ") if before is not None and self._lines else ""
+        was = self._lines[before].text if before is not None and self._lines else ""
         self._lines = overview(self._plan)
         width = min(self.app.size.width, 78) - AROUND
         causes.clear_options()
         causes.add_options(
             [
-                Option(Text(cut(line.text, width), "bold" if line.heading else "", no_wrap=True))
+                Option(Text(line.fitted(width), "bold" if line.heading else "", no_wrap=True))
                 for line in self._lines
             ]
         )
-        places = [n for n, line in enumerate(self._lines) if line.text.strip("0123456789, ") == was]
+        places = [n for n, line in enumerate(self._lines) if line.text == was]
         causes.highlighted = places[0] if places else (0 if self._lines else None)
         self.query_one("#totals", Static).update(totals_text(self._plan.totals) or "Nothing of it would go.")
 
@@ -129,7 +128,12 @@ class DryRunScreen(Dialog[None]):
         trouble = ""
         self._looking = True
         try:
-            self._plan = await self._subject.again()
+            if asked.answered or asked.periods:
+                self._plan = await self._subject.again()
+            else:
+                erp, codes = self._desk.company.erp, self._plan.asking.codes
+                fresh = await self._desk.db.look(previewing.asking, erp, codes)
+                self._plan = replace(self._plan, asking=fresh)
         except Interrupted:
             return
         except PayappError as error:
@@ -137,7 +141,7 @@ class DryRunScreen(Dialog[None]):
         finally:
             self._looking = False
         if asked.trouble:
-            trouble = f"The ERP was not reached: {safe(asked.trouble).rstrip('.')}; what is shown is what it said before"
+            trouble = not_reached(asked.trouble)
         self._show()
         self._tell(trouble, asked.silent)
 
@@ -165,9 +169,8 @@ class DryRunScreen(Dialog[None]):
         """The invoices of the line."""
         line = self._line
         if line is not None and line.ids:
-            title = line.text.strip().partition("  ")[2].strip()
             self.app.push_screen(
-                DryListScreen(self._desk, title, line.ids, self._subject.action, self._subject.day)
+                DryListScreen(self._desk, line.text, line.ids, self._subject.action, self._subject.day)
             )
 
     def action_payload(self) -> None:

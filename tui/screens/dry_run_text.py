@@ -30,47 +30,51 @@ DAYS = 6
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the overview: its text, what is said of it below the list, and its invoices; None: it has none to list.
+    """One line of the overview: its text, how many invoices, what is said of it below the list, and the invoices.
 
-    ``heading``: it stands above others that are part of it.
+    ``ids``: None where they cannot be listed. ``heading``: it stands above others that are part of it.
     """
 
     text: str
+    count: int | None = None
     about: str = ""
     ids: Sequence[int] | None = None
     heading: bool = False
 
+    def fitted(self, width: int) -> str:
+        """The line in so many cells."""
+        count = "!" if self.count is None else f"{self.count:,}"
+        return f"{count:>9}  {'' if self.heading else '  '}{cut(self.text, width - (11 if self.heading else 13))}"
+
 
 def overview(plan: Plan) -> list[Line]:
     """The gravest first: by effect all invoices, below them each cause; then what goes and what deserves a look."""
-    found = [Line(f"! {safe(warning)}", safe(warning)) for warning in plan.warnings]
+    found: list[Line] = []
     for effect in EFFECTS:
         causes = [cause for cause in plan.causes if cause.effect == effect]
         if not causes:
             continue
         ids = plan.touched[effect]
-        found.append(Line(f"{len(ids):>9,}  {EFFECT_TITLES[effect]}", _names_of(causes), ids, heading=True))
-        for cause in causes:
-            text = f"{cause.count:>9,}    {safe(cause.cause)}"
-            found.append(Line(text, about(cause.cause, cause.fix), cause.ids))
+        told = f"{len(causes):,} {'cause' if len(causes) == 1 else 'causes'}, below"
+        found.append(Line(EFFECT_TITLES[effect], len(ids), told, ids, heading=True))
+        found += [
+            Line(safe(cause.cause), cause.count, about(cause.cause, cause.fix), cause.ids) for cause in causes
+        ]
     if plan.count:
-        found.append(Line(f"{plan.count:>9,}  Would go", _days(plan), plan.goes.ids, heading=True))
+        found.append(Line("Would go", plan.count, _days(plan), plan.goes.ids, heading=True))
+    found += [Line(safe(warning), about=safe(warning)) for warning in plan.warnings]
     for title, group in (
         ("Credits", plan.credits),
         ("Flagged", plan.flagged),
         ("Hidden by the filter", plan.hidden),
     ):
         if group.count:
-            found.append(Line(f"{group.count:>9,}    {title}", "", group.ids))
+            found.append(Line(title, group.count, "", group.ids))
     if plan.changed.count:
         names = ", ".join(one_line(name) for name in plan.changed.first[:20])
         fix = f"What of it is still marked, unmark and mark again ({way('table.mark')})"
-        found.append(Line(f"{plan.changed.count:>9,}  Changed by others, skipped", about(names, fix)))
+        found.append(Line("Changed by others, skipped", plan.changed.count, about(names, fix), heading=True))
     return found
-
-
-def _names_of(causes: Sequence[object]) -> str:
-    return f"{len(causes):,} {'cause' if len(causes) == 1 else 'causes'}, below"
 
 
 def about(cause: str, fix: str) -> str:
@@ -112,11 +116,13 @@ def silent_text(silent: Sequence[Kind]) -> str:
     return f"It cannot be asked for {', '.join(KINDS[kind] for kind in silent)}" if silent else ""
 
 
+def not_reached(trouble: str) -> str:
+    """That the ERP did not answer, and why; "" where it did."""
+    if not trouble:
+        return ""
+    return f"The ERP was not reached: {safe(trouble).rstrip('.')}; what is shown is what it said before"
+
+
 def _kind(one: Standing) -> str:
     lacking = f" ({one.unknown:,} unknown)" if one.unknown else ""
     return f"{one.asked:,} {KINDS[one.kind]}{lacking}"
-
-
-def fitted(line: Line, width: int) -> str:
-    """The line in so many cells."""
-    return cut(line.text, width)

@@ -1,0 +1,176 @@
+"""``--dry-run`` of export and retry: what would go, stay, be skipped, ignored or truncated; nothing is changed."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from store.domain.text import safe
+from tui.commands.output import json_line, let_go
+
+if TYPE_CHECKING:
+    from erp.knowing import Asked
+    from store.causes import Snag
+    from store.domain.selection import Totals
+    from store.planning import Going, Stay
+    from store.previewing import Each, Plan
+    from tui.bootstrap import Books
+
+
+class _Spool:
+    """Three lists of a JSON document, written as they are found: there may be a million of them."""
+
+    NAMES = ("goes", "stays", "notes")
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._files: dict[str, IO[str]] = {}
+        for name in self.NAMES:
+            file = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - the stack closes it
+            self._files[name] = stack.enter_context(file)
+
+    def clear(self) -> None:
+        """All of it is looked at anew."""
+        for file in self._files.values():
+            file.seek(0)
+            file.truncate()
+
+    def each(self, going: Sequence[Going], stays: Sequence[Stay], snags: Sequence[Snag]) -> None:
+        """Some of it, as a plan finds it."""
+        self._add("goes", [_going(one) for one in going])
+        self._add("stays", [_stay(one) for one in stays])
+        self._add("notes", [_note(one) for one in snags if one.effect != "blocked"])
+
+    def _add(self, name: str, records: Sequence[dict[str, Any]]) -> None:
+        file = self._files[name]
+        for record in records:
+            file.write(",\n    " if file.tell() else "\n    ")
+            file.write(json_line(record))
+
+    def write(self, rest: dict[str, Any]) -> None:
+        """The whole document on standard output."""
+        out = sys.stdout
+        try:
+            out.write("{")
+            for name, file in self._files.items():
+                out.write(f'\n  "{name}": [')
+                some = file.tell()
+                file.seek(0)
+                shutil.copyfileobj(file, out)
+                out.write("\n  ]," if some else "],")
+            told = [f"\n  {json_line(name)}: {json_line(value)}" for name, value in rest.items()]
+            out.write(",".join(told) + "\n}\n")
+            out.flush()
+        except BrokenPipeError:
+            let_go(out)
+
+
+def _going(one: Going) -> dict[str, Any]:
+    from store.domain.money import plain
+
+    c = one.sent
+    return {
+        "id": c.id, "number": c.number, "net": plain(c.net, c.currency), "currency": c.currency,
+        "accounting_date": one.day.isoformat(),
+    }  # fmt: skip
+
+
+def _stay(one: Stay) -> dict[str, Any]:
+    return {"id": one.invoice_id, "number": one.name, "code": one.code, "cause": one.cause, "fix": one.fix}
+
+
+def _note(one: Snag) -> dict[str, Any]:
+    return {
+        "id": one.invoice_id, "number": one.name, "effect": one.effect, "code": one.code, "cause": one.cause,
+        "fix": one.fix, "line": one.line,
+    }  # fmt: skip
+
+
+def run(books: Books, look: Callable[[Each | None], Plan], *, as_json: bool) -> Plan:
+    """Look, ask the ERP for what is not known of its codes, look again where that told anything; then say all of it."""
+    from store import previewing
+    from tui import bootstrap
+
+    with ExitStack() as stack:
+        spool = _Spool(stack) if as_json else None
+        plan = look(spool.each if spool else None)
+        asked = asyncio.run(bootstrap.ask(books, plan.asking.codes))
+        if asked.answered or asked.periods:
+            if spool:
+                spool.clear()
+            plan = look(spool.each if spool else None)
+        else:
+            fresh = previewing.asking(books.db, books.company.erp, plan.asking.codes)
+            plan = replace(plan, asking=fresh)
+        if spool:
+            spool.write(_rest(plan, asked))
+        else:
+            _tell(plan, asked)
+    return plan
+
+
+def _rest(plan: Plan, asked: Asked) -> dict[str, Any]:
+    """What the document has beside its lists. Times are ms UTC, amounts plain decimals."""
+    return {
+        "causes": [
+            {"effect": one.effect, "code": one.code, "cause": one.cause, "fix": one.fix, "count": one.count}
+            for one in plan.causes
+        ],
+        "totals": [_totals(totals) for totals in plan.totals],
+        "accounting_dates": dict(plan.dates),
+        "changed_by_others": list(plan.changed.first),
+        "warnings": list(plan.warnings),
+        "erp": {
+            "trouble": asked.trouble,
+            "cannot_be_asked": [kind.value for kind in asked.silent],
+            "periods_asked_at": plan.asking.periods_at,
+            "codes": [
+                {
+                    "kind": one.kind.value, "count": one.count, "asked": one.asked, "unknown": one.unknown,
+                    "oldest_asked_at": one.oldest,
+                }
+                for one in plan.asking.kinds
+            ],
+        },
+    }  # fmt: skip
+
+
+def _totals(totals: Totals) -> dict[str, Any]:
+    from store.domain.money import plain
+
+    amounts = {name: plain(getattr(totals, name), totals.currency) for name in ("gross", "retainage", "net")}
+    return {"currency": totals.currency, "count": totals.count, **amounts, "hash": totals.hash_total}
+
+
+def _tell(plan: Plan, asked: Asked) -> None:
+    from tui.commands.decisions import totals_line
+    from tui.screens.dry_run_text import asked_text, not_reached, silent_text
+
+    click.echo(f"{plan.count} would go, {plan.stays.count} would stay.")
+    for totals in plan.totals:
+        click.echo(totals_line(totals))
+    for day, count in plan.dates:
+        click.echo(f"accounting date {day}: {count}")
+    for said in (
+        asked_text(plan.asking, asked.silent),
+        silent_text(asked.silent),
+        not_reached(asked.trouble),
+    ):
+        if said:
+            click.echo(f"erp: {said}")
+    for warning in plan.warnings:
+        click.echo(f"warning: {safe(warning)}")
+    for one in plan.causes:
+        click.echo(f"{one.effect} {one.count}: {safe(one.cause).rstrip('.')}. {safe(one.fix)}".rstrip())
+        more = one.count - len(one.names)
+        rest = f" and {more:,} more (--json has all)" if more else ""
+        click.echo(f"  {', '.join(map(safe, one.names))}{rest}")
+    for name in plan.changed.first:
+        click.echo(f"skipped: {safe(name)} was changed by others meanwhile.")
