@@ -67,10 +67,10 @@ def edit(
         values = _values(before, number, billing_date, old, new)
         if not values:
             return Decision((invoice_id,))
-        compared = duplicates.known(db, [invoice_id])
+        compared = duplicates.known(db, _compared(db, before) if new != old else [invoice_id])
         _write(db, before, values, old, new)
-        duplicates.refresh(db, (), compared)
         carried = carry(db, before, old, new) if new != old else []
+        duplicates.refresh(db, (), compared)
         audit.record(
             db, actor, "edit", {"invoice": before.number}, [_change(before, values, old, new), *carried]
         )
@@ -80,6 +80,15 @@ def edit(
             for c in chunk
         )
     return Decision((invoice_id,), notes=notes)
+
+
+def _compared(db: Database, before: Candidate) -> list[int]:
+    """The invoice, and the later ones of its commitment, whose amounts may follow."""
+    found = db.execute(
+        "SELECT id FROM invoices WHERE commitment_id = ? AND application >= ?",
+        (before.commitment_id, before.application),
+    ).fetchall()
+    return [row[0] for row in found]
 
 
 def _editable(db: Database, invoice_id: int, version: int) -> Candidate:

@@ -137,6 +137,14 @@ def test_what_is_alike_in_another_way_keeps_its_flag(db: Database, sender: Actor
     assert flagged(db) == set()
 
 
+def test_amounts_that_follow_are_compared_too(db: Database, sender: Actor) -> None:
+    first = make(db, "1", commitment="SC-1", erp_status="not_sent")
+    make(db, "2", commitment="SC-1", application=2, erp_status="not_sent", period_end="2026-11-30")
+    make(db, "A", commitment="SC-2", period_end="2026-11-30", lines=(line(work=81_000),))
+    commitments.edit(db, sender, first, version(db, first), lines=[LineEdit(1, 101_000, 20_000, 10_000, 0)])
+    assert flagged(db) == {"SC-1/2", "SC-2/A"}
+
+
 def test_nothing_billed_is_nobodys_duplicate(db: Database, sender: Actor) -> None:
     nothing = (line(work=0, held=0),)
     make(db, "A-1", commitment="SC-1", lines=nothing)

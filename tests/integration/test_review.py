@@ -479,7 +479,7 @@ def test_a_date_that_the_approver_gave_survives_a_failure_and_ends_with_a_reject
 
 
 def test_retry_repairs_the_number_of_one_invoice_in_one_event(db: Database, approver: Actor) -> None:
-    first, second = make(db, "1"), make(db, "2", application=2)
+    first, second = make(db, "1"), make(db, "2", application=2, period_end="2026-11-30")
     review.accept(db, approver, mark(db, first, second), PROFILE)
     export(db, refusal=True)
     with pytest.raises(BadInput, match="for one invoice"):
@@ -506,8 +506,8 @@ def test_amounts_that_a_locked_later_application_was_made_from_stay(
 
 def test_later_applications_follow_a_corrected_one(db: Database, approver: Actor, sender: Actor) -> None:
     first = make(db, "1", erp_status="not_sent")
-    second = make(db, "2", application=2, erp_status="not_sent")
-    third = make(db, "3", application=3, erp_status="not_sent")
+    second = make(db, "2", application=2, erp_status="not_sent", period_end="2026-11-30")
+    third = make(db, "3", application=3, erp_status="not_sent", period_end="2026-12-31")
     change = commitments.LineEdit(1, 80_000, 20_000, 8_000, 0)
     decision = commitments.edit(db, sender, first, version(db, first), lines=[change])
     assert [note[:10] for note in decision.notes] == ["2 (SC-101)", "3 (SC-101)"]
