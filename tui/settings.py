@@ -28,10 +28,11 @@ class ErpSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which connector sends, and its own ``options``: tui.bootstrap checks them against that connector's settings.
 
     A dry run asks the ERP for what it knows of a code when that is older than ``known_for``, for ``ask_for`` at most;
-    both in seconds.
+    both in seconds. ``profile`` is a TOML file: the company's own profile of its ERP (docs/erps.md).
     """
 
     connector: str = "sandbox"
+    profile: str | None = None
     known_for: Annotated[float, msgspec.Meta(ge=0, le=7 * 24 * 3600)] = 900.0
     ask_for: Annotated[float, msgspec.Meta(ge=0, le=600)] = 30.0
     options: dict[str, Any] = msgspec.field(default_factory=dict)

@@ -59,8 +59,8 @@ def _remove_database(file: Path) -> None:
 @click.command()
 @click.option("--company", required=True, prompt="Company", help="The company's name.")
 @click.option("--currency", default="USD", show_default=True, help="Its currency, e.g. USD.")
-@click.option("--erp", type=click.Choice(["sandbox", "files", "tryton"]), default="files", show_default=True,
-              help="Where exports go: CSV files in a drop folder, Tryton, or the stand-in sandbox.")  # fmt: skip
+@click.option("--erp", metavar="ERP", default="files", show_default=True,
+              help="Where exports go: files, tryton, sandbox, or another of payapp erp list.")  # fmt: skip
 @click.option("--drop-folder", default="export", show_default=True, help="The drop folder of files.")
 @click.option(
     "--database", metavar="URL", help="sqlite:PATH or postgresql://…; a file beside the settings if left out."
@@ -78,16 +78,19 @@ def init(
     payapp init --company 'ACME BUILDERS'
     payapp init --company ACME --database postgresql://payapp@db/payapp
     """  # noqa: D301 - \b keeps click from wrapping the examples
+    from erp import profiles
     from tui import bootstrap, settings
 
     path = settings.config_path(ctx.obj["config"])
     _refuse_existing(path)
+    profile = profiles.load(erp)
+    connector = profile.connectors[0]
     login = bootstrap.own_login()
     url = database or f"sqlite:{DATABASE}"
-    options = _erp_options(erp, company, drop_folder)
+    options = _erp_options(connector, company, drop_folder)
     tables: dict[str, dict[str, str | int]] = {
         "database": {"url": url},
-        "erp": {"connector": erp},
+        "erp": {"connector": connector},
         "erp.options": options,
     }
     with _undoing() as undo:
@@ -106,14 +109,20 @@ def init(
         click.echo(
             "First: write into its [erp.options] where Tryton is and what the accounts are called there."
         )
+    elif profile.no_invoices:
+        click.echo(f"{profile.no_invoices}: nothing can be sent or exported.")
+    elif profile.formats[:1] not in {(), ("payapp",)}:
+        click.echo(
+            f"First: write into its [erp.options] what {profile.title} calls the accounts (docs/files.md)."
+        )
     click.echo("Next: payapp users add, payapp import --template vendors vendors.csv")
 
 
-def _erp_options(erp: str, company: str, drop_folder: str) -> dict[str, str | int]:
+def _erp_options(connector: str, company: str, drop_folder: str) -> dict[str, str | int]:
     """What a new settings file says of the ERP; what only its owner knows stands empty (docs/tryton.md)."""
-    if erp == "files":
+    if connector == "files":
         return {"folder": drop_folder}
-    if erp == "sandbox":
+    if connector == "sandbox":
         return {"file": SANDBOX}
     known: dict[str, str | int] = {"url": "https://tryton.example.com", "company": company, "journal": "EXP"}
     return known | dict.fromkeys(("database", "user", "password_file", "payable", "retainage", "tax"), "")

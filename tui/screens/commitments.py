@@ -112,7 +112,9 @@ class CommitmentsScreen(ToolScreen[ProjectView], LookingScreen[ProjectView]):
     async def _send(self, at: Press[ProjectView]) -> None:
         self.desk.me.require_sender("send invoices to ERP Integrations")
         if going := await self._sure(at.view, at.selection(), "Send", SENT):
-            decision = await self.carry_out(f"Sending {noun(at.count)}", review.send, self.desk.me, going)
+            decision = await self.carry_out(
+                f"Sending {noun(at.count)}", review.send, self.desk.me, going, self.desk.profile
+            )
             self.decided(decision, f"{len(decision.done):,} sent to ERP Integrations.", at)
 
     async def _retrieve(self, at: Press[ProjectView]) -> None:

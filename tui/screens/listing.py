@@ -189,6 +189,10 @@ class ListingScreen(TellingScreen, Generic[V]):
         """Raise NotPermitted for who reads here and no more."""
         raise NotImplementedError
 
+    def lacks(self) -> str:
+        """What the integration does not support at all; "" where it takes these."""
+        return ""
+
     def empty_view(self) -> str:
         """Why a whole view is empty, and the key that helps."""
         raise NotImplementedError
@@ -265,7 +269,7 @@ class ListingScreen(TellingScreen, Generic[V]):
         """Header, tabs, views and filter line."""
         width = self.app.size.width
         self.query_one("#header", Bar).show(header_line(self.desk, self.TOOL, width, self.synced))
-        self.query_one("#tabs", Bar).show(tabs_line(self.TABS, self._mail, width))
+        self.query_one("#tabs", Bar).show(tabs_line(self.TABS, self._mail, width, self.lacks()))
         if width >= VAST:
             self.query_one("#views-list", Bar).show(*views_list(self.TITLES, self._counts, self.view))
         self.query_one("#views", Bar).show(

@@ -51,8 +51,11 @@ def header_line(desk: Desk, tool: str, width: int, synced: str = "") -> Line:
     return (Part(place.rstrip(), BOLD), Part(demo, WARN), Part(" " * gap + who))
 
 
-def tabs_line(tabs: str, mail: tuple[int, str], width: int) -> Line:
-    """The tool's tabs, the mails that could not go yet, and the key to the other tools."""
+def tabs_line(tabs: str, mail: tuple[int, str], width: int, lacks: str = "") -> Line:
+    """The tool's tabs, the mails that could not go yet, and the key to the other tools.
+
+    ``lacks``: what the integration does not support at all; before anything else that could stand there.
+    """
     key = pressed("list.more")
     more = f"tools: {key} " if width >= ROOMY else f"More {key} "
     count, error = mail
@@ -61,6 +64,7 @@ def tabs_line(tabs: str, mail: tuple[int, str], width: int) -> Line:
         waits = f"{count:,} {'mail waits' if count == 1 else 'mails wait'}" + (
             f": {one_line(error)}" if error else ""
         )
+    waits = one_line(lacks) or waits
     room = width - len(more) - len(tabs) - 4
     text = f"{tabs}   {cut(waits, room)}" if waits and room > 12 else tabs
     return (Part(" " + text.ljust(width - len(more) - 1), REVERSE), Part(more, REVERSE, "more"))
