@@ -91,8 +91,14 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
             return f"Mark in {ready} and press {way('invoices.export')}."
         return f"An accounting approver exports from {ready}; a Directory Admin says who is one."
 
+    def lacks(self) -> str:
+        """That the company's integration takes no subcontractor invoices, in the words that fit behind the tabs."""
+        return "invoices are not supported" if self.desk.profile.no_invoices else ""
+
     def empty_view(self) -> str:
         """Each view's own way to be empty."""
+        if unsupported := self.desk.profile.no_invoices:
+            return f"{unsupported}."
         # No way is named to where this user may not go.
         opens = self.desk.me.commitments_level is not Level.NONE
         match self.view:
