@@ -25,6 +25,7 @@ COMMANDS = {
     "show": "reading:show",
     "status": "status:status",
     "reconcile": "reconcile:reconcile",
+    "receipt": "receipt:receipt",
     "payments": "payments:payments",
     "send": "decisions:send",
     "retrieve": "decisions:retrieve",

@@ -69,4 +69,8 @@ def _tell(adopted: Adopted) -> None:
         )
     if adopted.parked:
         say(f"Parked ones wait for a person: {adopted.parked:,}.")
+    if adopted.awaiting:
+        say(
+            f"Delivered before, waiting for a receipt: {adopted.awaiting:,}. Give the receipts since the backup again."
+        )
     say("Compare with the ERP what was sent since the backup: payapp reconcile.")

@@ -81,7 +81,7 @@ def _standing(books: Books) -> Standing:
         workers=workers.seen(books.db),
         displaced=epochs.trouble(books.db),
         looked_for=lookup.waiting(books.db),
-        batches=[p for p in batches.recent(books.db) if p.running or p.failed or p.parked],
+        batches=[p for p in batches.recent(books.db) if p.running or p.failed or p.parked or p.awaiting],
         notices_waiting=notices.waiting_count(books.db),
         mail_configured=books.settings.mail is not None,
         mail_error=_mail_error(books.db),
@@ -104,6 +104,7 @@ def _record(of: Standing) -> dict[str, Any]:
         "views": of.views,
         "uncertain": of.queue.uncertain,
         "parked": of.queue.parked,
+        "waiting_for_a_receipt": of.queue.awaiting,
         "workers": [asdict(worker) for worker in of.workers],
         "erp_paused": of.queue.paused,
         "queue": asdict(of.queue),
@@ -111,7 +112,7 @@ def _record(of: Standing) -> dict[str, Any]:
         "looked_for_first": of.looked_for,
         "batches": [
             {"id": p.id, "count": p.count, "ok": p.done, "failed": p.failed, "left": p.left,
-             "uncertain": p.uncertain, "parked": p.parked} for p in of.batches
+             "uncertain": p.uncertain, "parked": p.parked, "waiting_for_a_receipt": p.awaiting} for p in of.batches
         ],
         "notices_waiting": of.notices_waiting,
         "mail_configured": of.mail_configured,
@@ -132,7 +133,8 @@ def _print(of: Standing) -> None:
     _print_workers(of)
     for p in of.batches:
         click.echo(f"batch {p.id}: {p.done + p.failed}/{p.count}  ok {p.done}  FAIL {p.failed}  left {p.left}"
-                   f"  uncertain {p.uncertain}  parked {p.parked}")  # fmt: skip
+                   f"  uncertain {p.uncertain}  parked {p.parked}"
+                   + (f"  waiting for a receipt {p.awaiting}" if p.awaiting else ""))  # fmt: skip
     click.echo(f"notices waiting: {of.notices_waiting:,}")
     if of.notices_waiting and of.mail_error:
         click.echo(f"newest mail error: {one_line(of.mail_error)}")
@@ -145,6 +147,10 @@ def _print_queue(of: QueueStanding) -> None:
     click.echo(f"on their way {of.depth:,}   held {of.held:,}   due {of.pending:,}   being sent {of.claimed:,}"
                f"   booked in the last minute {of.booked_last_minute:,}")  # fmt: skip
     click.echo(f"uncertain {of.uncertain:,}   parked {of.parked:,}")
+    if of.awaiting and of.awaiting_since is not None:
+        click.echo(
+            f"waiting for a receipt {of.awaiting:,}, the oldest since {_moment(of.awaiting_since)}: payapp receipt"
+        )
     if of.oldest_at is not None:
         click.echo(f"the oldest of them was accepted {_moment(of.oldest_at)}")
     if of.paused:

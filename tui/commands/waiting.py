@@ -82,7 +82,10 @@ def tell(found: Sequence[Progress]) -> None:
     """Each batch in a line, and each of its failures with cause and fix."""
     for p in found:
         left = f"  left {p.left + p.uncertain}" if p.running else ""
-        say(f"batch {p.id}: ok {p.done}  FAIL {p.failed}  parked {p.parked}  recalled {p.cancelled}{left}")
+        awaited = f"  no receipt yet {p.awaiting}" if p.awaiting else ""
+        say(
+            f"batch {p.id}: ok {p.done}  FAIL {p.failed}  parked {p.parked}  recalled {p.cancelled}{left}{awaited}"
+        )
         for failure in p.failures:
             say(f"failed: {safe(failure.number)}: {safe(failure.cause)}. {safe(failure.fix)}", err=True)
 
@@ -99,6 +102,7 @@ def records(found: Sequence[Progress]) -> list[dict[str, Any]]:
             "parked": p.parked,
             "recalled": p.cancelled,
             "left": p.left + p.uncertain,
+            "waiting_for_a_receipt": p.awaiting,
         }
         for p in found
     ]

@@ -145,10 +145,15 @@ def _counts(batch: Progress) -> list[Part]:
         parts.append(Part(f"  PARKED {batch.parked:,}", BAD))
     if batch.cancelled:
         parts.append(Part(f"  recalled {batch.cancelled:,}"))
+    if batch.awaiting:
+        parts.append(Part(f"  no receipt yet {batch.awaiting:,}", WARN))
     return parts
 
 
 def _eta(batch: Progress) -> Sequence[str]:
+    if not batch.running and batch.awaiting_since is not None:
+        since = moment(batch.awaiting_since)
+        return f"  since {since}: payapp receipt FILE", f"  since {since}", f"  since {since[-5:]}"
     if not batch.running:
         return ("  done",)
     if batch.eta_ms is None:

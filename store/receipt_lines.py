@@ -1,0 +1,198 @@
+"""The lines of a receipt: what an ERP says it imported of our files, in payapp's form or as QuickBooks and Xero list it.
+
+docs/files.md describes the forms. Nothing is guessed: a file that is none of them is refused whole.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from store.domain.errors import BadInput
+from store.domain.text import one_line, safe
+
+# No receipt has more bytes, or a longer text.
+BYTES_MOST = 50_000_000
+TEXT_MOST = 500
+
+
+class Said(StrEnum):
+    """What the ERP says of a bill; WAITING: nothing yet."""
+
+    BOOKED = "booked"
+    REFUSED = "refused"
+    WAITING = "waiting"
+
+
+class Source(StrEnum):
+    """Who wrote the list. Those of QuickBooks and Xero hold bills of others too."""
+
+    PAYAPP = "payapp"
+    QUICKBOOKS = "quickbooks"
+    XERO = "xero"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line, its row counted from 1 with the header. ``key`` or ``vendor`` and ``number`` name the bill.
+
+    ``amount`` is what is payable, as the ERP writes it but for separators; "" where it does not say.
+    """
+
+    row: int
+    key: str
+    vendor: str
+    number: str
+    reference: str
+    amount: str
+    currency: str
+    said: Said
+    error: str
+
+    @property
+    def name(self) -> str:
+        """How it is told of."""
+        return self.key or f"{self.vendor} {self.number}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """A receipt's lines, and whose list it is."""
+
+    source: Source
+    lines: tuple[Line, ...]
+
+
+_WORDS = {
+    Said.BOOKED: ("booked", "imported", "accepted", "posted", "ok", "paid"),
+    Said.REFUSED: ("refused", "rejected", "failed", "error"),
+    Said.WAITING: ("", "waiting", "pending"),
+}
+_SAID = {word: said for said, words in _WORDS.items() for word in words}
+# A bill that stands in Xero, whatever became of it there; a voided or deleted one does not.
+_XERO_STANDS = frozenset(
+    {"draft", "submitted", "awaiting approval", "authorised", "awaiting payment", "paid"}
+)
+_QUICKBOOKS_BILLS = {"bill": "", "credit": "-", "bill credit": "-", "bill refund": "-"}
+
+
+def read(data: bytes, name: str) -> Lines:
+    """The lines of a receipt. Raises BadInput, naming the row, for what is none or cannot be told."""
+    if len(data) > BYTES_MOST:
+        raise BadInput(f"{safe(name)} is no receipt", why=f"it has more than {BYTES_MOST:,} bytes")
+    table = _table(data, name)
+    first = next((number for number, row in enumerate(table) if any(cell.strip() for cell in row)), None)
+    if first is None:
+        raise BadInput(f"{safe(name)} is empty", fix="Give the receipt that the ERP wrote")
+    header = [cell.strip() for cell in table[first]]
+    rows = list(enumerate(table[first + 1 :], first + 2))
+    small = [cell.lower() for cell in header]
+    if "status" in small and ("key" in small or {"vendor", "number"} <= set(small)):
+        return Lines(Source.PAYAPP, tuple(_own(small, rows, name)))
+    stars = [cell.removeprefix("*") for cell in header]
+    if {"ContactName", "InvoiceNumber", "Total", "Status"} <= set(stars):
+        return Lines(Source.XERO, tuple(dict.fromkeys(_xero(stars, rows, name))))
+    if {"Type", "Num", "Name", "Amount"} <= set(header):
+        return Lines(Source.QUICKBOOKS, tuple(_quickbooks(header, rows, name)))
+    raise BadInput(
+        f"{safe(name)} is no receipt",
+        why="its first row names neither key (or vendor and number) and status, nor Xero's columns, nor QuickBooks'",
+        fix="docs/files.md describes receipts; payapp receipt --waiting writes one to fill in",
+    )
+
+
+def _table(data: bytes, name: str) -> list[list[str]]:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        # QuickBooks for Windows writes the Western code page.
+        text = data.decode("cp1252", "replace")
+    if "\x00" in text or "\ufffd" in text:
+        raise BadInput(
+            f"{safe(name)} is no text", why="it holds bytes that no CSV file has", fix="Save it as CSV"
+        )
+    try:
+        return list(csv.reader(io.StringIO(text, newline="")))
+    except csv.Error as error:
+        raise BadInput(f"{safe(name)} cannot be read", why=str(error), fix="Save it as CSV") from None
+
+
+def _named(
+    header: Sequence[str], rows: Sequence[tuple[int, list[str]]], name: str
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Each row by its columns, blank rows left out. Raises BadInput for two columns of one name, and for long rows."""
+    used = [cell for cell in header if cell]
+    twice = next((cell for cell in used if used.count(cell) > 1), None)
+    if twice is not None:
+        raise BadInput(f"{safe(name)} has two columns {safe(twice)}", fix="Leave one of them")
+    for number, row in rows:
+        if not any(cell.strip() for cell in row):
+            continue
+        if len(row) > len(header):
+            raise BadInput(
+                f"Row {number} of {safe(name)} has more cells than the first row", fix="Mend that row"
+            )
+        yield (
+            number,
+            {column: one_line(cell)[:TEXT_MOST] for column, cell in zip(header, row, strict=False) if column},
+        )
+
+
+def _own(header: Sequence[str], rows: Sequence[tuple[int, list[str]]], name: str) -> Iterator[Line]:
+    for number, row in _named(header, rows, name):
+        word, error = row.get("status", ""), row.get("error", "")
+        said = _SAID.get(word.lower())
+        if said is None:
+            known = ", ".join(word for words in _WORDS.values() for word in words if word)
+            raise BadInput(
+                f"Row {number} of {safe(name)}: {safe(word)[:40]!r} is no status",
+                why="nothing of the file was done",
+                fix=f"Use one of: {known}; empty is waiting",
+            )
+        if not row.get("key") and not (row.get("vendor") and row.get("number")):
+            raise BadInput(
+                f"Row {number} of {safe(name)} names no bill",
+                why="nothing of the file was done",
+                fix="Give its key, or vendor and number",
+            )
+        if said is Said.WAITING and error:
+            raise BadInput(
+                f"Row {number} of {safe(name)} has an error and no status",
+                why="nothing of the file was done",
+                fix="Write refused, or leave the error out",
+            )
+        yield Line(
+            number, row.get("key", ""), row.get("vendor", ""), row.get("number", ""), row.get("reference", ""),
+            row.get("amount", "").replace(",", ""), row.get("currency", ""), said, error,
+        )  # fmt: skip
+
+
+def _xero(header: Sequence[str], rows: Sequence[tuple[int, list[str]]], name: str) -> Iterator[Line]:
+    """Xero's own export of bills: a row per line of a bill, each with the bill's total."""
+    seen: set[tuple[str, str, str]] = set()
+    for number, row in _named(header, rows, name):
+        amount = row.get("Total", "").replace(",", "")
+        own = (row.get("ContactName", ""), row.get("InvoiceNumber", ""), amount)
+        if row.get("Status", "").lower() not in _XERO_STANDS or own in seen:
+            continue
+        seen.add(own)
+        yield Line(number, "", *own[:2], "", amount, row.get("Currency", ""), Said.BOOKED, "")
+
+
+def _quickbooks(header: Sequence[str], rows: Sequence[tuple[int, list[str]]], name: str) -> Iterator[Line]:
+    """A report of QuickBooks with Type, Num, Name and Amount: its headings, sums and other transactions are left out.
+
+    Whether a bill is a debit or a credit there depends on the report, so that its type tells the sign.
+    """
+    for number, row in _named(header, rows, name):
+        sign = _QUICKBOOKS_BILLS.get(row.get("Type", "").lower())
+        if sign is None:
+            continue
+        amount = row.get("Amount", "").replace(",", "").lstrip("-")
+        yield Line(
+            number, "", row.get("Name", ""), row.get("Num", ""), row.get("Trans #", ""), sign + amount, "",
+            Said.BOOKED, "",
+        )  # fmt: skip

@@ -1,0 +1,199 @@
+"""Receipts: what an ERP says it imported of the files that were delivered to it (store/receipt_lines.py reads them).
+
+A receipt books or refuses each bill that it names, in one transaction with its audit trail. What it cannot settle it names,
+and changes nothing of it: a bill that nobody knows, another amount, two bills of one number.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from store import audit, directory, evidence, receipt_matches
+from store.db import Database
+from store.domain.actor import Actor, Level
+from store.domain.bill import decode
+from store.domain.status import TRANSITIONS, Action, JobState
+from store.domain.text import safe
+from store.job import chunks, end_claims, log_attempts, marks, move
+from store.outcomes import book, stop_the_next
+from store.receipt_fates import FIX, Fate, Told, Work, judge
+from store.receipt_lines import read
+from store.receipt_matches import Match, bill_of, payable
+
+# The code of an invoice that a receipt has refused.
+REFUSED = "receipt.refused"
+PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a receipt did. ``before``: it was read already, then (ms UTC) and by whom, and nothing was done now.
+
+    ``waiting`` still wait for a receipt.
+    """
+
+    name: str
+    sha256: str
+    told: tuple[Told, ...]
+    before: tuple[int, str] | None
+    waiting: int
+
+    def count(self, fate: Fate) -> int:
+        """How many lines have that fate."""
+        return sum(told.fate is fate for told in self.told)
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """One bill that waits for its receipt; ``amount`` is what is payable, ``reference`` its place in a file."""
+
+    key: str
+    vendor: str
+    number: str
+    amount: str
+    currency: str
+    reference: str
+    since: int
+    invoice_id: int
+
+
+# -- reading ---------------------------------------------------------------------------------------------------------
+
+
+def awaited(db: Database, actor: Actor, erp: str) -> Iterator[list[Awaited]]:
+    """What waits for a receipt, in the order of its export, some at a time. Raises NotPermitted."""
+    actor.require_reader()
+    last = 0
+    while rows := db.execute(
+        "SELECT id, invoice_id, payload, payload_sha256, erp_ref, updated_at FROM export_jobs"
+        f" WHERE state = '{JobState.SENT}' AND erp = ? AND id > ? ORDER BY id LIMIT {PAGE}",
+        (erp, last),
+    ).fetchall():
+        last = rows[-1][0]
+        yield [_awaited(row) for row in rows if bill_of(row[2], row[3]) is not None]
+
+
+def _awaited(row: Sequence[Any]) -> Awaited:
+    bill = decode(row[2], row[3])
+    return Awaited(bill.key, bill.vendor, bill.number, payable(bill), bill.currency, row[4], row[5], row[1])
+
+
+def take(db: Database, actor: Actor, name: str, data: bytes) -> Reading:
+    """Book or refuse what the receipt says, in one transaction. For approvers, and admins of ERP Integrations.
+
+    A file that did something is read once, by its SHA-256. Raises NotPermitted, and BadInput for what is no receipt: then
+    nothing was done.
+    """
+    _require(actor)
+    lines = read(data, name)
+    digest = hashlib.sha256(data).hexdigest()
+    with db.transaction(), audit.Trail() as trail:
+        actor = directory.refresh(db, actor)
+        _require(actor)
+        erp = directory.company(db).erp
+        receipt = _begun(db, actor, erp, name, digest)
+        if receipt is None:
+            return Reading(name, digest, (), _before(db, digest), _waiting(db, erp))
+        work = Work()
+        found = receipt_matches.of(db, erp, lines.lines)
+        taken = receipt_matches.references(db, lines.lines)
+        for line, own in zip(lines.lines, found, strict=True):
+            judge(line, own, lines.source, taken, work)
+        _write(db, work, trail)
+        counts = {fate.value: sum(told.fate is fate for told in work.told) for fate in Fate}
+        db.execute(
+            "UPDATE receipts SET booked = ?, refused = ? WHERE id = ?",
+            (len(work.booked), len(work.refused), receipt),
+        )
+        if trail.count:
+            detail = {"erp": erp, "file": safe(name), "sha256": digest, "lines": counts}
+            audit.record(db, actor, "receipt", detail, trail)
+        else:
+            # It did nothing, and may be given again when it can.
+            db.execute("DELETE FROM receipts WHERE id = ?", (receipt,))
+        return Reading(name, digest, tuple(work.told), None, _waiting(db, erp))
+
+
+def _require(actor: Actor) -> None:
+    if actor.erp_level is not Level.ADMIN:
+        actor.require_approver("read receipts")
+
+
+def _begun(db: Database, actor: Actor, erp: str, name: str, digest: str) -> int | None:
+    """The receipt's own row; None where there is one already. Who reads the same file now waits here."""
+    row = db.execute(
+        "INSERT INTO receipts (erp, name, sha256, read_by, read_at, booked, refused) VALUES (?, ?, ?, ?, ?, 0, 0)"
+        " ON CONFLICT (sha256) DO NOTHING RETURNING id",
+        (erp, safe(name), digest, actor.id, db.now()),
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+def _before(db: Database, digest: str) -> tuple[int, str]:
+    row = db.execute(
+        "SELECT r.read_at, u.login FROM receipts r JOIN users u ON u.id = r.read_by WHERE r.sha256 = ?",
+        (digest,),
+    ).fetchone()
+    return int(row[0]), str(row[1])
+
+
+def _waiting(db: Database, erp: str) -> int:
+    found = db.execute(
+        f"SELECT count(*) FROM export_jobs WHERE state = '{JobState.SENT}' AND erp = ?", (erp,)
+    )
+    return int(found.fetchone()[0])
+
+
+# -- writing -----------------------------------------------------------------------------------------------------------
+
+
+def _write(db: Database, work: Work, trail: audit.Trail) -> None:
+    now = db.now()
+    open_ = [match.job for match, _ in (*work.booked, *work.refused)]
+    for chunk in chunks(open_):
+        # Whoever asks about one of them meanwhile is fenced off.
+        db.execute(
+            "UPDATE export_jobs SET attempt = attempt + 1, look_first = FALSE, updated_at = ?"
+            f" WHERE id IN ({marks(chunk)})",
+            (now, *(job.id for job in chunk)),
+        )
+    booked = [(match.job, reference) for match, reference in work.booked]
+    log_attempts(db, evidence.RECEIPT, [(job, evidence.RECEIPT, "booked", ref) for job, ref in booked], now)
+    book(db, booked, now)
+    _refuse(db, work.refused, now)
+    proven = [(match.job, reference) for match, reference in work.proven]
+    log_attempts(db, evidence.RECEIPT, [(job, "found", "booked", ref) for job, ref in proven], now)
+    stop_the_next(db, proven, now)
+    trail.add(_change(Action.BOOK, match, origin_id=reference) for match, reference in work.booked)
+    trail.add(
+        _change(Action.REFUSE, match, error_code=REFUSED, error_cause=cause) for match, cause in work.refused
+    )
+    trail.add(
+        audit.Change(
+            "invoice", match.job.invoice_id, {"in_erp_as": ""}, {"in_erp_as": reference, "key": match.job.key}
+        )
+        for match, reference in work.proven
+    )
+
+
+def _refuse(db: Database, refused: Sequence[tuple[Match, str]], now: int) -> None:
+    """The ERP says that it did not import them: Failed to Export, and free for a new revision."""
+    logged = [(match.job, evidence.RECEIPT, "refused", cause) for match, cause in refused]
+    log_attempts(db, evidence.RECEIPT, logged, now)
+    rows = [(match.job.id, REFUSED, cause) for match, cause in refused]
+    end_claims(db, JobState.FAILED, rows, now, "error_code", "error_text")
+    told = [(match.job.invoice_id, REFUSED, cause, FIX) for match, cause in refused]
+    move(db, Action.REFUSE, told, now, "error_code", "error_cause", "error_fix")
+
+
+def _change(action: Action, match: Match, **after: Any) -> audit.Change:
+    target = TRANSITIONS[action].target.value
+    return audit.Change(
+        "invoice",
+        match.job.invoice_id,
+        {"erp_status": match.status.value},
+        {"erp_status": target, "key": match.job.key, **after},
+    )
