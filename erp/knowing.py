@@ -8,14 +8,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from erp.connector import Connector
 from store import known, periods
-from store.db import Database
 from store.domain.knowing import Fact, Kind
 from store.domain.text import one_line
 from store.known import Codes
+
+if TYPE_CHECKING:
+    from store.db import Database
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol, cast
 
 from textual import events
 from textual.pilot import Pilot
-from textual.widgets import Static
+from textual.widgets import OptionList, Static
 
 from store import places, selecting
 from store.db import Database
@@ -141,6 +141,11 @@ class Hand:
         await self.until(
             lambda: words in list_screen._message, f"{words!r} is not said: {list_screen._message!r}"
         )
+
+    def causes(self) -> str:
+        """The lines of a dry run."""
+        lines = self.app.screen.query_one("#causes", OptionList).options
+        return "\n".join(str(line.prompt) for line in lines)
 
     def state(self, number: str) -> tuple[str, str, str]:
         """ERP status, outcome and reason of an invoice, from the store."""

@@ -196,9 +196,11 @@ async def test_those_that_failed_tell_why_before_they_go_again(start: Start, key
     async with start() as hand:
         await hand.press("3")
         await opened(hand, kind, "A", key)
-        told = hand.text("#plan" if key == "x" else ".read Static")
-        assert "Failed last time (2)" in told
-        assert "F-00: Cost code 03-300 is not in the job" in told
+        if key == "x":
+            assert "Failed last time (2)" in hand.text("#plan")
+            assert "F-00: Cost code 03-300 is not in the job" in hand.text("#plan")
+        else:
+            assert "2    Failed last time: Cost code 03-300 is not in the job" in hand.causes()
 
 
 # -- keys of one burst -----------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ from seen import (
     status,
     view,
 )
-from textual.widgets import Input
+from textual.widgets import Input, OptionList
 
 from store import review, saved_views
 from store.db import Database
@@ -50,6 +50,7 @@ from tui.screens.ask import AskScreen
 from tui.screens.ask_by_mail import AskByMailScreen
 from tui.screens.confirm import ConfirmExport
 from tui.screens.dialog import Dialog
+from tui.screens.dry_list import DryListScreen
 from tui.screens.dry_run import DryRunScreen
 from tui.screens.edit import EditScreen
 from tui.screens.export_values import ExportValuesScreen
@@ -98,6 +99,10 @@ def long_list(db: Database) -> None:
     with db.transaction():
         for n in range(LONG):
             add_invoice(project, vendor, f"L-{n:02}", "ready_to_export")
+
+
+def chosen(line: int) -> Seen:
+    return lambda hand: hand.app.screen.query_one("#causes", OptionList).highlighted == line
 
 
 def much_to_read(db: Database) -> None:
@@ -246,12 +251,23 @@ REJECT = [
     ),
 ]
 DRY_RUN = [
-    Step("dry-run.scroll-down", "j", scrolled(lambda _: 1), ("A", "d")),
-    Step("dry-run.scroll-up", "k", scrolled(lambda _: 0)),
-    *(
-        Step("dry-run.close", key, back, before)
-        for key, before in (("q", ()), ("enter", ("d",)), ("d", ("d",)))
-    ),
+    Step("dry-run.scroll-down", "j", chosen(1), ("A", "d")),
+    Step("dry-run.scroll-up", "k", chosen(0)),
+    Step("dry-run.open", "enter", on(DryListScreen)),
+    Step("dry-list.down", "j", says("#which", "2 of 9")),
+    Step("dry-list.down", "down", says("#which", "3 of 9")),
+    Step("dry-list.up", "k", says("#which", "2 of 9")),
+    Step("dry-list.up", "up", says("#which", "1 of 9")),
+    Step("dry-list.last", "G", says("#which", "9 of 9")),
+    Step("dry-list.first", "g", says("#which", "1 of 9")),
+    Step("dry-list.last", "end", says("#which", "9 of 9")),
+    Step("dry-list.first", "home", says("#which", "1 of 9")),
+    Step("dry-list.page-down", "pagedown", says("#which", "9 of 9")),
+    Step("dry-list.page-up", "pageup", says("#which", "1 of 9")),
+    Step("dry-list.open", "enter", on(PayloadScreen)),
+    Step("dry-list.open", "p", on(PayloadScreen), ("q",)),
+    Step("dry-list.close", "q", on(DryRunScreen), ("q",)),
+    *(Step("dry-run.close", key, back, before) for key, before in (("q", ()), ("d", ("d",)))),
     Step("dry-run.payload", "p", on(PayloadScreen), ("d",)),
     Step("payload.next", "n", says("#which", "Payload 2 of 1")),
     Step("payload.previous", "p", says("#which", "Payload 1 of 10")),

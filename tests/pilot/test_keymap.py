@@ -26,11 +26,13 @@ from tui.screens.ask import AskScreen
 from tui.screens.commitments import CommitmentsScreen
 from tui.screens.confirm import ConfirmExport
 from tui.screens.dialog import Dialog
+from tui.screens.dry_list import DryListScreen
 from tui.screens.dry_run import DryRunScreen
 from tui.screens.edit import EditScreen
 from tui.screens.help import HelpScreen
 from tui.screens.invoices import InvoicesScreen
 from tui.screens.listing_text import marked_line, tabs_line
+from tui.screens.mappings import MappingsScreen
 from tui.screens.more import MoreScreen
 from tui.screens.payload import PayloadScreen
 from tui.screens.reject import RejectScreen
@@ -58,11 +60,13 @@ OWNERS: dict[Place, tuple[type[DOMNode], ...]] = {
     Place.ASK: (AskScreen,),
     Place.EDIT: (EditScreen,),
     Place.DRY_RUN: (DryRunScreen,),
+    Place.DRY_LIST: (DryListScreen,),
     Place.PAYLOAD: (PayloadScreen,),
     Place.CHOICE: (ChoiceLine,),
     Place.HELP: (HelpScreen,),
     Place.MORE: (MoreScreen,),
     Place.VIEWS: (ViewsScreen,),
+    Place.MAPPINGS: (MappingsScreen,),
     Place.TOO_SMALL: (TooSmallScreen,),
 }
 

@@ -19,6 +19,7 @@ from store.models import Project, Vendor
 from tui.app import DeskApp
 from tui.bootstrap import Desk
 from tui.screens.confirm import ConfirmExport
+from tui.screens.dry_list import DryListScreen
 from tui.screens.dry_run import DryRunScreen
 from tui.screens.payload import PayloadScreen
 from tui.screens.regarding import MANY, unhindered
@@ -75,9 +76,12 @@ async def test_d_lists_what_the_confirmation_only_counts(
         assert "Cannot go, and stays (7)" in plan and "  7: Invoice number A-NUMBER" in plan
         assert "LONG-3 (SC-" not in plan
         await opened(hand, DryRunScreen, "d")
-        whole = str(hand.app.screen.query("Static").last().render()) + hand.text(".read Static")
-        assert all(f"A-NUMBER-THAT-IS-TOO-LONG-{n} (SC-" in whole for n in range(7))
-        await hand.press("escape")
+        assert "7  Blocked: cannot go, and stays" in hand.causes()
+        await opened(hand, DryListScreen, "enter")
+        for n in range(7):
+            assert f"Invoice number A-NUMBER-THAT-IS-TOO-LONG-{n} has" in hand.text("#about")
+            await hand.press("j")
+        await hand.press("escape", "escape")
         assert isinstance(hand.app.screen, ConfirmExport)
 
 

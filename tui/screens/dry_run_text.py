@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from store.causes import BLOCKED, EFFECTS, IGNORED, SKIPPED, TRUNCATED, WARNED
 from store.domain.knowing import Kind
 from store.domain.text import one_line, safe
+from store.invoices import Row
 from store.known import Standing
 from store.previewing import Asking, Plan
 from tui.keymap import way
@@ -62,6 +63,7 @@ def overview(plan: Plan) -> list[Line]:
         ]
     if plan.count:
         found.append(Line("Would go", plan.count, _days(plan), plan.goes.ids, heading=True))
+    found += _failed(plan)
     found += [Line(safe(warning), about=safe(warning)) for warning in plan.warnings]
     for title, group in (
         ("Credits", plan.credits),
@@ -74,6 +76,19 @@ def overview(plan: Plan) -> list[Line]:
         names = ", ".join(one_line(name) for name in plan.changed.first[:20])
         fix = f"What of it is still marked, unmark and mark again ({way('table.mark')})"
         found.append(Line("Changed by others, skipped", plan.changed.count, about(names, fix), heading=True))
+    return found
+
+
+def _failed(plan: Plan) -> list[Line]:
+    """Of the first of those that go again, why the ERP refused them the last time."""
+    again: dict[str, list[Row]] = {}
+    for row in plan.goes.first:
+        if row.error_code:
+            again.setdefault(row.error_code, []).append(row)
+    found = []
+    for rows in sorted(again.values(), key=len, reverse=True):
+        cause = f"Failed last time: {safe(rows[0].error_cause).rstrip('.')}"
+        found.append(Line(cause, len(rows), about(cause, rows[0].error_fix), [row.id for row in rows]))
     return found
 
 
