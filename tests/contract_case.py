@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 from export_case import csv_ledger, sandbox_on, seed_books
+from file_readers import ledger, read_iif, read_xero
 from tryton_front import Front
 from tryton_paying import pay
 from tryton_server import Tryton as TrytonServer
@@ -22,6 +23,7 @@ from erp import profiles
 from erp.connector import Connector
 from erp.connectors import sandbox
 from erp.connectors.files import Files, FilesSettings
+from erp.connectors.files_settings import Days, Form
 from erp.connectors.sandbox import ReplyLostError
 from erp.connectors.tryton import Tryton
 from store.domain.bill import Bill
@@ -37,6 +39,8 @@ class Case(ABC):
 
     # How many bills it takes to list more than a page, and how many it is given at once: a real ERP takes its time.
     many, at_once = 601, 300
+    # How many decimals of an amount the ERP keeps at most.
+    decimals = 3
     # By kind: a code that the ERP has. A kind that is not here cannot be asked for.
     codes: dict[Kind, str] = {}
 
@@ -125,6 +129,43 @@ class FilesCase(Case):
             await sending
 
 
+class IifCase(FilesCase):
+    """QuickBooks Desktop's IIF: a file names no currency, and has two decimals."""
+
+    decimals = 2
+
+    def make(self) -> Connector:
+        settings = FilesSettings(
+            str(self.folder / "drop"), Form.IIF, payable="Payable", retainage="Retainage", currency=self.currency
+        )
+        return Files(settings, _listing("quickbooks-desktop"))
+
+    def rows(self) -> Iterable[tuple[str, str, str, str]]:
+        for file in sorted((self.folder / "drop").glob("*.iif")):
+            yield from ledger(file, read_iif(file.read_bytes(), "Payable"), "Retainage")
+
+
+class XeroCase(FilesCase):
+    """Xero's bills CSV."""
+
+    decimals = 2
+
+    def make(self) -> Connector:
+        settings = FilesSettings(
+            str(self.folder / "drop"), Form.XERO, retainage="845", tax_type="Tax Exempt", days=Days.DMY
+        )
+        return Files(settings, _listing("xero"))
+
+    def rows(self) -> Iterable[tuple[str, str, str, str]]:
+        for file in sorted((self.folder / "drop").glob("*.csv")):
+            yield from ledger(file, read_xero(file.read_bytes(), "%d/%m/%Y"), "845")
+
+
+def _listing(name: str) -> Profile:
+    """The ERP's profile, where the archive is asked and no receipt is awaited."""
+    return msgspec.structs.replace(profiles.load(name), receipts=False, lists=True)
+
+
 class TrytonCase(Case):
     """A real Tryton with the module export_key."""
 
@@ -167,7 +208,7 @@ class TrytonCase(Case):
 
 
 # By the name of a test's parameter; those of Tryton need its server.
-CASES: dict[str, type[Case]] = {"sandbox": SandboxCase, "files": FilesCase}
+CASES: dict[str, type[Case]] = {"sandbox": SandboxCase, "files": FilesCase, "iif": IifCase, "xero": XeroCase}
 
 
 def opened(name: str, folder: Path, server: TrytonServer | None) -> Case:

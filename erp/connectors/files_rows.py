@@ -12,6 +12,8 @@ from store.domain.money import decimals
 from store.domain.profile import Finding
 from store.domain.text import formula_like, safe
 
+# So many decimals QuickBooks and Xero keep of an amount.
+DECIMALS_MOST = 2
 _FIXES = {
     "number": "{invoices.export-values}: enter another ERP invoice number",
     "description": "{invoices.export-values}: enter another description",
@@ -74,7 +76,7 @@ def unaccounted(bill: Bill, settings: FilesSettings) -> Iterator[Finding]:
     for line in bill.lines:
         if not line.account:
             yield Finding("line.account", f"line {line.position} has no account", _ELSEWHERE)
-    if (places := decimals(bill.currency)) != 2:
+    if (places := decimals(bill.currency)) > DECIMALS_MOST:
         yield Finding(
             "currency.decimals",
             f"{bill.currency} has {places} decimals, and these files keep two",
