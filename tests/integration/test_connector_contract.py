@@ -17,6 +17,7 @@ from erp.connector import Connector
 from store.domain.bill import Bill, BillLine
 from store.domain.keys import spelled
 from store.domain.knowing import Fact, Kind
+from store.domain.money import decimals
 from store.domain.outcome import Booked, ErpBill, Missing, Period, Refused
 
 # Tryton's run where its server runs.
@@ -152,6 +153,10 @@ async def test_currencies_without_and_with_three_decimals_are_in_the_books_exact
         1, currency=currency, gross=f"{gross}", retainage=kept, net=f"{gross - Decimal(kept)}", lines=lines
     )
     [booked] = await case.another(currency).post([bill])
+    if case.decimals < decimals(currency):
+        assert isinstance(booked, Refused) and booked.code == "currency.decimals"
+        assert case.books() == {}
+        return
     assert isinstance(booked, Booked)
     assert case.books() == amounts(bill)
 
