@@ -40,6 +40,8 @@ COMMANDS = {
     "adopt": "adopting:adopt",
     "audit": "audit:audit",
     "role": "role:role",
+    "backup": "backup:backup",
+    "restore": "backup:restore",
 }
 INTERRUPTED = 130
 # The variable in which a shell asks for completions.
