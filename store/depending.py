@@ -9,6 +9,7 @@ from store.called import Called
 from store.candidates import Candidate
 from store.causes import WARNED, Snag
 from store.db import Database
+from store.domain.keys import spelled
 from store.domain.knowing import Kind
 from store.domain.text import one_line, safe
 from store.packed import among, packed
@@ -90,5 +91,5 @@ class Depending:
 
 def _snag(c: Candidate, kind: Kind, code: str) -> Snag:
     cause = f"{WORDS[kind]} {one_line(code)} is not known to the ERP"
-    fix = "Map it (payapp erp map), or add it in the ERP"
+    fix = spelled("Map it ({list.more}: Mappings, or payapp erp map), or add it in the ERP")
     return Snag(c.id, safe(c.name), WARNED, f"{kind.value}.unknown", cause, fix, kind=cause)

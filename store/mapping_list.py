@@ -85,19 +85,35 @@ def rows(db: Database, actor: Actor, *, needed: bool = False) -> list[Row]:
     return sorted(made, key=lambda row: (not row.wanting, _KINDS[row.kind], row.code, row.job))
 
 
-def matching(found: Sequence[Row], text: str, *, wanting: bool = False) -> list[Row]:
-    """Those whose kind, code, name, job or name in the ERP have all of these words in them, case aside."""
-    words = fold(text).split()
-    kept: Iterable[Row] = (row for row in found if row.wanting or row.unmapped) if wanting else found
-    if not words:
-        return list(kept)
-    return [row for row in kept if all(word in _haystack(row) for word in words)]
+class Searchable:
+    """The rows with their words folded once: narrowing very many of them as somebody types costs milliseconds."""
+
+    def __init__(self, found: Sequence[Row]) -> None:
+        self.rows = found
+        self._words = [_haystack(row) for row in found]
+
+    def matching(self, text: str, *, wanting: bool = False) -> list[Row]:
+        """Those whose kind, code, name, job or name in the ERP have all of these words in them, case aside.
+
+        ``wanting``: only those that somebody has to look at, or that no mapping and no master names.
+        """
+        words = fold(text).split()
+        return [
+            row
+            for row, own in zip(self.rows, self._words, strict=True)
+            if all(word in own for word in words) and (not wanting or row.wanting or row.unmapped)
+        ]
+
+
+def searchable(db: Database, actor: Actor) -> Searchable:
+    """As rows(), to be narrowed."""
+    return Searchable(rows(db, actor))
 
 
 def _haystack(row: Row) -> str:
     job = row.job or "all jobs"
-    known = "gone" if row.known is False else ""
-    return fold(f"{row.kind} {row.code} {row.name} {job} {row.target} {row.origin} {known}")
+    said = "" if row.known is None else "known" if row.known else "gone"
+    return fold(f"{row.kind} {row.code} {row.name} {job} {row.target} {row.origin} {said}")
 
 
 class _Listing:

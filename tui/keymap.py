@@ -39,6 +39,7 @@ class Place(StrEnum):
     HELP = "help"
     MORE = "more"
     VIEWS = "views"
+    MAPPINGS = "mappings"
     TOO_SMALL = "too-small"
 
 
@@ -62,13 +63,14 @@ PLACE_TITLES = {
     Place.HELP: "Help",
     Place.MORE: "More",
     Place.VIEWS: "Saved views",
+    Place.MAPPINGS: "Mappings",
     Place.TOO_SMALL: "A terminal that is too small",
 }
 # What these places' keys are stands on the dialog itself: they are not the user's to change.
 DIALOGS = frozenset({
     Place.DIALOG, Place.CONFIRM, Place.REJECT, Place.ASK, Place.EDIT, Place.DRY_RUN, Place.DRY_LIST, Place.PAYLOAD, Place.CHOICE,
     Place.HELP, Place.MORE,
-    Place.VIEWS, Place.TOO_SMALL,
+    Place.VIEWS, Place.MAPPINGS, Place.TOO_SMALL,
 })  # fmt: skip
 # Places whose keys are live at the same time: in none of these may a key do two things.
 TOGETHER: tuple[frozenset[Place], ...] = (
@@ -239,9 +241,27 @@ KEYS: tuple[Key, ...] = (
     Key("close", ("q", "enter", "question_mark"), Place.HELP, "close", does="leave"),
     Key("first-tool", ("1",), Place.MORE, "ERP Integrations", does="choose('invoices')"),
     Key("second-tool", ("2",), Place.MORE, "Commitments", does="choose('commitments')"),
+    Key("third-tool", ("3",), Place.MORE, "ERP Integrations: Mappings", does="choose('mappings')"),
     Key("save", ("s",), Place.VIEWS, "save the list as it is, under a name"),
     Key("edit", ("e",), Place.VIEWS, "edit the view's filter"),
     Key("delete", ("x", "delete"), Place.VIEWS, "delete the view, after a question"),
+    Key("help", ("question_mark", "f1"), Place.MAPPINGS, "help for this place", "Help"),
+    Key("edit", ("e", "enter"), Place.MAPPINGS, "say what the ERP calls it", "edit"),
+    Key("remove", ("x", "delete"), Place.MAPPINGS, "take the mapping away, after a question", "remove"),
+    Key("filter", ("slash",), Place.MAPPINGS, "narrow the list as you type", "filter"),
+    Key("clear-filter", ("backslash",), Place.MAPPINGS, "list all of it again"),
+    Key("wanting", ("u",), Place.MAPPINGS, "only what is gone in the ERP or has no name of its own there; again: all",
+        "unmapped"),
+    Key("ask", ("i",), Place.MAPPINGS, "ask the ERP whether it has what is listed", "ask ERP"),
+    Key("more", ("m",), Place.MAPPINGS, "the other tools", "more"),
+    Key("down", ("j", "down"), Place.MAPPINGS, "the row below", does="step(1)"),
+    Key("up", ("k", "up"), Place.MAPPINGS, "the row above", does="step(-1)"),
+    Key("page-down", ("pagedown", "space"), Place.MAPPINGS, "a page on", does="page(1)"),
+    Key("page-up", ("pageup",), Place.MAPPINGS, "a page back", does="page(-1)"),
+    Key("first", ("g", "home"), Place.MAPPINGS, "the first row", does="to(0)"),
+    Key("last", ("G", "end"), Place.MAPPINGS, "the last row", does="to(-1)"),
+    Key("refresh", ("f5", "ctrl+r"), Place.MAPPINGS, "read it anew"),
+    Key("close", ("q",), Place.MAPPINGS, "back to the invoices", "back", does="leave"),
     Key("leave", ("q", "f3"), Place.TOO_SMALL, "quit"),
 )  # fmt: skip
 

@@ -327,7 +327,7 @@ def _objections(books: sqlite3.Connection, bill: Bill) -> Iterator[Finding]:
         yield Finding(
             "vendor.unknown",
             f"vendor {bill.vendor or '(none)'} is not in the sandbox",
-            "Add the vendor to the ERP, then {invoices.export} retries; {invoices.reject} rejects",
+            "Map the vendor ({list.more}: Mappings, or payapp erp map vendor) or add it to the ERP, then {invoices.export} retries; {invoices.reject} rejects",
         )
     yield from _unknown_codes(books, bill)
     yield from _period(books, bill)
@@ -342,7 +342,7 @@ def _unknown_codes(books: sqlite3.Connection, bill: Bill) -> Iterator[Finding]:
             yield Finding(
                 "cost_code.unknown",
                 f"cost code {code or '(none)'} is not in job {bill.job or '(none)'}",
-                "Add the cost code to the job in the ERP, then {invoices.export} retries; {invoices.reject} rejects",
+                "Map the cost code ({list.more}: Mappings, or payapp erp map account) or add it to the job in the ERP, then {invoices.export} retries; {invoices.reject} rejects",
             )
 
 

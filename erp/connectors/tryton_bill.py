@@ -180,7 +180,7 @@ def _masters(bill: Bill, known: Known, settings: TrytonSettings) -> Iterator[Fin
     party = known.parties.get(code)
     if party is None:
         cause = f"vendor {safe(code) or '(none)'} is not a party in Tryton"
-        fix = "Add the party with that code in Tryton, or map it (Mappings; payapp erp map vendor), "
+        fix = "Add the party with that code in Tryton, or map it ({list.more}: Mappings, or payapp erp map vendor), "
         yield Finding("vendor.unknown", cause, fix + _AGAIN)
     elif party.address is None:
         cause = f"vendor {safe(code)} has no address in Tryton, which an invoice needs"
@@ -191,7 +191,7 @@ def _masters(bill: Bill, known: Known, settings: TrytonSettings) -> Iterator[Fin
     for cost_code, account in dict.fromkeys((line.cost_code, line.account) for line in bill.lines):
         if account not in known.accounts:
             cause = f"cost code {safe(cost_code) or '(none)'} has no account {safe(account) or '(none)'} in Tryton"
-            fix = "Add the account in Tryton, or map the cost code (Mappings; payapp erp map account), "
+            fix = "Add the account in Tryton, or map the cost code ({list.more}: Mappings, or payapp erp map account), "
             yield Finding("account.unknown", cause, fix + _AGAIN)
     yield from _settings(bill, known, settings)
 
@@ -215,7 +215,7 @@ def _settings(bill: Bill, known: Known, settings: TrytonSettings) -> Iterator[Fi
             yield Finding(f"{kind.replace(' ', '_')}.unknown", cause, fix + _AGAIN)
         elif not name:
             cause = f"the bill has tax of {bill.tax}, and no account is named for it"
-            fix = "Name the account of tax in erp.options.tax, or map it (Mappings, or payapp erp map tax), "
+            fix = "Name the account of tax in erp.options.tax, or map it ({list.more}: Mappings, or payapp erp map tax), "
             yield Finding("tax.unmapped", cause, fix + _AGAIN)
 
 

@@ -16,6 +16,7 @@ DEFAULT: Mapping[str, str] = {
     "list.filter": "/",
     "list.clear-filter": "\\",
     "list.refresh": "F5",
+    "list.more": "m",
     "list.saved-views": "o",
     "list.view-1": "1",
     "list.view-3": "3",

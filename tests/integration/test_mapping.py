@@ -373,7 +373,7 @@ def test_the_list_is_for_who_sees_erp_integrations(db: Database) -> None:
 
 def test_words_narrow_the_list_case_aside(db: Database, approver: Actor) -> None:
     make(db)
-    listed = mapping_list.rows(db, approver)
-    assert [row.code for row in mapping_list.matching(listed, "VENDOR drywall")] == ["APEX"]
-    assert mapping_list.matching(listed, "no such words") == []
-    assert {row.code for row in mapping_list.matching(listed, "", wanting=True)} == {"24-101", "03-300"}
+    listed = mapping_list.searchable(db, approver)
+    assert [row.code for row in listed.matching("VENDOR drywall")] == ["APEX"]
+    assert listed.matching("no such words") == []
+    assert {row.code for row in listed.matching("", wanting=True)} == {"24-101", "03-300"}

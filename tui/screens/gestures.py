@@ -8,8 +8,9 @@ from typing import Generic
 from tui.keymap import help_places, sections, way
 from tui.screens.help import HelpScreen
 from tui.screens.listing import FILTERING, V
+from tui.screens.mappings import MappingsScreen
 from tui.screens.marking import MarkingScreen
-from tui.screens.more import MoreScreen
+from tui.screens.more import MAPPINGS, MoreScreen
 from tui.screens.views import open_views
 from tui.widgets.bar import Bar
 from tui.widgets.filter_line import FilterLine
@@ -250,9 +251,15 @@ class GestureScreen(MarkingScreen[V], Generic[V]):
         self.app.push_screen(MoreScreen(self.desk.me), self._open_tool)
 
     def _open_tool(self, tool: str | None) -> None:
-        if tool is not None:
+        if tool == MAPPINGS:
+            self.app.push_screen(MappingsScreen(self.desk, self.mappings_text()), self._open_tool)
+        elif tool is not None and self.app.screen is not self.app.get_screen(tool):
             self.close_detail()
             self.app.switch_screen(tool)
+
+    def mappings_text(self) -> str:
+        """What the tab Mappings is narrowed to where it is opened from here."""
+        return ""
 
     def action_quit(self) -> None:
         """Leave; what was exported goes on in the worker."""

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 # While a batch runs its panel is read at most twice a second.
 TICK = 0.5
+# What the codes of errors begin with, and the kind of mapping that mends them.
+MAPPED_KINDS = {"vendor": "vendor", "account": "account", "cost_code": "account", "commitment": "commitment", "job": "job"}
 
 
 def _action(at: Press[View]) -> Action:
@@ -59,7 +61,7 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
     # Exporting mixes queued, exporting, uncertain and parked ones: which is which must show.
     WITH_STATUS = frozenset({View.ALL, View.EXPORTING})
     TOOL = "ERP Integrations"
-    TABS = "SUBCONTRACTOR INVOICES"
+    TABS = "SUBCONTRACTOR INVOICES | Mappings"
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk, View.READY)
@@ -90,6 +92,13 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
         if self.decides:
             return f"Mark in {ready} and press {way('invoices.export')}."
         return f"An accounting approver exports from {ready}; a Directory Admin says who is one."
+
+    def mappings_text(self) -> str:
+        """Of a failed invoice what its error is about: the vendor, or the kind of code that the ERP does not know."""
+        row = self.table.current_row
+        kind = MAPPED_KINDS.get(row.error_code.partition(".")[0], "") if row is not None and row.error_code else ""
+        named = kind == "vendor" and row is not None and one_line(row.vendor) == row.vendor
+        return f"{kind} {row.vendor}" if named and row is not None else kind
 
     def lacks(self) -> str:
         """That the company's integration takes no subcontractor invoices, in the words that fit behind the tabs."""
@@ -193,6 +202,7 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
             visible=(visible or Marked({})) if hidden else None,
             accounting_date=before and before.accounting_date,
             description=before and before.description,
+            override=before and before.override,
             listed=listed,
         )
 
@@ -207,6 +217,7 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
                 self.desk.profile,
                 accounting_date=choice.accounting_date,
                 description=choice.description,
+                override=choice.override,
                 expect=choice.expect,
             )
         self._panel_wanted = True

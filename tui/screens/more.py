@@ -10,12 +10,12 @@ from store.domain.actor import Actor, Level
 from tui.keymap import Place, bindings
 from tui.screens.dialog import Dialog
 
-INVOICES, COMMITMENTS = "invoices", "commitments"
+INVOICES, COMMITMENTS, MAPPINGS = "invoices", "commitments", "mappings"
 
 
 def may_open(tool: str, me: Actor) -> str:
     """Why this user cannot open the tool, or nothing."""
-    if tool == INVOICES and not me.sees_erp:
+    if tool in {INVOICES, MAPPINGS} and not me.sees_erp:
         return "needs Read Only on ERP Integrations"
     if tool == COMMITMENTS and me.commitments_level is Level.NONE:
         return "needs Read Only on Commitments"
@@ -39,6 +39,7 @@ class MoreScreen(Dialog[str | None]):
             for digit, tool, title in (
                 (1, INVOICES, "ERP Integrations: Subcontractor Invoices"),
                 (2, COMMITMENTS, "Commitments: Invoices"),
+                (3, MAPPINGS, "ERP Integrations: Mappings"),
             ):
                 why = may_open(tool, self._me)
                 yield Static(f" {digit}  {title}{f'  ({why})' if why else ''}", markup=False)
