@@ -34,7 +34,8 @@ TURNED_AWAY = {
 class Front:
     """Start it with ``with``. ``moods``: what becomes of a call, by the last word of its method; the rest passes.
 
-    ``hang``: the call has gone through and its answer never comes; ``hold``: it is kept, and never goes through.
+    ``hang``: the call has gone through and its answer never comes; ``drop``: the connection is closed instead of an
+    answer; ``hold``: it is kept, and never goes through.
     ``arrived`` is set when a call stands at one of the two.
     """
 
@@ -85,6 +86,8 @@ def _handler(front: Front) -> type[BaseHTTPRequestHandler]:
             if mood == "hang":
                 front.arrived.set()
                 front.ended.wait(120)
+            elif mood == "drop":
+                self.close_connection = True
             elif mood:
                 self._answer(*SPOILT[mood])
             else:

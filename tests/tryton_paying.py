@@ -31,6 +31,37 @@ async def pay(clerk: Tryton, invoice: str, amount: str, day: date = date(2026, 1
                  ("pay", {"start": start, "ask": ask}))  # fmt: skip
 
 
+async def pay_together(clerk: Tryton, invoices: list[str], amount: str, day: date) -> None:
+    """Pay these invoices of one vendor with one transfer, entered by hand and reconciled with them."""
+    search = clerk._company.search
+    bills = await search(
+        "account.invoice",
+        [("id", "in", [int(each) for each in invoices])],
+        ["party", "account", "lines_to_pay"],
+    )
+    [bank] = await search("account.account", [("code", "=", "1-100")], ["id"])
+    [journal] = await search("account.journal", [("code", "=", "CASH")], ["id"])
+    [period] = await search("account.period", [("start_date", "<=", day), ("end_date", ">=", day)], ["id"])
+    to_vendor = {
+        "account": bills[0]["account"],
+        "party": bills[0]["party"],
+        "debit": Decimal(amount),
+        "credit": Decimal(0),
+    }
+    from_bank = {"account": bank["id"], "debit": Decimal(0), "credit": Decimal(amount)}
+    move = {
+        "journal": journal["id"],
+        "period": period["id"],
+        "date": day,
+        "lines": [["create", [to_vendor, from_bank]]],
+    }
+    [made] = await clerk._company.write("model.account.move.create", [move])
+    await clerk._company.write("model.account.move.post", [made])
+    [paying] = await search("account.move.line", [("move", "=", made), ("debit", ">", 0)], ["id"])
+    lines = [paying["id"], *(line for bill in bills for line in bill["lines_to_pay"])]
+    await wizard(clerk, "account.move.reconcile_lines", "account.move.line", lines)
+
+
 async def take_back(clerk: Tryton, ref: str) -> None:
     """Cancel the payment of that reference: what it settled is open again."""
     [line] = await clerk._company.search(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -14,51 +13,21 @@ import msgspec
 import pytest
 from export_case import make_bill
 from mail_server import certificate, free_port
+from tryton_case import PROFILE, Connect, one_line, refused
 from tryton_front import SPOILT, Front
 from tryton_server import PASSWORD
 from tryton_server import Tryton as Server
 
-from erp import profiles
 from erp.connector import ParcelRefusedError, UnavailableError
 from erp.connectors import tryton_bill
 from erp.connectors.tryton import Tryton, TrytonSettings
 from erp.connectors.tryton_bill import Currency, Known, Party
 from erp.connectors.tryton_rpc import DoubtfulReplyError
-from store.domain.bill import Bill, BillLine
-from store.domain.keys import spelled
+from store.domain.bill import BillLine
 from store.domain.outcome import Booked, Later, Missing, Refused
 
+pytest_plugins = ["tryton_case"]
 pytestmark = pytest.mark.xdist_group("tryton")
-PROFILE = profiles.load("tryton")
-Connect = Callable[..., Tryton]
-
-
-@pytest.fixture
-async def connect(tryton: Server) -> AsyncIterator[Connect]:
-    """Makes connectors to the server, each with settings of its own."""
-    made: list[Tryton] = []
-
-    def another(kind: type[Tryton] = Tryton, **changes: Any) -> Tryton:
-        made.append(kind(tryton.settings(**changes), msgspec.structs.replace(PROFILE, timeout=20.0)))
-        return made[-1]
-
-    yield another
-    for connector in made:
-        await connector.close()
-
-
-def one_line(amount: str, kept: str = "0.00", **changes: Any) -> Bill:
-    """A bill of one line."""
-    lines = (BillLine(1, "contract_item", "03-300", "Concrete", amount, kept),)
-    net = f"{Decimal(amount) - Decimal(kept)}"
-    return make_bill(1, lines=lines, **{"gross": amount, "retainage": kept, "net": net, **changes})
-
-
-async def refused(connector: Tryton, bill: Bill) -> Refused:
-    [outcome] = await connector.post([bill])
-    assert isinstance(outcome, Refused), outcome
-    assert "x retries" in spelled(outcome.fix)
-    return outcome
 
 
 # -- what Tryton refuses ---------------------------------------------------------------------------------------
@@ -266,6 +235,11 @@ async def test_a_password_that_is_wrong_or_missing_sends_nothing_and_is_never_to
     ("changes", "said"),
     [
         ({"company": "OTHER BUILDERS"}, "does not work for a company OTHER BUILDERS"),
+        (
+            {"company": "OTHER WORKS"},
+            "payapp does not work for a company OTHER WORKS .* correct erp.options.company",
+        ),
+        ({"user": "stranger"}, "stranger does not work for a company ACME BUILDERS"),
         ({"url": f"http://127.0.0.1:{free_port()}"}, "not reached"),
     ],
 )
@@ -317,7 +291,7 @@ async def test_a_certificate_that_does_not_verify_is_named(
 # -- spoilt answers --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("mood", [*SPOILT, "hang"])
+@pytest.mark.parametrize("mood", [*SPOILT, "hang", "drop"])
 async def test_a_spoilt_answer_leaves_it_unknown_and_the_bill_is_found(
     tryton: Server, connect: Connect, mood: str
 ) -> None:
@@ -352,7 +326,7 @@ async def test_what_turns_a_request_away_has_booked_nothing(
     assert tryton.bills() == []
 
 
-@pytest.mark.parametrize("mood", ["html", "huge", "form", "broken"])
+@pytest.mark.parametrize("mood", ["html", "huge", "form", "broken", "drop"])
 async def test_a_spoilt_answer_to_a_question_is_no_answer_and_nothing_is_sent(
     tryton: Server, connect: Connect, mood: str
 ) -> None:

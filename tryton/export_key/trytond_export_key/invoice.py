@@ -52,7 +52,8 @@ class Invoice(metaclass=PoolMeta):
                 raise
             # Another call booked one of them meanwhile; the server begins this one again and finds it.
             raise DatabaseOperationalError(error.message) from error
-        with Transaction().set_context(export_key_similar=sorted(let_pass)):
+        passed = [invoice.id for invoice in made if invoice.export_key in let_pass]
+        with Transaction().set_context(export_key_passed=passed):
             cls.post(cls.browse(made))
         return known | {invoice.export_key: invoice.id for invoice in made}
 
@@ -70,12 +71,17 @@ class Invoice(metaclass=PoolMeta):
             pool.get("ir.sequence.strict").lock([number for number in numbers if number])
 
     def _similar_domain(self, delay: object = None) -> list | None:
-        """A voided invoice does not stand against the one that replaces it; what was let pass is like no other."""
-        if self.export_key and self.export_key in Transaction().context.get("export_key_similar", ()):
+        """A voided invoice does not stand against the one that replaces it.
+
+        What was let pass is like no other, and does not stand against one that comes before it in the same call.
+        """
+        passed = Transaction().context.get("export_key_passed", ())
+        if self.id in passed:
             return None
         domain = super()._similar_domain(delay=delay)
         if domain and self.export_key:
             domain.append(("state", "!=", "cancelled"))
+            domain.append(("id", "not in", [number for number in passed if number > self.id]))
         return domain
 
     @classmethod

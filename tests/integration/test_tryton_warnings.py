@@ -1,0 +1,98 @@
+"""A real Tryton's warning of a similar bill: what it is called, and that it passes for that one bill where it was let pass."""
+
+from __future__ import annotations
+
+import dataclasses
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+from export_case import make_bill
+from tryton_case import Connect, booked, refused
+from tryton_server import Tryton as Server
+
+from erp.connector import ParcelRefusedError
+from erp.connectors.tryton import Tryton
+from erp.connectors.tryton_bill import SIMILAR, Known
+from store.domain.bill import Bill
+from store.domain.outcome import Booked, Refused
+
+pytest_plugins = ["tryton_case"]
+pytestmark = pytest.mark.xdist_group("tryton")
+
+
+class Unaware(Tryton):
+    """It does not look for similar bills beforehand: another clerk has entered one meanwhile."""
+
+    async def _known(self, bills: Any) -> Known:
+        return dataclasses.replace(await super()._known(bills), standing=())
+
+    def _with(self, known: Known, *_: Any) -> Known:
+        return known
+
+
+def let_pass(bill: Bill) -> Bill:
+    return msgspec.structs.replace(bill, overrides=(SIMILAR,))
+
+
+def same_number(n: int) -> Bill:
+    return make_bill(n, number="101-001")
+
+
+@pytest.mark.parametrize("kind", [Tryton, Unaware])
+@pytest.mark.parametrize("export_key", [True, False])
+async def test_a_similar_bill_is_refused_by_name_and_booked_where_it_was_let_pass(
+    tryton: Server, connect: Connect, kind: type[Tryton], export_key: bool
+) -> None:
+    connector = connect(kind, export_key=export_key)
+    first = await booked(connector, make_bill(1))
+    outcome = await refused(connector, same_number(2))
+    assert outcome.code == SIMILAR and "with a reason" in outcome.fix
+    assert "101-001" in outcome.cause
+    if kind is Tryton:
+        assert f"id {first} of 2026-10-25, posted" in outcome.cause
+    assert await booked(connector, let_pass(same_number(2))) != first
+    # It passed for that bill alone: the next one is like two now.
+    assert (await refused(connector, same_number(3))).code == SIMILAR
+    assert tryton.sql("SELECT count(*) FROM account_invoice") == [(2,)]
+    assert tryton.sql("SELECT count(*) FROM res_user_warning") == [(0,)]
+
+
+async def test_in_one_parcel_it_passes_for_the_bill_that_was_let_pass_and_for_no_other(
+    tryton: Server, connect: Connect
+) -> None:
+    connector = connect()
+    parcel = [make_bill(1), same_number(2), let_pass(same_number(3)), make_bill(4)]
+    first, second, third, fourth = await connector.post(parcel)
+    assert isinstance(second, Refused) and "same parcel" in second.cause
+    assert all(isinstance(outcome, Booked) for outcome in (first, third, fourth))
+    with pytest.raises(ParcelRefusedError, match="is similar to invoice"):
+        await connect(Unaware).post([let_pass(same_number(5)), same_number(6)])
+    assert len(tryton.bills()) == 3
+
+
+async def test_a_bill_that_was_let_pass_is_held_up_by_everything_else(
+    tryton: Server, connect: Connect
+) -> None:
+    connector = connect()
+    await booked(connector, make_bill(1))
+    strange = let_pass(msgspec.structs.replace(same_number(2), vendor="V-9"))
+    assert (await refused(connector, strange)).code == "vendor.unknown"
+    assert len(tryton.bills()) == 1
+
+
+async def test_without_the_module_a_cancelled_bill_is_similar_and_the_cause_says_so(
+    tryton: Server, connect: Connect
+) -> None:
+    connector = connect(export_key=False)
+    first = await booked(connector, make_bill(1))
+    await connector._write("cancel", [int(first)])
+    outcome = await refused(connector, same_number(2))
+    assert outcome.code == SIMILAR
+    assert f"id {first} of 2026-10-25, cancelled; Tryton counts a cancelled one as well" in outcome.cause
+    await booked(connector, let_pass(same_number(2)))
+    # With the module a voided bill does not stand against the one that replaces it.
+    tryton.sql("DELETE FROM account_invoice_line; DELETE FROM account_invoice WHERE state <> 'cancelled'")
+    await booked(connect(), same_number(3))
+    assert tryton.ledger()["2-100"] == -Decimal(make_bill(2).net) - Decimal(make_bill(3).net)
