@@ -51,6 +51,9 @@ def exporting(command: F) -> F:
             "--dry-run", is_flag=True, help="Say what would go and what would stay; change nothing."
         ),
         click.option("--description", metavar="TEXT", help="Description of the bills, up to 30 characters."),
+        click.option(
+            "--override", metavar="REASON", help="Why possible duplicates go; without it they stay."
+        ),
         click.option("--accounting-date", type=_DAY, metavar="YYYY-MM-DD", help="Post on that day."),
     ):
         command = option(command)
@@ -196,6 +199,7 @@ def export(ctx: click.Context, /, **options: Any) -> None:
     payapp export 101-007 101-008
     payapp export --where 'job:24-101' --dry-run
     payapp list --plain | cut -f1 | payapp export - --yes --expect-total 341220.55
+    payapp export 101-009 --override 'Second floor, same price; approved by M. Lee'
     """  # noqa: D301 - \b keeps click from wrapping the examples
     _export(ctx, "ready", **options)
 
@@ -230,9 +234,10 @@ def _export(
     expect_total: str | None,
     accounting_date: datetime | None,
     description: str | None,
+    override: str | None,
     erp_number: str | None = None,
 ) -> None:
-    from store import review
+    from store import alike, review
     from store.domain.status import Action
     from tui import bootstrap
 
@@ -247,7 +252,7 @@ def _export(
         def look(each: Each | None = None) -> Plan:
             return review.plan_export(
                 books.db, me, chosen, profile, action, accounting_date=day, description=description,
-                erp_number=erp_number, each=each,
+                erp_number=erp_number, override=override, each=each,
             )  # fmt: skip
 
         if dry_run:
@@ -259,15 +264,19 @@ def _export(
             click.echo(totals_line(totals), err=True)
         for warning in plan.warnings:
             click.echo(f"warning: {safe(warning)}", err=True)
+        for possible in plan.alike.first if override is not None else ():
+            said = alike.named(possible.others) or possible.said
+            click.echo(f"goes with the override: {safe(possible.name)}: {safe(said)}", err=True)
         confirm(f"Export {plan.count} invoices to {safe(profile.title)}?", yes=yes)
         if action is Action.ACCEPT:
             decision = review.accept(
-                books.db, me, chosen, profile, accounting_date=day, description=description, expect=expect
-            )
+                books.db, me, chosen, profile, accounting_date=day, description=description, override=override,
+                expect=expect,
+            )  # fmt: skip
         else:
             decision = review.retry(
                 books.db, me, chosen, profile, accounting_date=day, description=description,
-                erp_number=erp_number, expect=expect,
+                erp_number=erp_number, override=override, expect=expect,
             )  # fmt: skip
         done = f"accepted in batch {', '.join(map(str, decision.batches))}"
         if wait:

@@ -20,6 +20,7 @@ from store.domain.money import show, to_decimal
 from store.domain.selection import Marked, Matching, Selection
 from store.domain.status import Action
 from store.domain.text import one_line
+from store.overriding import REASON_MOST
 from store.planning import DESCRIPTION_MOST
 from store.review import Plan
 from store.selecting import Seen
@@ -41,11 +42,16 @@ PATIENCE = 0.3
 LEAST = 4
 
 
+# Accounting date, description and the reason of an override, as they are typed.
+Boxes = tuple[str, str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class ExportChoice:
     """What was confirmed: the selection, the approver's values, and the control totals that were shown.
 
     A selection by filters carries the digest of what was ``seen``; ``values`` are the boxes as they were typed.
+    ``override``: why what may be a duplicate goes.
     """
 
     selection: Selection
@@ -53,7 +59,8 @@ class ExportChoice:
     description: str | None
     expect: Expectation
     seen: Seen | None
-    values: tuple[str, str]
+    values: Boxes
+    override: str | None
 
 
 class ConfirmExport(Dialog[ExportChoice | None]):
@@ -86,15 +93,16 @@ class ConfirmExport(Dialog[ExportChoice | None]):
         self._visible = visible
         self._plan: Plan | None = plan
         # Of both selections, by the boxes: what is looked at once is not looked at again.
-        self._plans: dict[tuple[bool, tuple[str, str]], Plan] = {}
+        self._plans: dict[tuple[bool, Boxes], Plan] = {}
         # Why there is no plan.
         self._refused = ""
         self._count = plan.count + plan.stays.count + plan.changed.count
         self._word = "Retry" if action is Action.RETRY else "Export"
         self._action = action
         self._timer: Timer | None = None
-        # The boxes that the plan was made with.
-        self._values_shown = before.values if before else ("", "")
+        # The boxes that the plan was made with; of the reason it matters only that there is one.
+        self._typed = before.values if before else ("", "", "")
+        self._values_shown = _asking(self._typed)
         self._plans[False, self._values_shown] = plan
         self._why = why
 
@@ -109,12 +117,17 @@ class ConfirmExport(Dialog[ExportChoice | None]):
             # Its keys work wherever the focus is; with the focus on it the first Tab would lead to no field.
             with VerticalScroll(classes="scroll", can_focus=False):
                 yield Static(id="plan", markup=False)
-            day, text = self._values_shown
+            day, text, override = self._typed
             yield field("Accounting date", Input(day, placeholder="as shown above; YYYY-MM-DD", id="day"))
             yield field(
                 "Description",
                 Input(text, placeholder="as on the invoice", max_length=DESCRIPTION_MOST, id="text"),
             )
+            with Vertical(id="override-field"):
+                box = Input(
+                    override, placeholder="why they are no duplicates", max_length=REASON_MOST, id="override"
+                )
+                yield field("Override", box)
             with Vertical(id="count-field"):
                 yield field("Type the count", Input(id="count"))
             yield Static(id="problem", classes="problem", markup=False)
@@ -145,6 +158,7 @@ class ConfirmExport(Dialog[ExportChoice | None]):
         self._text("#totals", totals_text(plan.totals) or "Nothing of it can go.")
         self.query_one("#plan", Static).update(plan_text(plan, max(40, min(self.app.size.width, 78) - 6)))
         self.query_one("#count-field").display = bool(self._typed_for(plan))
+        self.query_one("#override-field").display = bool(plan.alike.count or self._boxes()[2])
         self._hint_later()
 
     def _typed_for(self, plan: Plan) -> str:
@@ -235,7 +249,7 @@ class ConfirmExport(Dialog[ExportChoice | None]):
         event.stop()
         if event.input.id == "count":
             self._text("#problem", "")
-        elif self._boxes() != self._values_shown:
+        elif _asking(self._boxes()) != self._values_shown:
             self._text("#problem", "")
             self._replan()
 
@@ -246,7 +260,7 @@ class ConfirmExport(Dialog[ExportChoice | None]):
 
     def _replan(self) -> None:
         self._refused = ""
-        self._values_shown = self._boxes()
+        self._values_shown = _asking(self._boxes())
         self._plan = self._plans.get(self._asked)
         if self._timer is not None:
             self._timer.stop()
@@ -263,7 +277,7 @@ class ConfirmExport(Dialog[ExportChoice | None]):
         self.run_worker(self._read_plan, group="plan", exclusive=True)
 
     @property
-    def _asked(self) -> tuple[bool, tuple[str, str]]:
+    def _asked(self) -> tuple[bool, Boxes]:
         return self._selection is self._visible, self._values_shown
 
     async def _read_plan(self) -> None:
@@ -276,7 +290,7 @@ class ConfirmExport(Dialog[ExportChoice | None]):
             day, text = self._values()
             self._plan = await desk.db.look(
                 review.plan_export, desk.me, self._selection, desk.profile, self._action, visible=self._shown(),
-                accounting_date=day, description=text,
+                accounting_date=day, description=text, override=self._override(),
             )  # fmt: skip
         except Interrupted:
             return
@@ -295,12 +309,16 @@ class ConfirmExport(Dialog[ExportChoice | None]):
             return None
         return self._visible or Marked({})
 
-    def _boxes(self) -> tuple[str, str]:
-        return self.query_one("#day", Input).value, self.query_one("#text", Input).value
+    def _boxes(self) -> Boxes:
+        day, text, override = (self.query_one(name, Input).value for name in ("#day", "#text", "#override"))
+        return day, text, override
 
     def _values(self) -> tuple[date | None, str | None]:
-        day, text = (value.strip() for value in self._boxes())
+        day, text, _ = (value.strip() for value in self._boxes())
         return parse_day(day), text or None
+
+    def _override(self) -> str | None:
+        return self._boxes()[2].strip() or None
 
     def _mend(self) -> str:
         """Why the fields cannot be taken as they are; "" when they can."""
@@ -319,12 +337,12 @@ class ConfirmExport(Dialog[ExportChoice | None]):
         desk = self._desk
         try:
             day, text = self._values()
-            selection, visible = self._selection, self._shown()
+            selection, visible, override = self._selection, self._shown(), self._override()
 
             async def again() -> Plan:
                 return await desk.db.look(
                     review.plan_export, desk.me, selection, desk.profile, self._action, visible=visible,
-                    accounting_date=day, description=text, listed=dry_run.LISTED,
+                    accounting_date=day, description=text, override=override, listed=dry_run.LISTED,
                 )  # fmt: skip
 
             plan = await again()
@@ -364,11 +382,9 @@ class ConfirmExport(Dialog[ExportChoice | None]):
         selection = self._selection
         if isinstance(selection, Matching) and plan.seen is not None:
             selection = replace(selection, digest=plan.seen.digest)
-        self.dismiss(
-            ExportChoice(
-                selection, day, text, Expectation(plan.count, net, plan.masters), plan.seen, self._boxes()
-            )
-        )
+        expect = Expectation(plan.count, net, plan.masters)
+        why = self._override()
+        self.dismiss(ExportChoice(selection, day, text, expect, plan.seen, self._boxes(), why))
 
     def _typed_count(self) -> int:
         typed = self.query_one("#count", Input).value.replace(",", "").strip()
@@ -378,3 +394,9 @@ class ConfirmExport(Dialog[ExportChoice | None]):
         """The one button cancels."""
         event.stop()
         self.dismiss(None)
+
+
+def _asking(boxes: Boxes) -> Boxes:
+    """What of the boxes a plan depends on."""
+    day, text, override = boxes
+    return day, text, "given" if override.strip() else ""
