@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from erp.knowing import Asked
     from store.causes import Snag
     from store.domain.selection import Totals
+    from store.overriding import Possible
     from store.planning import Going, Stay
     from store.previewing import Each, Plan
     from tui.bootstrap import Books
@@ -127,6 +128,10 @@ def _rest(plan: Plan, asked: Asked) -> dict[str, Any]:
         "accounting_dates": dict(plan.dates),
         "changed_by_others": list(plan.changed.first),
         "warnings": list(plan.warnings),
+        "possible_duplicates": {
+            "count": plan.alike.count,
+            "first": [_possible(one) for one in plan.alike.first],
+        },
         "erp": {
             "trouble": asked.trouble,
             "cannot_be_asked": [kind.value for kind in asked.silent],
@@ -142,6 +147,17 @@ def _rest(plan: Plan, asked: Asked) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _possible(one: Possible) -> dict[str, Any]:
+    others = [
+        {
+            "id": twin.id, "number": twin.number, "commitment": twin.commitment, "job": twin.job,
+            "erp_status": twin.erp_status.value, "codes": [code.value for code in twin.open],
+        }
+        for twin in one.others
+    ]  # fmt: skip
+    return {"id": one.id, "number": one.name, "others": others, "erp_says": one.said}
+
+
 def _totals(totals: Totals) -> dict[str, Any]:
     from store.domain.money import plain
 
@@ -150,6 +166,7 @@ def _totals(totals: Totals) -> dict[str, Any]:
 
 
 def _tell(plan: Plan, asked: Asked) -> None:
+    from store import alike
     from tui.commands.decisions import totals_line
     from tui.screens.dry_run_text import asked_text, not_reached, silent_text
 
@@ -172,5 +189,8 @@ def _tell(plan: Plan, asked: Asked) -> None:
         more = one.count - len(one.names)
         rest = f" and {more:,} more (--json has all)" if more else ""
         click.echo(f"  {', '.join(map(safe, one.names))}{rest}")
+    for possible in plan.alike.first:
+        said = alike.named(possible.others) or possible.said
+        click.echo(f"possible duplicate: {safe(possible.name)}: {safe(said)}")
     for name in plan.changed.first:
         click.echo(f"skipped: {safe(name)} was changed by others meanwhile.")
