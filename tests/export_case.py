@@ -155,10 +155,10 @@ def sandbox_on(books: Path, profile: Profile, **settings: Any) -> Sandbox:
     return Sandbox(SandboxSettings(file=str(books), **{"seconds_per_bill": 0.0, **settings}), profile)
 
 
-def csv_ledger(drop: Path) -> list[tuple[str, str, str, str]]:
+def csv_ledger(drop: Path, which: str = "*.csv") -> list[tuple[str, str, str, str]]:
     """Key, gross, retainage and net of every bill in the drop folder's files, one each; their lines foot."""
     rows = []
-    for file in sorted(drop.glob("*.csv")):
+    for file in sorted(drop.glob(which)):
         bills: dict[str, list[dict[str, str]]] = {}
         with file.open(newline="", encoding="utf-8") as text:
             for row in csv.DictReader(text):
