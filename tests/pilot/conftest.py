@@ -26,7 +26,7 @@ def books(sqlite_db: Database) -> Database:
         project = Project.create(source_id="p1", number="24-101", name="Riverside", erp_ref="J101")
         BillingPeriod.create(project=project, source_id="b1", start_date="2026-10-01", end_date="2026-10-31")
         ErpPeriod.create(
-            erp="sandbox", start_date="2026-10-01", end_date="2026-10-31", is_open=True, fetched_at=NOW
+            erp="sandbox", start_date="2026-10-01", end_date="2026-10-31", is_open=True, fetched_at=db.now()
         )
         vendors = [
             Vendor.create(source_id=f"v{n}", name=name, erp_ref=f"V{n}") for n, name in enumerate(VENDORS, 1)

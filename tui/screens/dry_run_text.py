@@ -102,12 +102,19 @@ def _days(plan: Plan) -> str:
     more = len(plan.dates) - DAYS
     if more > 0:
         days += f" and {more:,} more dates"
-    periods = "open in the ERP" if plan.periods_known else "the ERP's periods are not known yet"
-    return f"Accounting date: {days}; {periods}"
+    return f"Accounting date: {days}; {periods_text(plan)}"
 
 
-def asked_text(asking: Asking, silent: Sequence[Kind] = ()) -> str:
-    """What was asked of the ERP and how long ago: ``3 min ago: 500 vendors (2 unknown), 100 jobs; periods 1 min ago``."""
+def periods_text(plan: Plan) -> str:
+    """Whether the periods of what goes are open, and how long ago the ERP said so."""
+    asked = plan.asking.periods_at
+    if not plan.periods_known or asked is None:
+        return "the ERP's periods are not known yet"
+    return f"open in the ERP, asked {ago(plan.asking.now - asked)}"
+
+
+def asked_text(asking: Asking, silent: Sequence[Kind] = (), *, periods: bool = True) -> str:
+    """What was asked of the ERP and how long ago: ``asked 3 min ago: 500 vendors (2 unknown); periods 1 min ago``."""
     now = asking.now
     told = [_kind(one) for one in asking.kinds if one.asked]
     oldest = min((one.oldest for one in asking.kinds if one.oldest is not None), default=None)
@@ -115,13 +122,13 @@ def asked_text(asking: Asking, silent: Sequence[Kind] = ()) -> str:
     if told and oldest is not None:
         parts.append(f"asked {ago(now - oldest)}: {', '.join(told)}")
     missing = [
-        f"{one.count - one.asked:,} {KINDS[one.kind]}"
+        _counted(one.count - one.asked, one.kind)
         for one in asking.kinds
         if one.asked < one.count and one.kind not in silent
     ]
     if missing:
         parts.append(f"not asked for: {', '.join(missing)}")
-    if asking.periods_at is not None:
+    if periods and asking.periods_at is not None:
         parts.append(f"periods {ago(now - asking.periods_at)}")
     return "; ".join(parts)
 
@@ -140,4 +147,8 @@ def not_reached(trouble: str) -> str:
 
 def _kind(one: Standing) -> str:
     lacking = f" ({one.unknown:,} unknown)" if one.unknown else ""
-    return f"{one.asked:,} {KINDS[one.kind]}{lacking}"
+    return f"{_counted(one.asked, one.kind)}{lacking}"
+
+
+def _counted(count: int, kind: Kind) -> str:
+    return f"{count:,} {kind.value if count == 1 else KINDS[kind]}"

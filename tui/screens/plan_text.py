@@ -17,7 +17,7 @@ from store.domain.text import one_line, safe
 from store.invoices import Row
 from store.previewing import Listed, Plan
 from tui.keymap import way
-from tui.screens.dry_run_text import EFFECT_TITLES, asked_text
+from tui.screens.dry_run_text import EFFECT_TITLES, asked_text, periods_text
 from tui.text import cut
 
 # Up to so many stay with their own sentences before they are counted by cause.
@@ -119,9 +119,8 @@ def _effects(text: Text, plan: Plan) -> None:
             _fix(text, cause.fix)
         if (more := len(causes) - CAUSES) > 0:
             text.append(f"  and {more:,} more causes: d lists them\n", "dim")
-    known = asked_text(plan.asking)
-    if known:
-        text.append("ERP: ", "bold").append(f"{known}\n")
+    if any(one.asked for one in plan.asking.kinds):
+        text.append("ERP: ", "bold").append(f"{asked_text(plan.asking, periods=False)}\n")
 
 
 def _failed(text: Text, plan: Plan) -> None:
@@ -151,8 +150,7 @@ def _days(text: Text, plan: Plan) -> None:
     more = len(plan.dates) - DAYS
     if more > 0:
         days += f" and {more:,} more dates"
-    periods = "open in the ERP" if plan.periods_known else "the ERP's periods are not known yet"
-    text.append("Accounting date: ", "bold").append(f"{days}; {periods}\n")
+    text.append("Accounting date: ", "bold").append(f"{days}; {periods_text(plan)}\n")
 
 
 def _rows(text: Text, title: str, rows: Listed[Row], width: int) -> None:
