@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import ssl
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -14,13 +13,11 @@ from email.message import Message
 from email.mime.nonmultipart import MIMENonMultipart
 from email.policy import compat32
 from email.utils import format_datetime, formataddr
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from erp import eventlog
+from erp import eventlog, secret
 from erp.settings import MailSettings
 from store import notices
-from store.domain.errors import SettingsError
 from store.domain.text import one_line
 from store.notices import Notice
 
@@ -67,6 +64,11 @@ class Mailer:
             await db.write(notices.release, worker, pending)
         return count
 
+    async def check(self) -> None:
+        """Connect, encrypt and log in as for a delivery, and mail nothing. Raises what stands in the way."""
+        async with self._connected():
+            pass
+
     async def _send(self, db: Database, worker: str, smtp: aiosmtplib.SMTP, notice: Notice) -> bool:
         """Send one; its own refusal is its own. Raises what the whole connection suffers from."""
         import aiosmtplib
@@ -90,7 +92,7 @@ class Mailer:
             hostname=mail.host,
             port=mail.port,
             username=mail.user or None,
-            password=_password(mail) if mail.user else None,
+            password=await asyncio.to_thread(_password, mail) if mail.user else None,
             timeout=mail.timeout,
             use_tls=mail.tls == "tls",
             start_tls=mail.tls == "starttls",
@@ -111,22 +113,8 @@ def _tls(mail: MailSettings) -> ssl.SSLContext | None:
 
 def _password(mail: MailSettings) -> str:
     """The password, read anew for each connection. Raises SettingsError where it is not to be had."""
-    if mail.password_env:
-        if password := os.environ.get(mail.password_env):
-            return password
-        raise SettingsError(
-            "The mail password is missing",
-            why=f"the variable {mail.password_env} (mail.password_env) is not set",
-            fix="Set it in the environment of the worker",
-        )
-    try:
-        return Path(mail.password_file).read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            "The mail password is missing",
-            why=f"mail.password_file {mail.password_file} cannot be read: {error}",
-            fix="Make it readable for the worker",
-        ) from None
+    given = {"env": mail.password_env, "file": mail.password_file, "keyring": mail.password_keyring}
+    return secret.read("mail password", **given).reveal()
 
 
 def _codes(error: aiosmtplib.SMTPRecipientsRefused | aiosmtplib.SMTPDataError) -> list[int]:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from erp import secret
 from store.domain.address import valid_address
 
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
@@ -28,7 +29,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class MailSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The mail server. The password stands in a file or a variable of the environment, never here.
+    """The mail server. The password stands in a file of mode 0600, a variable or the keyring, never here.
 
     ``tls``: "starttls", "tls" from the first byte, or "none". ``sender`` is the address mails come from, ``ca_file``
     the certificates of a private authority, ``timeout`` in seconds for each answer. Raises ValueError for what does
@@ -42,6 +43,7 @@ class MailSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     user: str = ""
     password_file: str = ""
     password_env: str = ""
+    password_keyring: str = ""
     ca_file: str = ""
     timeout: Seconds = 20.0
 
@@ -50,13 +52,13 @@ class MailSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("mail.host is not the name of a mail server")
         if not valid_address(self.sender):
             raise ValueError(f"mail.sender: {self.sender!r} is not a mail address")
-        if self.password_file and self.password_env:
-            raise ValueError("mail.password_file and mail.password_env are both set; keep one")
-        has_password = bool(self.password_file or self.password_env)
+        given = {"env": self.password_env, "file": self.password_file, "keyring": self.password_keyring}
+        secret.check("mail.", **given, needed=False)
+        has_password = any(given.values())
         if self.user and not has_password:
-            raise ValueError("mail.user needs mail.password_file or mail.password_env")
+            raise ValueError("mail.user needs mail.password_file, mail.password_env or mail.password_keyring")
         if has_password and not self.user:
-            raise ValueError("mail.password_file or mail.password_env needs mail.user")
+            raise ValueError("a password of mail needs mail.user")
         if self.user and self.tls == "none" and self.host not in LOOPBACK:
             raise ValueError(
                 "mail.tls is none, so the password would travel in the clear; use starttls or tls"

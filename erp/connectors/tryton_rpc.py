@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from erp import secret
 from erp.connector import UnavailableError
 from erp.connectors.tryton_settings import TrytonSettings
+from erp.secret import Secret
 from store.domain.errors import SettingsError
 from store.domain.text import one_line
 
@@ -58,7 +59,7 @@ class Session:
         self._settings = settings
         self._seconds = seconds
         self._client: httpx.AsyncClient | None = None
-        self._token: str | None = None
+        self._token: Secret | None = None
         self._turn = asyncio.Lock()
 
     async def read(self, method: str, *params: Any) -> Any:
@@ -92,50 +93,57 @@ class Session:
         except _SessionOverError:
             raise UnavailableError("Tryton ends each session at once (401)") from None
 
-    async def _login(self, old: str | None) -> str:
+    async def _login(self, old: Secret | None) -> Secret:
         """A new token; the one that another call has fetched meanwhile, where there is one."""
         async with self._turn:
             if self._token is None or self._token == old:
                 self._token = await self._logged_in()
             return self._token
 
-    async def _logged_in(self) -> str:
+    async def _logged_in(self) -> Secret:
         user = self._settings.user
-        word = self._password()
+        word = await self._password()
         try:
             asked = (user, {"password": word}, "en")
             reply = await self._post("common.db.login", asked, None, self._seconds / 3)
-            number, token = int(reply[0]), str(reply[1])
+            number, token = int(reply[0]), Secret(str(reply.pop(1)))
         except _SessionOverError:
             raise UnavailableError(f"Tryton does not let {user} log in with this password (401)") from None
         except TrytonRefusedError as error:
-            why = "it wants more than a password" if error.kind == "LoginException" else error.message
+            said = error.message.replace(word.reveal(), "…")
+            why = "it wants more than a password" if error.kind == "LoginException" else said
             raise UnavailableError(f"Tryton does not let {user} log in: {why}") from None
-        except (DoubtfulReplyError, TypeError, ValueError, KeyError, IndexError) as error:
+        except (DoubtfulReplyError, TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
             said = str(error) if isinstance(error, DoubtfulReplyError) else "Tryton's log-in has another form"
             raise UnavailableError(said) from None
-        return base64.b64encode(f"{user}:{number}:{token}".encode()).decode()
+        return Secret(base64.b64encode(f"{user}:{number}:{token.reveal()}".encode()).decode())
 
-    def _password(self) -> str:
-        given = self._settings
+    async def _password(self) -> Secret:
+        own = self._settings
+        given = {"env": own.password_env, "file": own.password_file, "keyring": own.password_keyring}
         try:
-            return secret.read("Tryton password", env=given.password_env, file=given.password_file)
+            # A keyring may ask a person first.
+            asking = asyncio.to_thread(secret.read, "Tryton password", **given)
+            return await asyncio.wait_for(asking, self._seconds)
         except SettingsError as error:
             raise UnavailableError(str(error)) from None
+        except TimeoutError:
+            raise UnavailableError(
+                "The Tryton password is missing: the keyring did not answer in time"
+            ) from None
 
     # -- bytes -------------------------------------------------------------------------------------------------
 
-    async def _post(self, method: str, params: tuple[Any, ...], token: str | None, seconds: float) -> Any:
+    async def _post(self, method: str, params: tuple[Any, ...], token: Secret | None, seconds: float) -> Any:
         import httpx
 
-        body = json.dumps({"id": 1, "method": method, "params": params}, default=_encoded).encode()
-        headers = {"Content-Type": "application/json"}
-        if token is not None:
-            headers["Authorization"] = f"Session {token}"
         where = f"{self._settings.url.rstrip('/')}/{self._settings.database}/rpc/"
         try:
             client = self._connected()
-            async with client.stream("POST", where, content=body, headers=headers, timeout=seconds) as reply:
+            # The body and the headers hold secrets, and stand in no variable here.
+            async with client.stream(
+                "POST", where, content=_body(method, params), headers=_headers(token), timeout=seconds
+            ) as reply:
                 raw = await _bounded(reply) if reply.status_code in {200, 503} else b""
                 self._proven(reply.status_code, raw)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
@@ -143,7 +151,12 @@ class Session:
         except httpx.TimeoutException:
             raise DoubtfulReplyError("Tryton did not answer in time") from None
         except httpx.HTTPError as error:
-            raise DoubtfulReplyError(f"the connection to Tryton broke: {one_line(str(error))}") from None
+            why = one_line(str(error)) or type(error).__name__
+            raise DoubtfulReplyError(f"the connection to Tryton broke: {why}") from None
+        except (UnavailableError, DoubtfulReplyError, TrytonRefusedError, _SessionOverError):
+            raise
+        except Exception as error:  # noqa: BLE001 - the frames below hold secrets, which a traceback may show
+            raise DoubtfulReplyError(f"the request to Tryton failed ({type(error).__name__})") from None
         return _result(raw)
 
     def _proven(self, status: int, raw: bytes) -> None:
@@ -187,6 +200,15 @@ class _SessionOverError(Exception):
     """401: the session is over, or there was none."""
 
 
+def _body(method: str, params: tuple[Any, ...]) -> bytes:
+    return json.dumps({"id": 1, "method": method, "params": params}, default=_encoded).encode()
+
+
+def _headers(token: Secret | None) -> dict[str, str]:
+    own = {} if token is None else {"Authorization": f"Session {token.reveal()}"}
+    return {"Content-Type": "application/json", **own}
+
+
 async def _bounded(reply: httpx.Response) -> bytes:
     parts, size = [], 0
     async for part in reply.aiter_bytes():
@@ -222,7 +244,9 @@ def _result(raw: bytes) -> Any:
             raise DoubtfulReplyError("what answers is not Tryton: neither result nor error")
 
 
-def _encoded(value: object) -> Mapping[str, object]:
+def _encoded(value: object) -> Mapping[str, object] | str:
+    if isinstance(value, Secret):
+        return value.reveal()
     if isinstance(value, date):
         return {"__class__": "date", "year": value.year, "month": value.month, "day": value.day}
     if isinstance(value, Decimal):

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from erp import secret
 from erp.settings import LOOPBACK
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -17,8 +18,8 @@ class TrytonSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``payable``, ``retainage`` and ``tax`` are the accounts of net, retainage and tax ("": bills with tax are refused);
     ``payment_term`` is a term's name ("": none). What vendors and cost codes are called there says the table of
-    mappings. ``export_key``: whether the server has the module of that name. The password stands in a file of mode 0600
-    or a variable, never here. Raises ValueError for what does not go together.
+    mappings. ``export_key``: whether the server has the module of that name. The password stands in a file of mode 0600,
+    a variable or the system's keyring ("service/user"), never here. Raises ValueError for what does not go together.
     """
 
     url: Name
@@ -33,6 +34,7 @@ class TrytonSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     export_key: bool = True
     password_file: str = ""
     password_env: str = ""
+    password_keyring: str = ""
     ca_file: str = ""
 
     def __post_init__(self) -> None:
@@ -45,7 +47,6 @@ class TrytonSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             )
         if parts.scheme == "http" and parts.hostname not in LOOPBACK:
             raise ValueError("url is http, so the password would travel in the clear; use https")
-        if bool(self.password_file) == bool(self.password_env):
-            raise ValueError("set one of password_file and password_env")
+        secret.check("", env=self.password_env, file=self.password_file, keyring=self.password_keyring)
         if self.ca_file and parts.scheme == "http":
             raise ValueError("ca_file means nothing while url is http")

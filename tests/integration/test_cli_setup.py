@@ -59,7 +59,7 @@ def test_init_for_tryton_leaves_to_fill_in_what_a_worker_then_asks_for(tmp_path:
         text = text.replace(f'{name} = ""', f'{name} = "x"')
     config.write_text(text)
     code, _, error = told("--config", config, "worker", "--idle-exit", "1")
-    assert code != 0 and "set one of password_file and password_env" in error
+    assert code != 0 and "set one of password_file, password_env and password_keyring" in error
 
 
 def test_settings_are_for_their_owners_eyes(office: Path, place: Path) -> None:

@@ -247,6 +247,7 @@ async def test_starttls_and_a_password_from_a_file(
     server, cert = secured
     secret = tmp_path / "password"
     secret.write_text("s3cret\n")
+    secret.chmod(0o600)
     reject(sqlite_db, approver, "maria@acme.example")
     mail = settings(server.port, tls="starttls", ca_file=str(cert), user="payapp", password_file=str(secret))
     assert await Mailer(mail).deliver(sqlite_db, "w1") == 1
