@@ -23,7 +23,7 @@ PROVEN = {
     "documentation": "from its documentation; not run against the vendor's own server",
     "stand-in": "a stand-in of payapp's own",
 }
-SHORT = {"server": "server", "format": "file form", "documentation": "documents", "stand-in": "stand-in"}
+SHORT = {"server": "server", "format": "files", "documentation": "docs", "stand-in": "stand-in"}
 # The capabilities as a reader calls them, and short enough for a column.
 CAPABILITIES = {
     "invoices": ("subcontractor invoices", "inv"),
@@ -46,7 +46,8 @@ def said(value: bool | None) -> str:
 
 @click.command("list")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def list_(as_json: bool) -> None:
+@click.option("--markdown", is_flag=True, help="The table of docs/erps.md.")
+def list_(as_json: bool, markdown: bool) -> None:
     """List the ERPs that payapp has a profile for, and what each supports.
 
     \b
@@ -57,6 +58,9 @@ def list_(as_json: bool) -> None:
     found = [profiles.load(name) for name in profiles.names()]
     if as_json:
         print_json([_summary(profile) for profile in found])
+        return
+    if markdown:
+        click.echo("\n".join(table(found)))
         return
     print_table(
         ("ERP", *(short for _, short in CAPABILITIES.values()), "Shown by"),
@@ -112,6 +116,25 @@ def _profile(ctx: click.Context, name: str | None) -> Profile:
         raise BadInput(
             "Name an ERP", why="there is no company here", fix="payapp erp list names them"
         ) from None
+
+
+def table(found: Sequence[Profile]) -> list[str]:
+    """The table of docs/erps.md: every ERP, what it supports, and what comes of the rest."""
+    lines = [
+        "| ERP | name | "
+        + " | ".join(long for long, _ in CAPABILITIES.values())
+        + " | what stands against a bill | shown by |",
+        "|" + "---|" * (len(CAPABILITIES) + 4),
+    ]
+    for profile in found:
+        cases: list[Rule | Unsupported] = [*profile.unsupported, *profile.rules]
+        stands = ", ".join(
+            f"`{case.code}`{f' {limit}' if (limit := getattr(case, 'value', 0)) else ''} {effect_of(profile, case)}"
+            for case in cases
+        )
+        says = " | ".join(said(getattr(profile.capabilities, name)) for name in CAPABILITIES)
+        lines.append(f"| {profile.title} | `{profile.name}` | {says} | {stands} | {SHORT[profile.proven]} |")
+    return lines
 
 
 # -- as text -----------------------------------------------------------------------------------------------------
