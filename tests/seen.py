@@ -18,6 +18,7 @@ from tui.widgets.detail import DetailPane
 from tui.widgets.export_panel import ExportPanel
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.invoice_table import InvoiceTable
+from tui.widgets.mapping_table import MappingTable
 
 Seen = Callable[[Hand], object]
 
@@ -71,6 +72,21 @@ def scrolled(where: Callable[[VerticalScroll], float]) -> Seen:
         return text.max_scroll_y > 0 and text.scroll_y == where(text)
 
     return seen
+
+
+def row(place: int) -> Seen:
+    """The cursor of the mappings is there; below 0 as Python counts."""
+
+    def seen(hand: Hand) -> bool:
+        table = hand.app.screen.query_one(MappingTable)
+        return table.cursor == place % max(1, table.count)
+
+    return seen
+
+
+def mappings(count: int) -> Seen:
+    """So many codes are listed."""
+    return lambda hand: hand.app.screen.query_one(MappingTable).count == count
 
 
 def says(selector: str, words: str) -> Seen:

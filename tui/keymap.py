@@ -348,6 +348,8 @@ _READS = frozenset({"invoices.show-errors", "invoices.panel"})
 
 
 def _decides(key: Key) -> bool:
+    if key.place is Place.MAPPINGS:
+        return key.id in {"edit", "remove"}
     return key.place in {Place.INVOICES, Place.COMMITMENTS} and key.name not in _READS
 
 

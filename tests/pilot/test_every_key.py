@@ -26,9 +26,11 @@ from seen import (
     gone,
     line,
     listed,
+    mappings,
     marked,
     on,
     panel,
+    row,
     says,
     scrolled,
     section,
@@ -38,9 +40,10 @@ from seen import (
 )
 from textual.widgets import Input, OptionList
 
-from store import review, saved_views
+from store import mapping, review, saved_views
 from store.db import Database
 from store.directory import actor
+from store.domain.knowing import Kind
 from store.domain.selection import Marked
 from store.domain.status import View
 from store.invoices import SortBy
@@ -56,6 +59,8 @@ from tui.screens.edit import EditScreen
 from tui.screens.export_values import ExportValuesScreen
 from tui.screens.help import HelpScreen
 from tui.screens.hold import HoldScreen
+from tui.screens.mapping_edit import MappingEdit
+from tui.screens.mappings import MappingsScreen
 from tui.screens.more import MoreScreen
 from tui.screens.payload import PayloadScreen
 from tui.screens.reject import RejectScreen
@@ -70,6 +75,8 @@ from tui.widgets.query_line import QueryInput
 
 READY = ["R-00", "R-03", "R-06", "R-09", "R-01", "R-04", "R-07", "R-02", "R-05", "R-08"]
 LONG = 40
+# What the tab Mappings lists: three vendors, a job, sixteen commitments, a cost code, tax and terms.
+MAPPED = 23
 
 
 class Step(NamedTuple):
@@ -118,6 +125,10 @@ def a_view(db: Database) -> None:
 
 def unapproved(_: Database) -> None:
     add_invoice(Project.get_by_id(1), Vendor.get_by_id(2), "N-02", "not_sent", status="under_review")
+
+
+def a_mapping(db: Database) -> None:
+    mapping.put(db, actor(db, "jlopez"), mapping.Want(Kind.VENDOR, "v1", "V-1"))
 
 
 def a_held_batch(db: Database) -> None:
@@ -289,6 +300,7 @@ SMALL_ONES = [
       for key in ("x", "delete")),
     Step("more.second-tool", "2", lambda hand: hand.app.screen is hand.commitments, ("escape", "escape", "m")),
     Step("more.first-tool", "1", lambda hand: hand.app.screen is hand.invoices, ("m",)),
+    Step("more.third-tool", "3", on(MappingsScreen), ("m",)),
 ]  # fmt: skip
 PROJECT = [
     Step("commitments.approve", "y", status("N-00", "approved"), ("2", "space")),
@@ -300,6 +312,27 @@ PROJECT = [
     *(Step("ask.cancel", key, back, before)
       for key, before in (("n", ("escape", "slash", *"n-0", "enter", "A", "y")), ("enter", ("y",)))),
     Step("ask.agree", "y", status("N-01", "approved"), ("y",)),
+]  # fmt: skip
+MAPPINGS = [
+    *(Step("mappings.down", key, row(n), before)
+      for n, key, before in ((1, "j", ("m", "3")), (2, "down", ()))),
+    *(Step("mappings.up", key, row(n)) for n, key in ((1, "k"), (0, "up"))),
+    *(Step("mappings.last", key, row(-1), ("g",)) for key in ("G", "end")),
+    *(Step("mappings.first", key, row(0), ("G",)) for key in ("g", "home")),
+    *(Step("mappings.page-down", key, row(16), ("g",)) for key in ("pagedown", "space")),
+    Step("mappings.page-up", "pageup", row(0)),
+    Step("mappings.wanting", "u", mappings(1)),
+    Step("mappings.clear-filter", "backslash", mappings(MAPPED)),
+    Step("mappings.filter", "slash", focused(Input)),
+    Step("mappings.clear-filter", "backslash", mappings(MAPPED), (*"bell", "enter")),
+    *(Step("mappings.help", key, on(HelpScreen), before) for key, before in (("question_mark", ()), ("f1", ("escape",)))),
+    *(Step("mappings.edit", key, on(MappingEdit), ("escape", "g")) for key in ("e", "enter")),
+    *(Step("mappings.remove", key, on(AskScreen), before) for key, before in (
+        ("x", ("escape", "slash", *"apex", "enter")), ("delete", ("escape",)))),
+    Step("mappings.ask", "i", says("#foot", "This ERP cannot be asked."), ("escape",)),
+    *(Step("mappings.refresh", key, says("#foot", "Everything is read anew."), ("j", "G", "g", "i")) for key in ("f5", "ctrl+r")),
+    Step("mappings.more", "m", on(MoreScreen)),
+    Step("mappings.close", "q", back, ("escape",)),
 ]  # fmt: skip
 BATCH = [
     Step("invoices.panel", "b", panel(shown=False)),
@@ -320,6 +353,7 @@ SCENES = {
     "dry run": Scene(DRY_RUN, books=much_to_read),
     "small ones": Scene(SMALL_ONES, books=a_view),
     "project": Scene(PROJECT, "mgarcia", unapproved),
+    "mappings": Scene(MAPPINGS, books=a_mapping),
     "batch": Scene(BATCH, books=a_held_batch),
     "f5": Scene([Step("list.refresh", "f5", listed("Q-00"))], arrange=others_rename),
     "ctrl+r": Scene([Step("list.refresh", "ctrl+r", listed("Q-00"))], arrange=others_rename),

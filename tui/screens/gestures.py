@@ -253,7 +253,7 @@ class GestureScreen(MarkingScreen[V], Generic[V]):
     def _open_tool(self, tool: str | None) -> None:
         if tool == MAPPINGS:
             self.app.push_screen(MappingsScreen(self.desk, self.mappings_text()), self._open_tool)
-        elif tool is not None and self.app.screen is not self.app.get_screen(tool):
+        elif tool is not None:
             self.close_detail()
             self.app.switch_screen(tool)
 

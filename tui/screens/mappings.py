@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tui.bootstrap import Desk
 
 TABS = "Subcontractor Invoices | MAPPINGS"
+HELP = (Place.MAPPINGS, Place.DIALOG, Place.ASK, Place.MORE, Place.HELP)
 # So many codes are asked for at once.
 ASKED_MOST = 2000
 
@@ -310,9 +311,7 @@ class MappingsScreen(Dialog[str | None]):
 
     def action_help(self) -> None:
         """The keys of this place."""
-        self.app.push_screen(
-            HelpScreen("Mappings", sections(Place.MAPPINGS, Place.DIALOG, Place.ASK, Place.MORE, Place.HELP))
-        )
+        self.app.push_screen(HelpScreen("Mappings", sections(*HELP, decides=self._desk.me.is_approver)))
 
     def action_more(self) -> None:
         """The other tools."""
