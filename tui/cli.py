@@ -40,6 +40,7 @@ COMMANDS = {
     "adopt": "adopting:adopt",
     "audit": "audit:audit",
     "role": "role:role",
+    "doctor": "doctor:doctor",
     "backup": "backup:backup",
     "restore": "backup:restore",
 }

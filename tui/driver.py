@@ -63,6 +63,12 @@ class _Parser(XTermParser):
         yield from super()._sequence_to_key_events(sequence[1:] if typed else sequence)
 
 
+def parsed(text: str) -> list[Any]:
+    """The events that the desk makes of what one key sends."""
+    parser = _Parser()
+    return [*parser.feed(text), *parser.feed("")]
+
+
 # What terminals put around pasted text, and the most of it that is kept.
 _BEGIN, _END = "\x1b[200~", "\x1b[201~"
 _MOST = 100_000
