@@ -41,7 +41,7 @@ def of(db: Database, invoices: Sequence[int]) -> dict[int, Proof]:
         f" WHERE {among(db, 'j.invoice_id')} AND j.state <> '{JobState.DONE}' AND (a.outcome = 'booked'"
         # What was delivered after it was given up may be booked any moment, unless its receipt has refused it since.
         " AND a.kind IN ('late', 'found', 'ended') OR a.outcome = 'delivered' AND a.kind IN ('late', 'found')"
-        " AND NOT EXISTS (SELECT 1 FROM export_attempts r WHERE r.job_id = a.job_id AND r.id > a.id"
+        f" AND j.state IN ('{JobState.FAILED}', '{JobState.CANCELLED}') AND NOT EXISTS (SELECT 1 FROM export_attempts r WHERE r.job_id = a.job_id AND r.id > a.id"
         f" AND r.kind = '{RECEIPT}' AND r.outcome = 'refused')) AND NOT EXISTS (SELECT 1 FROM export_attempts u"
         " WHERE u.job_id = a.job_id AND u.id > a.id AND u.kind = 'hand' AND u.outcome = 'missing') ORDER BY a.id",
         (packed(db, invoices),),

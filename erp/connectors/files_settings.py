@@ -45,7 +45,7 @@ class FilesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     currency: str = ""
     jobs: bool = False
     tax_type: str = ""
-    days: Days | None = None
+    days: str = ""
     due_days: Annotated[int, msgspec.Meta(ge=0, le=3650)] = 30
     tracking: str = ""
 
@@ -82,6 +82,8 @@ def form_of(settings: FilesSettings, profile: Profile) -> Form:
                 f"{safe(text)[:40]!r} cannot stand in a file",
                 "Write it as the ERP has it, without quotes",
             )
+    if settings.days and settings.days not in set(Days):
+        raise _refused("days", f"{safe(settings.days)[:40]!r} is no order of day and month", "Use dmy or mdy")
     if settings.currency:
         try:
             decimals(settings.currency)

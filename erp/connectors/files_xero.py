@@ -67,7 +67,7 @@ class Xero:
         )
 
     def _day(self, day: date) -> str:
-        return day.strftime(_FORMATS[self._settings.days or Days.DMY])
+        return day.strftime(_FORMATS[Days(self._settings.days)])
 
     def apart(self, bill: Bill) -> str:
         """Rows with one number become one bill, whatever their contact."""

@@ -273,7 +273,8 @@ async def test_a_job_stands_on_cost_lines_alone_where_it_is_wanted(
         (Form.IIF, {"currency": "dollars"}, "erp.options.currency"),
         (Form.IIF, {"payable": 'Accounts "Payable"'}, "erp.options.payable"),
         (Form.XERO, {"tax_type": ""}, "erp.options.tax_type"),
-        (Form.XERO, {"days": None}, "erp.options.days"),
+        (Form.XERO, {"days": ""}, "erp.options.days"),
+        (Form.XERO, {"days": "ymd"}, "erp.options.days"),
         (Form.XERO, {"retainage": "8\t45"}, "erp.options.retainage"),
     ],
 )

@@ -107,11 +107,12 @@ def test_it_cannot_be_recalled_rejected_or_retrieved_and_the_sentence_says_why(
     db: Database, approver: Actor, sender: Actor
 ) -> None:
     [number] = delivered(db, make_bill(1))
-    for deed in (
+    deeds: tuple[Callable[[], object], ...] = (
         lambda: review.recall(db, approver, marked(db, number)),
         lambda: review.reject(db, approver, marked(db, number), "wrong period"),
         lambda: review.retrieve(db, sender, marked(db, number)),
-    ):
+    )
+    for deed in deeds:
         with pytest.raises(Disallowed, match="receipt for it is awaited") as refused:
             deed()
         assert "payapp receipt FILE" in str(refused.value)

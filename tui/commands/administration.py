@@ -88,6 +88,10 @@ def init(
     login = bootstrap.own_login()
     url = database or f"sqlite:{DATABASE}"
     options = _erp_options(connector, company, drop_folder)
+    if profile.formats[:1] in _FORM_NEEDS:
+        options |= _FORM_NEEDS[profile.formats[:1]] | (
+            {"currency": currency} if profile.formats[0] == "iif" else {}
+        )
     tables: dict[str, dict[str, str | int]] = {
         "database": {"url": url},
         "erp": {"connector": connector},
@@ -116,6 +120,13 @@ def init(
             f"First: write into its [erp.options] what {profile.title} calls the accounts (docs/files.md)."
         )
     click.echo("Next: payapp users add, payapp import --template vendors vendors.csv")
+
+
+# By the first form that the ERP takes: what only its owner knows (docs/files.md).
+_FORM_NEEDS: dict[tuple[str, ...], dict[str, str | int]] = {
+    ("iif",): {"payable": "", "retainage": "", "tax": ""},
+    ("xero",): {"retainage": "", "tax_type": "", "days": "", "tax": ""},
+}
 
 
 def _erp_options(connector: str, company: str, drop_folder: str) -> dict[str, str | int]:

@@ -148,7 +148,9 @@ def _report(books: Books, me: Actor, span: Period, *, resolve: bool, limit: int,
     from tui.commands import reconcile_text
 
     profile = books.profile()
-    with Reconciliation(books.company.erp, span, lists=profile.lists, receipts=profile.receipts) as found:
+    # What it would list is what was delivered; what the ERP booked of it came with its receipts.
+    lists = profile.lists and not profile.receipts
+    with Reconciliation(books.company.erp, span, lists=lists, receipts=profile.receipts) as found:
         asyncio.run(_compare(books, found))
         resolved = resolving.resolve(books.db, me, found) if resolve else None
         if as_json:
