@@ -179,8 +179,8 @@ def test_of_two_edits_of_one_invoice_the_first_stands(desks: tuple[Database, Dat
 
 
 def test_two_edits_to_one_number_flag_both(desks: tuple[Database, Database]) -> None:
-    first = make(desks[0], "B-1", commitment="SC-301", erp_status="not_sent")
-    other = make(desks[0], "B-2", commitment="SC-302", erp_status="not_sent")
+    first = make(desks[0], "B-1", commitment="SC-301", erp_status="not_sent", period_end="2026-08-31")
+    other = make(desks[0], "B-2", commitment="SC-302", erp_status="not_sent", period_end="2026-09-30")
 
     assert not at_once(desks, (duplicates, "refresh"), numbered(first, "SAME-1"), numbered(other, "same-1"))
     found = desks[0].execute("SELECT number FROM invoices WHERE duplicate").fetchall()

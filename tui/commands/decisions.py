@@ -199,7 +199,7 @@ def export(ctx: click.Context, /, **options: Any) -> None:
     payapp export 101-007 101-008
     payapp export --where 'job:24-101' --dry-run
     payapp list --plain | cut -f1 | payapp export - --yes --expect-total 341220.55
-    payapp export 101-009 --override 'Second floor, same price; approved by M. Lee'
+    payapp export 101-009 --override 'Second floor, the same price'
     """  # noqa: D301 - \b keeps click from wrapping the examples
     _export(ctx, "ready", **options)
 
