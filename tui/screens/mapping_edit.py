@@ -12,6 +12,7 @@ from store.domain.errors import PayappError
 from store.domain.knowing import Kind
 from store.mapping import TARGET_MOST, Want
 from store.mapping_list import Origin, Row
+from tui.keymap import pressed
 from tui.screens.dialog import Dialog
 from tui.screens.fields import button, field
 from tui.text import cut
@@ -101,7 +102,8 @@ class MappingEdit(Dialog[str | None]):
         target = self.query_one("#target", Input).value.strip()
         job = self.query_one("#job", Input).value.strip() if self._by_job else self._row.job
         if not target:
-            self.trouble("Write what the ERP calls it; in the list, Del takes a mapping away.")
+            takes = pressed("mappings.remove")
+            self.trouble(f"Write what the ERP calls it; in the list {takes} takes a mapping away.")
             self.query_one("#target", Input).focus()
             return
         was = self._own if job == self._row.job else None

@@ -16,7 +16,7 @@ from store.domain.knowing import Kind
 from store.domain.text import one_line
 from store.mapping import Want
 from store.mapping_list import Origin, Row, Searchable
-from tui.keymap import Place, bindings, footer, sections
+from tui.keymap import Place, bindings, footer, pressed, sections
 from tui.screens.ask import AskScreen
 from tui.screens.dialog import Dialog
 from tui.screens.fields import quiet
@@ -63,7 +63,11 @@ class MappingsScreen(Dialog[str | None]):
         with Horizontal(id="filter"):
             yield Bar(id="filter-word")
             yield quiet(
-                Input(self._text, placeholder="/ narrows: kind, code, name, job, ERP code", id="filter-box")
+                Input(
+                    self._text,
+                    placeholder=f"{pressed('mappings.filter')} narrows: kind, code, name, job, ERP code",
+                    id="filter-box",
+                )
             )
         yield Bar(id="info")
         yield MappingTable()
@@ -110,11 +114,9 @@ class MappingsScreen(Dialog[str | None]):
         if self._listed is None:
             return
         found = self._listed.matching(self._text, wanting=self._wanting)
-        empty = (
-            "Nothing is listed: \\ clears the filter, u shows all."
-            if self._listed.rows
-            else "There are no codes yet."
-        )
+        clears, shows = pressed("mappings.clear-filter"), pressed("mappings.wanting")
+        narrowed = f"Nothing is listed: {clears} clears the filter, {shows} shows all."
+        empty = narrowed if self._listed.rows else "There are no codes yet."
         self.table.show(found, empty, follow=follow)
         rows = self._listed.rows
         gone, none = sum(row.known is False for row in rows), sum(row.origin is Origin.NONE for row in rows)
