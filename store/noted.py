@@ -5,7 +5,9 @@ A chunk at a time. What clearly has nothing is told by its columns, and by one s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any
 
 from store import candidates
 from store.called import Called
@@ -16,7 +18,19 @@ from store.domain.bill import BillLine
 from store.domain.errors import Blocked
 from store.domain.money import decimals, plain
 from store.domain.noting import Checks, met
-from store.domain.profile import LINES, Apart, Effect, Kind, Note, Phase, Point, Profile, Rule
+from store.domain.profile import (
+    COUNTING,
+    LINES,
+    MONEY,
+    Apart,
+    Effect,
+    Kind,
+    Note,
+    Phase,
+    Point,
+    Profile,
+    Rule,
+)
 from store.packed import among, packed
 
 # What a rule let pass is remembered by its value, up to so many of them.
@@ -74,19 +88,24 @@ class Noted:
         self._checks = Checks(profile, phase)
         self._points = self._checks.points
         fields: dict[str, list[Rule]] = {}
+        # Amounts are many and seldom the same: they are judged as the minor units that they are.
+        self._amounts: list[tuple[Callable[[Candidate], int], Rule]] = []
         for rule in self._checks.own:
-            fields.setdefault(rule.field, []).append(rule)
+            if rule.field in MONEY and rule.kind in COUNTING:
+                self._amounts.append((attrgetter(rule.field), rule))
+            else:
+                fields.setdefault(rule.field, []).append(rule)
         # By field: what it is of an invoice, its rules, and the values that have met them.
         self._rules: list[tuple[Callable[[Candidate], str] | None, list[Rule], set[str]]] = [
             (_FIELDS.get(field), rules, set()) for field, rules in fields.items()
         ]
-        self._by_lines = bool(self._checks.of_lines) or Point.RETAINAGE_HELD in self._points
-        self._doubt = None if Point.RETAINAGE_HELD in self._points else _doubtful_lines(self._checks.of_lines)
+        doubt = _doubtful_lines(self._checks.of_lines)
+        self._all_lines = doubt is None or Point.RETAINAGE_HELD in self._points
+        self._lines_sql = _lines_sql(self._points, "" if self._all_lines else doubt or "")
 
     def of(self, chunk: Sequence[Candidate]) -> dict[int, list[Note]]:
         """The notes of these invoices as they would be sent, by id; none of one that has nothing against it."""
-        apart = self._apart([c.id for c in chunk])
-        doubtful = self._doubtful(chunk) if self._by_lines else set()
+        apart, doubtful = self._looked(chunk)
         close = [c for c in chunk if c.id in apart or c.id in doubtful or not self._clear(c)]
         if not close:
             return {}
@@ -112,6 +131,8 @@ class Noted:
             or (c.tax != 0 and Point.TAX in points)
         ):
             return False
+        if any(not _counted(rule, amount(c), c.currency) for amount, rule in self._amounts):
+            return False
         for of, rules, passed in self._rules:
             if of is None:
                 return False
@@ -126,58 +147,82 @@ class Noted:
 
     # -- what stands elsewhere -------------------------------------------------------------------------------------
 
-    def _doubtful(self, chunk: Sequence[Candidate]) -> set[int]:
-        """Those whose lines have to be looked at: a rule over lines may be broken, all others keep them."""
-        if self._doubt is None:
-            return {c.id for c in chunk}
-        found = {c.id for c in chunk if self._exact(c.currency)}
-        if self._doubt:
-            sql = f"SELECT DISTINCT invoice_id FROM invoice_lines WHERE {among(self._db, 'invoice_id')} AND ({self._doubt})"
-            found |= {
-                row[0] for row in self._db.execute(sql, (packed(self._db, [c.id for c in chunk]),)).fetchall()
-            }
+    def _looked(self, chunk: Sequence[Candidate]) -> tuple[dict[int, Apart], set[int]]:
+        """By id what these have that their bills do not carry; and those with a line that may break a rule over lines."""
+        made: dict[int, dict[str, Any]] = {}
+        doubtful: set[int] = set()
+        if self._all_lines:
+            doubtful.update(c.id for c in chunk)
+        elif self._checks.of_lines:
+            doubtful.update(c.id for c in chunk if self._finer(c.currency))
+        if self._lines_sql:
+            currencies = {c.id: c.currency for c in chunk}
+            for number, position, stored, released, doubt in self._rows(self._lines_sql, chunk):
+                if doubt:
+                    doubtful.add(number)
+                for name, value in (("stored", stored), ("released", released)):
+                    if value:
+                        own = made.setdefault(number, {}).setdefault(name, [])
+                        own.append((position, plain(value, currencies[number])))
+        if Point.ATTACHMENTS in self._points:
+            sql = "SELECT invoice_id, count(*) FROM attachments WHERE {} GROUP BY invoice_id"
+            for number, count in self._rows(sql, chunk):
+                made.setdefault(number, {})["attachments"] = count
+        if Point.PURCHASE_ORDERS in self._points:
+            orders = self._orders([c.commitment_id for c in chunk])
+            for c in chunk:
+                if c.commitment_id in orders:
+                    made.setdefault(c.id, {})["purchase_order"] = True
+        return {number: _apart(values) for number, values in made.items()}, doubtful
+
+    def _rows(self, sql: str, chunk: Sequence[Candidate]) -> list[Any]:
+        ids = packed(self._db, [c.id for c in chunk])
+        found: list[Any] = self._db.execute(sql.format(among(self._db, "invoice_id")), (ids,)).fetchall()
         return found
 
-    def _exact(self, currency: str) -> bool:
+    def _orders(self, commitments: Iterable[int]) -> set[int]:
+        sql = f"SELECT id FROM commitments WHERE {among(self._db, 'id')} AND kind = 'purchase_order'"
+        return {row[0] for row in self._db.execute(sql, (packed(self._db, set(commitments)),)).fetchall()}
+
+    def _finer(self, currency: str) -> bool:
         """Whether the currency may have more decimals than a rule over lines allows."""
         return any(
             rule.kind is Kind.MAX_LENGTH_DECIMAL and decimals(currency) > rule.value
             for rule in self._checks.of_lines
         )
 
-    def _apart(self, ids: Sequence[int]) -> dict[int, Apart]:
-        """What these invoices (one chunk) have that their bills do not carry, and that the ERP does not support."""
-        made: dict[int, dict[str, object]] = {}
-        for point, name, column in (
-            (Point.STORED_MATERIALS, "stored", "l.stored_now - l.stored_before + l.moved"),
-            (Point.RETAINAGE_RELEASED, "released", "l.released"),
-        ):
-            if point in self._points:
-                for number, value in self._of_lines(ids, column).items():
-                    made.setdefault(number, {})[name] = tuple(value)
-        if Point.ATTACHMENTS in self._points:
-            sql = f"SELECT invoice_id, count(*) FROM attachments WHERE {among(self._db, 'invoice_id')} GROUP BY invoice_id"
-            for number, count in self._db.execute(sql, (packed(self._db, ids),)).fetchall():
-                made.setdefault(number, {})["attachments"] = count
-        if Point.PURCHASE_ORDERS in self._points:
-            sql = (
-                "SELECT i.id FROM invoices i JOIN commitments c ON c.id = i.commitment_id"
-                f" WHERE {among(self._db, 'i.id')} AND c.kind = 'purchase_order'"
-            )
-            for (number,) in self._db.execute(sql, (packed(self._db, ids),)).fetchall():
-                made.setdefault(number, {})["purchase_order"] = True
-        return {number: Apart(**values) for number, values in made.items()}  # type: ignore[arg-type] # named above
 
-    def _of_lines(self, ids: Sequence[int], column: str) -> dict[int, list[tuple[int, str]]]:
-        """The lines where this figure is not zero, by invoice: position and amount."""
-        sql = (
-            f"SELECT l.invoice_id, l.position, {column}, i.currency FROM invoice_lines l JOIN invoices i ON i.id = l.invoice_id"
-            f" WHERE {among(self._db, 'l.invoice_id')} AND {column} <> 0 ORDER BY l.invoice_id, l.position"
-        )
-        found: dict[int, list[tuple[int, str]]] = {}
-        for number, position, value, currency in self._db.execute(sql, (packed(self._db, ids),)).fetchall():
-            found.setdefault(number, []).append((position, plain(value, currency)))
-        return found
+def _apart(values: Mapping[str, Any]) -> Apart:
+    return Apart(
+        tuple(values.get("stored", ())), tuple(values.get("released", ())), values.get("attachments", 0),
+        values.get("purchase_order", False),
+    )  # fmt: skip
+
+
+def _counted(rule: Rule, minor: int, currency: str) -> bool:
+    """As met(), of an amount in minor units; in doubt no."""
+    match rule.kind:
+        case Kind.POSITIVE:
+            return minor > 0
+        case Kind.NONZERO:
+            return minor != 0
+        case Kind.MAX_LENGTH_UNITS:
+            return len(str(abs(minor))) <= rule.value + decimals(currency)
+        case _:
+            return decimals(currency) <= rule.value
+
+
+def _lines_sql(points: Collection[Point], doubt: str) -> str:
+    """One look at the lines of a chunk: what of each is stored, what it releases, and whether it may break a rule."""
+    stored = "stored_now - stored_before + moved" if Point.STORED_MATERIALS in points else ""
+    released = "released" if Point.RETAINAGE_RELEASED in points else ""
+    told = [f"{each} <> 0" for each in (stored, released) if each] + ([f"({doubt})"] if doubt else [])
+    if not told:
+        return ""
+    return (
+        f"SELECT invoice_id, position, {stored or 0}, {released or 0}, {f'CASE WHEN {doubt} THEN 1 ELSE 0 END' if doubt else 0}"
+        f" FROM invoice_lines WHERE {{}} AND ({' OR '.join(told)}) ORDER BY invoice_id, position"
+    )
 
 
 def _doubtful_lines(rules: Sequence[Rule]) -> str | None:
