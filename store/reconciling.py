@@ -14,6 +14,7 @@ from store.domain.errors import Misfooted
 from store.domain.outcome import Answer, Booked, Delivered, Missing
 from store.domain.status import JobState
 from store.domain.verdict import DIFFERENCES, OPEN, Balance, Row, Sum, Verdict
+from store.evidence import RECEIPT
 from store.job import JOB_COLUMNS, Job, chunks, job_of, marks
 from store.sent_bills import Standing
 from store.sides import FIELDS, PAGE, Sides, text_of
@@ -21,6 +22,17 @@ from store.sides import FIELDS, PAGE, Sides, text_of
 _ORDER = {verdict: place for place, verdict in enumerate(Verdict)}
 _DIFFERS = " OR ".join(f"s.{name} <> b.{name}" for name in FIELDS)
 _OWN = "SELECT 1 FROM bill b WHERE b.job = s.id"
+
+
+def _refused(db: Database | None, job: Job) -> bool:
+    """Whether a receipt said that the ERP did not take what was delivered to it."""
+    if db is None:
+        return False
+    row = db.execute(
+        f"SELECT 1 FROM export_attempts WHERE job_id = ? AND kind = '{RECEIPT}' AND outcome = 'refused'",
+        (job.id,),
+    ).fetchone()
+    return row is not None
 
 
 class Reconciliation(Sides):
@@ -49,13 +61,15 @@ class Reconciliation(Sides):
         )
         return [job_of(row) for row in found.fetchall()]
 
-    def answered(self, _db: Database | None, answers: Iterable[tuple[Job, Answer]]) -> None:
+    def answered(self, db: Database | None, answers: Iterable[tuple[Job, Answer]]) -> None:
         """What the ERP said of the bills it was asked for."""
         with self.together():
             for job, answer in answers:
                 word, found = type(answer).__name__.lower(), ""
                 if isinstance(answer, Booked):
                     found = text_of(answer.ref)
+                elif isinstance(answer, Delivered) and _refused(db, job):
+                    word = "missing"
                 elif isinstance(answer, Delivered):
                     word, found = "booked", self._told(job.id) or text_of(answer.ref)
                 cause = "" if isinstance(answer, Booked | Delivered | Missing) else text_of(answer.cause)

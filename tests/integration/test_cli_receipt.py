@@ -29,7 +29,11 @@ from store.db import Database
 from store.domain.profile import Profile
 
 pytest_plugins = ["cli_case"]
-ACCOUNTS: dict[str, Any] = {"payable": "Accounts Payable", "retainage": "Retainage Payable", "currency": "USD"}
+ACCOUNTS: dict[str, Any] = {
+    "payable": "Accounts Payable",
+    "retainage": "Retainage Payable",
+    "currency": "USD",
+}
 
 
 @pytest.fixture
@@ -141,18 +145,20 @@ def test_what_cannot_be_is_told_with_its_exit_code(
 def test_a_reconciliation_agrees_with_what_receipts_booked_and_leaves_what_waits_under_way(
     office: Database, tmp_path: Path, told: Told
 ) -> None:
-    queue_jobs(office, [make_bill(1), make_bill(2)], erp="quickbooks-desktop")
+    queue_jobs(office, [make_bill(1), make_bill(2), make_bill(3)], erp="quickbooks-desktop")
     worked(office, tmp_path / "drop")
     receipt = tmp_path / "r.csv"
-    receipt.write_text(f"key,reference,amount,status\n{make_bill(1).key},T-1,91.01,booked\n")
+    receipt.write_text(
+        f"key,reference,amount,status\n{make_bill(1).key},T-1,91.01,booked\n{make_bill(3).key},,,refused\n"
+    )
     assert told("--as", "jlopez", "receipt", receipt)[0] == 0
     _, out, _ = told("--as", "jlopez", "reconcile", "--period", "2026-10", "--json")
     found = json.loads(out)
     classes = {
         row["class"]: row["sent"]["count"] for balance in found["totals"] for row in balance["classes"]
     }
-    assert classes == {"under_way": 1, "agrees": 1}
-    assert states(office) == {"done": 1, "sent": 1}
+    assert classes == {"under_way": 1, "agrees": 1, "failed": 1}
+    assert states(office) == {"done": 1, "sent": 1, "failed": 1}
 
 
 def test_resolving_what_is_uncertain_and_lies_in_the_drop_folder_makes_it_wait(
