@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from store import candidates
+from store import awaited, candidates
 from store.candidates import Candidate
 from store.db import Database
 from store.domain.errors import Changed, Disallowed, NothingMatched
 from store.domain.selection import Marked, Selection, Totals
-from store.domain.status import Action, ErpStatus, JobState, check
+from store.domain.status import Action, check
 from store.domain.text import one_line
 from store.packed import among, packed
 from store.planning import Stay, stay
@@ -92,11 +92,7 @@ class Chosen:
 
     def awaited(self, chunk: Sequence[Candidate]) -> set[int]:
         """Those of them that were delivered, and whose receipt is awaited, by id."""
-        exporting = [c.id for c in chunk if c.erp_status is ErpStatus.EXPORTING]
-        if not exporting:
-            return set()
-        sql = f"SELECT invoice_id FROM export_jobs WHERE {among(self._db, 'invoice_id')} AND state = '{JobState.SENT}'"
-        return {row[0] for row in self._db.execute(sql, (packed(self._db, exporting),)).fetchall()}
+        return awaited.among_these(self._db, chunk)
 
 
 def selected(db: Database, selection: Selection, found: Seen | None = None) -> Chosen:
@@ -168,10 +164,10 @@ def allowed(chosen: Chosen, action: Action) -> Iterator[tuple[list[Candidate], l
     for chunk in chosen.chunks():
         going: list[Candidate] = []
         stays: list[Stay] = []
-        awaited = chosen.awaited(chunk)
+        delivered = chosen.awaited(chunk)
         for c in chunk:
             try:
-                check(action, c.erp_status, c.name, awaited=c.id in awaited)
+                check(action, c.erp_status, c.name, awaited=c.id in delivered)
             except Disallowed as error:
                 stays.append(stay(c, "state", error, error.why))
             else:
