@@ -8,7 +8,7 @@ from typing import Any
 
 from peewee import fn
 
-from store import candidates, invoices, notices
+from store import awaited, candidates, invoices, notices
 from store.db import Database
 from store.decision import selected, settle
 from store.domain.actor import Actor
@@ -79,9 +79,10 @@ def _check(db: Database, ids: Sequence[int]) -> None:
     """Some of these can be rejected, or the refusal of the first: nobody writes reasons in vain."""
     refused: Disallowed | None = None
     for chunk in candidates.load(db, ids):
+        delivered = awaited.among_these(db, chunk)
         for c in chunk:
             try:
-                check(Action.REJECT, c.erp_status, c.name)
+                check(Action.REJECT, c.erp_status, c.name, awaited=c.id in delivered)
             except Disallowed as error:
                 refused = refused or error
             else:
