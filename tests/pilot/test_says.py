@@ -7,15 +7,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import cast
 
+import msgspec
 import pytest
-from hand import PROFILE, Hand, Start
+from hand import PROFILE, Counter, Hand, Start
 from textual.widgets import Static
 
 from store import batches, review
 from store.batches import Failure
 from store.db import Database
 from store.directory import actor
+from store.domain.profile import Capabilities
 from store.domain.selection import Marked
+from tui.app import DeskApp
+from tui.bootstrap import Desk
 from tui.keymap import KEYS, Place, sections, use, why_off
 from tui.screens.gestures import GestureScreen
 from tui.screens.help import HelpScreen
@@ -324,3 +328,25 @@ async def test_marked_ones_that_a_filter_hides_are_brought_back_by_their_key(sta
         await hand.until(lambda: seen(hand) == "Nothing marked matches. t shows all again.")
         await hand.press("t")
         await hand.until(lambda: seen(hand).startswith("None of the 10 in Ready to Export matches."))
+
+
+# -- an integration that takes no subcontractor invoices -----------------------------------------------------------
+
+
+async def test_an_integration_without_invoices_says_so_on_the_tab(
+    books: Database, desk_of: Callable[[str], tuple[Desk, Counter]]
+) -> None:
+    profile = msgspec.structs.replace(PROFILE, title="Ledger", capabilities=Capabilities(invoices=False))
+    desk, counter = desk_of("jlopez")
+    app = DeskApp(replace(desk, profile=profile))
+    sentence = "The Ledger integration does not support subcontractor invoices"
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        hand = Hand(app, pilot, counter)
+        await hand.until(lambda: isinstance(app.screen, GestureScreen) and app.screen._counts)
+        await hand.idle()
+        assert "invoices are not supported" in hand.text("#tabs")
+        await hand.press("space", "x")
+        await hand.until(lambda: sentence in seen(hand))
+        books.execute("UPDATE invoices SET erp_status = 'not_sent', sender_id = NULL")
+        await hand.press("f5")
+        await hand.until(lambda: sentence in hand.invoices.table.empty)
