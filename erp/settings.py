@@ -16,13 +16,15 @@ class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Times in seconds. ``idle_exit``: end after so long with nothing to do; none: stay.
 
     ``lease`` must be more than twice the ERP profile's timeout. ``poll`` is how often other processes' changes are
-    looked for, ``periods`` how often the ERP is asked for its accounting periods.
+    looked for, ``periods`` how often the ERP is asked for its accounting periods, ``payments`` how often what it paid;
+    none: only ``payapp payments pull`` asks.
     """
 
     lease: Seconds = 70.0
     poll: Seconds = 0.15
     idle_exit: Seconds | None = None
     periods: Seconds = 300.0
+    payments: Seconds | None = None
 
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from erp import eventlog
+from erp import eventlog, paying
 from erp.connector import Connector
 from erp.exporting import Exporting
 from erp.lock import WorkerLock
@@ -34,6 +34,8 @@ __all__ = ["Worker", "WorkerRunningError", "WorkerSettings"]
 BEAT_AT_MOST = 2.0
 # How often it is looked whether the database is the one that was adopted; each claim looks for itself.
 PLACE_EVERY = 1.0
+# Questions to the ERP that nothing waits for.
+ASIDE = frozenset({"periods", "payments"})
 # A step that failed (a database that is away, a defect) is tried again at this pace, doubling.
 TROUBLE_FIRST, TROUBLE_MOST = 0.5, 15.0
 
@@ -82,6 +84,7 @@ class Worker:
         self._beaten = 0.0
         self._claim_after = 0.0
         self._periods_after = 0.0
+        self._payments_after = 0.0
         self._trouble = 0.0
         self._place_after = 0.0
         self._outgrown = False
@@ -173,7 +176,7 @@ class Worker:
     async def _drain(self) -> None:
         """Finish what is being sent, give the rest back, say goodbye."""
         eventlog.info("worker.drains", worker=self.id, sending=len(self._sending))
-        running = [*self._sending, *(task for name, task in self._others.items() if name != "periods")]
+        running = [*self._sending, *(task for name, task in self._others.items() if name not in ASIDE)]
         if running:
             await asyncio.wait(running)
         try:
@@ -240,7 +243,7 @@ class Worker:
 
     def _idle(self, todo: Due) -> bool:
         """Whether nothing is under way, here or in another worker's hands."""
-        return not (self._sending or self._others.keys() - {"periods"} or todo.claimed)
+        return not (self._sending or self._others.keys() - ASIDE or todo.claimed)
 
     def _nothing(self, todo: Due) -> bool:
         mail = self.mailer is not None and todo.is_due(todo.notice)
@@ -256,6 +259,8 @@ class Worker:
             self._beside("notices", self._mail)
         if self._now() >= self._periods_after:
             self._beside("periods", self._fetch_periods)
+        if self.settings.payments and self.profile.pays_back and self._now() >= self._payments_after:
+            self._beside("payments", self._pull_payments)
         free = len(self._sending) < self.profile.concurrency and self._now() >= self._claim_after
         if not (free and todo.is_due(todo.export) and self._fit()):
             return False
@@ -332,6 +337,17 @@ class Worker:
             eventlog.warning("periods.unknown", erp=self.profile.name, error=error)
             return
         await self.db.write(periods.put, self.profile.name, found)
+
+    async def _pull_payments(self) -> None:
+        self._payments_after = self._now() + (self.settings.payments or 0.0)
+        try:
+            pulled = await paying.pull(self.db, self.connector, None, stop=self._stop)
+        except PayappError as error:
+            eventlog.warning("payments.unknown", erp=self.profile.name, error=error)
+            return
+        eventlog.info(
+            "payments.pulled", asked=pulled.asked, changed=pulled.changed, unread=pulled.unread_count
+        )
 
     async def _mail(self) -> None:
         if self.mailer is not None:

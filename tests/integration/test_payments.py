@@ -14,6 +14,9 @@ from invoice_factory import HOSTILE, make
 
 from erp import paying, profiles
 from erp.connector import UnavailableError
+from erp.connectors.sandbox import Sandbox, SandboxSettings
+from erp.settings import WorkerSettings
+from erp.worker import Worker
 from store import detail, payments
 from store.db import Database
 from store.domain.actor import Actor
@@ -227,6 +230,29 @@ def test_the_detail_pane_and_the_sheet_show_what_was_paid_and_the_commitment_s_s
 def lines_of(db: Database, invoice: int, width: int) -> list[str]:
     whole = describe(detail.detail(db, invoice), width, "lines")
     return ["".join(part.text for part in line) for line in whole]
+
+
+class Paying(Sandbox):
+    """A sandbox that has paid one bill, and ends its worker when it is asked again."""
+
+    stop: asyncio.Event
+    asked = 0
+
+    async def payments(self, refs: Sequence[str]) -> AsyncIterator[Sequence[Paid]]:
+        self.asked += 1
+        if self.asked == 2:
+            self.stop.set()
+        yield [paid("P-1", "5.00") for _ in refs]
+
+
+async def test_a_worker_asks_by_itself_where_it_is_told_to(sqlite_db: Database, tmp_path: Path) -> None:
+    invoice = synced(sqlite_db)
+    connector = Paying(SandboxSettings(file=str(tmp_path / "sandbox.db")), PROFILE)
+    connector.stop = asyncio.Event()
+    settings = WorkerSettings(lease=100.0, poll=0.01, periods=0.01, payments=0.01)
+    async with asyncio.timeout(60):
+        await Worker(sqlite_db, connector, None, settings).run(connector.stop)
+    assert kept(sqlite_db, invoice) == [("P-1", 500)] and events(sqlite_db) == [("worker", 1)]
 
 
 # -- by command --------------------------------------------------------------------------------------------------

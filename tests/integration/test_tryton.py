@@ -73,7 +73,9 @@ async def test_more_decimals_than_the_currency_has_are_refused_and_never_rounded
 
 async def test_an_account_that_was_closed_is_refused(tryton: Server, connect: Connect) -> None:
     tryton.sql("UPDATE account_account SET closed = true WHERE code = '09-250'")
-    assert (await refused(connect(), make_bill(1))).code == "account.unknown"
+    outcome = await refused(connect(), make_bill(1))
+    assert outcome.code == "account.unknown"
+    assert "Mappings" in outcome.fix and "payapp erp map" in outcome.fix
 
 
 async def test_a_vendor_without_an_address_is_refused(tryton: Server, connect: Connect) -> None:

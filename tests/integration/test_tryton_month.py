@@ -17,19 +17,22 @@ import pytest
 from export_case import make_bill, states, statuses
 from invoice_factory import line, make, version
 from tryton_front import Front
+from tryton_paying import pay, take_back
 from tryton_server import Tryton as Server
 from tryton_worker import SETTINGS, hasty
 
-from erp import reconciling
+from erp import paying, reconciling
 from erp.connectors.tryton import Tryton
 from erp.worker import Worker
-from store import findings, review
+from store import findings, mapping, payments, review
 from store.db import Database
 from store.domain.actor import Actor
 from store.domain.bill import decode
+from store.domain.knowing import Kind
 from store.domain.outcome import Booked, Period
 from store.domain.selection import Marked
 from store.domain.verdict import NAMED, Verdict
+from store.mapping import Want
 from store.reconciling import Reconciliation
 
 pytestmark = pytest.mark.xdist_group("tryton")
@@ -44,7 +47,7 @@ def invoices(db: Database) -> dict[str, list[int]]:
         kind = "unknown" if n % 10 == 0 else "closed" if n % 10 == 5 else "taken" if n in {7, 17} else "good"
         own = (
             line(work=100_000 + n, held=10_000 + n),
-            dataclasses.replace(line(2, work=5_000 - 700 * n, held=0), cost_code="09-250"),
+            dataclasses.replace(line(2, work=5_000 - 700 * n, held=0), cost_code="drywall"),
         )
         vendor = "T-9" if kind == "unknown" else f"V-{n % 2 + 1}"
         number = f"TAKEN-{n}" if kind == "taken" else f"101-{n:03d}"
@@ -100,6 +103,25 @@ def expected(db: Database) -> dict[str, Decimal]:
     return {account: Decimal(amount) for account, amount in found.items()}
 
 
+async def payments_come_back(db: Database, approver: Actor, server: Server, ids: Sequence[int]) -> None:
+    """One bill is paid whole, the other in part; then the part is taken back."""
+    connector = Tryton(server.settings(), hasty())
+    refs = [
+        db.execute("SELECT origin_id, net FROM invoices WHERE id = ?", (each,)).fetchone() for each in ids
+    ]
+    (whole, net), (part, _) = refs
+    await pay(connector, whole, f"{Decimal(net) / 100}")
+    await pay(connector, part, "400.01")
+    pulled = await paying.pull(db, connector, approver)
+    assert (pulled.asked, pulled.changed, pulled.issued) == (30, 2, {"USD": net + 40_001})
+    assert [sum(each.amount for each in payments.of_invoice(db, number)) for number in ids] == [net, 40_001]
+    assert db.execute("SELECT count(*) FROM audit_events WHERE action = 'payments'").fetchone() == (1,)
+    await take_back(connector, payments.of_invoice(db, ids[1])[0].ref)
+    pulled = await paying.pull(db, connector, approver)
+    assert (pulled.changed, pulled.issued, payments.of_invoice(db, ids[1])) == (1, {"USD": -40_001}, ())
+    await connector.close()
+
+
 async def test_a_month_with_failures_repairs_and_kills_foots_in_the_general_ledger(
     sqlite_db: Database, approver: Actor, tryton: Server
 ) -> None:
@@ -107,6 +129,7 @@ async def test_a_month_with_failures_repairs_and_kills_foots_in_the_general_ledg
     db.execute("UPDATE company SET erp = 'tryton'")
     before = await taken(tryton)
     made = invoices(db)
+    mapping.put(db, approver, Want(Kind.ACCOUNT, "drywall", "09-250"))
     profile = hasty()
     for kind, ids in made.items():
         day = date(2026, 9, 30) if kind == "closed" else None
@@ -131,8 +154,10 @@ async def test_a_month_with_failures_repairs_and_kills_foots_in_the_general_ledg
     )
     review.retry(db, approver, mark(db, made["unknown"]), profile)
     review.retry(db, approver, mark(db, made["closed"]), profile, accounting_date=date(2026, 10, 31))
-    for number in made["taken"]:
-        review.retry(db, approver, mark(db, [number]), profile, erp_number=f"FREE-{number}")
+    # One has a wrong number, the other is another bill of the same one.
+    wrong, alike = made["taken"]
+    review.retry(db, approver, mark(db, [wrong]), profile, erp_number=f"FREE-{wrong}")
+    review.retry(db, approver, mark(db, [alike]), profile, override="Two floors, billed under one number")
     await work(db, tryton)
 
     assert statuses(db) == {"synced": 30}
@@ -146,8 +171,10 @@ async def test_a_month_with_failures_repairs_and_kills_foots_in_the_general_ledg
     assert (added["03-300"] + added["09-250"], -added["2-150"], -added["2-100"]) == (
         Decimal(gross) / 100, Decimal(retainage) / 100, Decimal(net) / 100,
     )  # fmt: skip
+    assert tryton.sql("SELECT count(*) FROM account_invoice WHERE reference = 'TAKEN-17'") == [(2,)]
     assert len(tryton.bills()) == 32 and tryton.sql("SELECT count(*) FROM account_invoice") == [(32,)]
 
+    await payments_come_back(db, approver, tryton, made["good"][:2])
     with Reconciliation("tryton", OCTOBER, lists=True) as into:
         connector = Tryton(tryton.settings(), profile)
         await reconciling.compare(db, connector, into)
