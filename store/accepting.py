@@ -3,41 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from typing import NamedTuple
 
-import msgspec
-
-from store import (
-    audit,
-    candidates,
-    directory,
-    duplicates,
-    epochs,
-    evidence,
-    naming,
-    outbox,
-    overriding,
-    phases,
-)
-from store.ahead import ahead
-from store.called import Called
+from store import audit, directory, duplicates, epochs, naming, outbox, overriding, phases
+from store.ahead import Maker
 from store.db import Database
 from store.decision import Decision, Expectation, Outcome, selected
 from store.domain.actor import Actor
-from store.domain.bill import sealed
 from store.domain.errors import Changed, TotalsDiffer
 from store.domain.money import hash_part, plain, show, to_decimal
 from store.domain.profile import Profile
-from store.domain.selection import Selection, Totals
-from store.domain.status import TRANSITIONS, Action, ErpStatus
-from store.mapped import Mapped
-from store.moving import room, write_same
-from store.planning import Going, Terms, walk
-from store.sums import Sums
+from store.domain.selection import Marked, Selection, Totals
+from store.domain.status import TRANSITIONS, Action
+from store.making import Asked, End, Part, parts
+from store.moving import room, unchecked, write_same
+from store.planning import Terms
 
-# More invoices than these are read and made in another thread while the last ones are written.
+# More invoices than these are read and made in another process while the last ones are written.
 AHEAD = 2000
 # What one invoice takes in the transaction, as a rule at most.
 MS_EACH = 0.1
@@ -63,11 +46,11 @@ def accept(
     What a rule blocks stays Ready; a possible duplicate does unless ``override`` says why it may go. Raises
     TotalsDiffer when ``expect`` is not what would go; then nothing goes.
     """
-    with _deciding(db) as apart:
+    with _deciding(db, selection) as maker:
         company = directory.company(db)
         why = overriding.reason(override)
         terms = Terms(Action.ACCEPT, company, profile, accounting_date, description, override=why)
-        return _export(db, actor, selection, terms, expect, apart=apart)
+        return _export(db, actor, selection, terms, expect, maker)
 
 
 def retry(
@@ -87,60 +70,69 @@ def retry(
     ``erp_number`` repairs the number of one invoice; "" takes it back to its own. ``override`` says why what may be a
     duplicate, here or as the ERP has it, goes all the same.
     """
-    with _deciding(db) as apart:
+    with _deciding(db, selection) as maker:
         if erp_number is not None:
             naming.alone(db)
         company = directory.company(db)
         why = overriding.reason(override)
         terms = Terms(Action.RETRY, company, profile, accounting_date, description, erp_number, why)
-        return _export(db, actor, selection, terms, expect, apart=apart)
+        return _export(db, actor, selection, terms, expect, maker)
 
 
 @contextlib.contextmanager
-def _deciding(db: Database) -> Iterator[bool]:
-    """The deciding transaction; whether another connection sees what it sees, since nothing was written in it."""
+def _deciding(db: Database, selection: Selection) -> Iterator[Maker[Part | End] | None]:
+    """The deciding transaction; and what makes its parts, where another process sees what it sees."""
     apart = not db.postgres and not db.pw.in_transaction()
-    with room(db), db.transaction():
-        yield apart
+    with contextlib.ExitStack() as held:
+        maker: Maker[Part | End] | None = held.enter_context(Maker()) if apart else None
+        if maker is not None and isinstance(selection, Marked) and len(selection.versions) > AHEAD:
+            maker.start()
+        held.enter_context(room(db))
+        held.enter_context(db.transaction())
+        yield maker
 
 
 def _export(
-    db: Database, actor: Actor, selection: Selection, terms: Terms, expect: Expectation | None, *, apart: bool
+    db: Database,
+    actor: Actor,
+    selection: Selection,
+    terms: Terms,
+    expect: Expectation | None,
+    maker: Maker[Part | End] | None,
 ) -> Decision:
     epochs.stays(db)
     epochs.require(db)
     actor = directory.refresh(db, actor)
     actor.require_approver()
     chosen = selected(db, selection)
-    outcome, sums, mapped = Outcome(), Sums(), Mapped()
+    outcome, end = Outcome(), None
     batches = _Batches(db, actor, terms, len(chosen.ids))
-    called = Called(db, terms.company.erp)
-
-    def parts() -> Iterator[_Part]:
-        chunks = evidence.held(db, chosen.chunks())
-        for going, stays in walk(db, actor, len(chosen.ids), chunks, terms):
-            outcome.add((g.candidate.id for g in going), stays)
-            sums.add(going)
-            mapped.add(going)
-            yield _part(db, terms, batches, going, called)
-
-    with audit.Trail() as trail:
-        far = apart and len(chosen.ids) > AHEAD
-        with ahead(db, parts()) if far else contextlib.nullcontext(parts()) as made:
-            for part in made:
-                batches.make(part.batches)
-                trail.add(overriding.record(db, actor, terms, part.going))
-                renamed = [g.candidate.id for g in part.going if terms.erp_number is not None]
-                compared = duplicates.known(db, renamed)
-                _queue(db, terms, part)
-                duplicates.refresh(db, (), compared)
-                trail.add(part.changes(terms))
-        totals = sums.totals()
+    asked = Asked(actor, terms, chosen.picked, chosen.marked, batches.due)
+    far = maker is not None and len(chosen.ids) > AHEAD
+    with audit.Trail(db if unchecked(db) else None) as trail:
+        for part in maker.made(db, parts, asked) if far and maker else parts(db, asked):
+            if isinstance(part, End):
+                end = part
+                break
+            outcome.add(part.done, part.stays)
+            batches.make(part.batches)
+            trail.add(overriding.record(db, actor, terms, part.special))
+            renamed = [g.candidate.id for g in part.special if terms.erp_number is not None]
+            compared = duplicates.known(db, renamed)
+            _queue(db, terms, part)
+            duplicates.refresh(db, (), compared)
+            trail.add_rows(part.rows)
+        if end is None:
+            raise RuntimeError("the making has no end")
+        totals = end.totals
         decision = outcome.settled(
-            chosen.changed, "exported", batches=tuple(batches.of(t.currency) for t in totals), totals=totals
+            [*chosen.changed, *end.changed],
+            "exported",
+            batches=tuple(batches.of(t.currency) for t in totals),
+            totals=totals,
         )
         _expected(totals, expect)
-        if expect is not None and expect.masters not in {None, mapped.digest(called)}:
+        if expect is not None and expect.masters not in {None, end.masters}:
             raise Changed(
                 "What the ERP calls a vendor, job, commitment or cost code of these has changed since it was shown",
                 why="nothing was changed by you",
@@ -180,35 +172,28 @@ class _Batches:
     def __init__(self, db: Database, actor: Actor, terms: Terms, count: int) -> None:
         self._db, self._actor, self._terms = db, actor, terms
         self._numbers: dict[str, int] = {}
-        self._made: set[str] = set()
-        self._first = None if db.postgres else db.allocate("batches", 1)[0]
         self._began = db.now()
         hold = terms.company.hold_ms
         # The hold begins when the transaction has ended, and that of very many takes its time.
         self.due = self._began + hold + (round(count * MS_EACH) if hold else 0)
 
     def of(self, currency: str) -> int:
-        """The number of the currency's batch, which may not be there yet."""
-        if currency not in self._numbers:
-            # SQLite's next ones are known for as long as the write lock is held, to every connection.
-            taken = 0 if self._db.postgres else len(self._numbers)
-            first = self._first if self._first is not None else self._db.allocate("batches", 1)[0]
-            self._numbers[currency] = first + taken
+        """The number of the currency's batch, once it is made."""
         return self._numbers[currency]
 
-    def make(self, currencies: Iterable[str]) -> None:
-        """The batches of these currencies are there."""
+    def make(self, numbers: Mapping[str, int]) -> None:
+        """These currencies' batches are there, with these numbers."""
         terms = self._terms
         day = terms.accounting_date.isoformat() if terms.accounting_date else None
-        for currency in currencies:
-            if currency in self._made:
+        for currency, number in numbers.items():
+            if currency in self._numbers:
                 continue
-            self._made.add(currency)
+            self._numbers[currency] = number
             self._db.execute(
                 "INSERT INTO batches (id, operator_id, created_at, erp, currency, accounting_date, description, count,"
                 " gross, retainage, net, hash_total, hold_until) VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, ?)",
                 (
-                    self._numbers[currency], self._actor.id, self._db.now(), terms.company.erp, currency, day,
+                    number, self._actor.id, self._db.now(), terms.company.erp, currency, day,
                     terms.description or "", self.due,
                 ),
             )  # fmt: skip
@@ -234,62 +219,7 @@ class _Batches:
         )  # fmt: skip
 
 
-class _Before(msgspec.Struct, gc=False):
-    erp_status: ErpStatus
-    number: str
-
-
-class _After(msgspec.Struct, gc=False):
-    accounting_date: str
-    batch: int
-    erp_status: str
-    key: str
-    number: str
-
-
-class _Part(NamedTuple):
-    """Some of the invoices that go, ready to be written: batches by currency, versions by batch and id, jobs."""
-
-    batches: dict[str, int]
-    versions: dict[int, dict[int, int]]
-    going: Sequence[Going]
-    jobs: list[outbox.Row]
-
-    def changes(self, terms: Terms) -> Iterator[audit.Change]:
-        """What the audit trail keeps of each of them."""
-        target = TRANSITIONS[terms.action].target.value
-        for (c, sent, day, rule), job in zip(self.going, self.jobs, strict=True):
-            after = _After(day.isoformat(), self.batches[sent.currency], target, job[3], sent.posted_number)
-            before = _Before(c.erp_status, c.posted_number)
-            yield audit.Change("invoice", c.id, before, after, rule)
-
-
-def _part(
-    db: Database,
-    terms: Terms,
-    batches: _Batches,
-    going: Sequence[Going],
-    called: Called,
-) -> _Part:
-    numbers = {currency: batches.of(currency) for currency in sorted({g.sent.currency for g in going})}
-    versions: dict[int, dict[int, int]] = {number: {} for number in numbers.values()}
-    company, due = terms.company, batches.due
-    days = {day: day.isoformat() for day in {g.day for g in going}}
-    lines = candidates.bill_lines(db, [g.sent for g in going], called.account)
-    jobs: list[outbox.Row] = []
-    for c, sent, day, _ in going:
-        batch = numbers[sent.currency]
-        versions[batch][c.id] = c.version
-        bill = candidates.written(
-            sent, lines[c.id], company=company.name, erp=company.erp, accounting_date=days[day]
-        )
-        jobs.append((
-            c.id, c.revision + 1, batch, bill.key, company.erp, *sealed(bill), days[day], due, False,
-        ))  # fmt: skip
-    return _Part(numbers, versions, going, jobs)
-
-
-def _queue(db: Database, terms: Terms, part: _Part) -> None:
+def _queue(db: Database, terms: Terms, part: Part) -> None:
     """The invoices queued, then their jobs: who comes second at the same invoice is stopped by its version.
 
     The invoice keeps a date and number that the approver gave, never one that a rule worked out: the rule works it
@@ -305,9 +235,12 @@ def _queue(db: Database, terms: Terms, part: _Part) -> None:
         given["accounting_date"] = terms.accounting_date.isoformat()
     if terms.description is not None:
         given["description"] = terms.description
-    if terms.erp_number is not None and part.going:
+    if terms.erp_number is not None and part.special:
         # It is given to one invoice alone.
-        given |= {"erp_number": terms.erp_number, "number_hash": hash_part(part.going[0].sent.posted_number)}
+        given |= {
+            "erp_number": terms.erp_number,
+            "number_hash": hash_part(part.special[0].sent.posted_number),
+        }
     for batch, versions in part.versions.items():
         write_same(db, versions, given, "revision = revision + 1", batch_id=batch)
     outbox.enqueue(db, part.jobs)

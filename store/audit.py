@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -31,6 +32,9 @@ class Change(NamedTuple):
     rule: str = ""
 
 
+# A subject of an event as it is kept: subject, id, before and after as JSON, rule.
+Row = tuple[str, int, str, str, str]
+
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _lines = msgspec.json.Encoder(order="deterministic").encode_lines
 _decode = msgspec.json.Decoder(tuple[int, str, int, str, str, str]).decode
@@ -42,14 +46,29 @@ def _json(value: Any) -> str:
     return _encode(value).decode()
 
 
+def row(
+    subject: str,
+    number: int,
+    before: Mapping[str, Any] | msgspec.Struct,
+    after: Mapping[str, Any] | msgspec.Struct,
+    rule: str,
+) -> Row:
+    """A change as it is kept."""
+    return subject, number, _encode(before).decode(), _encode(after).decode(), rule
+
+
 class Trail:
     """The rows of an event that is still growing, in bounded memory. Use it as a context; then record() takes it.
 
-    An event's row is written once, with the digest of its rows, so the rows wait until they are all there.
+    An event's row is written once, with the digest of its rows, so the rows wait until they are all there; or with
+    ``db``, an SQLite database that checks no references in the transaction under way, they stand there before it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, db: Database | None = None) -> None:
         self.count = 0
+        self._db = db
+        # While the write lock is held nobody else takes the next number.
+        self.event = db.execute("SELECT event_id + 1 FROM audit_head").fetchone()[0] if db else 0
         self._digest = hashlib.sha256()
         self._spool = tempfile.SpooledTemporaryFile(max_size=SPOOLED)  # noqa: SIM115 - closed with this context
 
@@ -63,14 +82,18 @@ class Trail:
 
     def add(self, changes: Iterable[Change]) -> None:
         """These subjects belong to the event too."""
-        rows = [
-            (at, subject, number, _encode(before).decode(), _encode(after).decode(), rule)
-            for at, (subject, number, before, after, rule) in enumerate(changes, self.count + 1)
-        ]
+        self.add_rows([row(*change) for change in changes])
+
+    def add_rows(self, made: Sequence[Row]) -> None:
+        """As add(), of what row() has made."""
+        rows = [(at, *one) for at, one in enumerate(made, self.count + 1)]
         self.count += len(rows)
         lines = _lines(rows)
         self._digest.update(lines)
-        self._spool.write(lines)
+        if self._db is None:
+            self._spool.write(lines)
+        else:
+            _insert(self._db, self.event, rows)
 
     @property
     def digest(self) -> str:
@@ -128,12 +151,10 @@ def _append(
         " prev_hash, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (*own, digest_of_event),
     )
-    if trail.count:
-        db.executemany(
-            "INSERT INTO audit_rows (event_id, position, subject, subject_id, before, after, rule)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            ((event, *row) for row in trail.rows()),
-        )
+    if trail.event not in {0, event}:
+        raise RuntimeError("another event was recorded meanwhile")
+    if trail.count and not trail.event:
+        db.executemany(f"{_INSERT} (?, ?, ?, ?, ?, ?, ?)", ((event, *kept) for kept in trail.rows()))
     db.execute("UPDATE audit_head SET hash = ? WHERE id = 1", (digest_of_event,))
     return event
 
@@ -146,6 +167,17 @@ def hash_of(own: tuple[Any, ...]) -> str:
 def line(row: tuple[Any, ...]) -> bytes:
     """What the digest of an event's rows takes of one: position, subject, its id, before, after, rule."""
     return _lines((row,))
+
+
+_INSERT = "INSERT INTO audit_rows (event_id, position, subject, subject_id, before, after, rule) VALUES"
+
+
+def _insert(db: Database, event: int, rows: Sequence[tuple[Any, ...]]) -> None:
+    # Several at once: a statement opens every index anew.
+    for first in range(0, len(rows), 500):
+        some = rows[first : first + 500]
+        groups = ", ".join([f"({event}, ?, ?, ?, ?, ?, ?)"] * len(some))
+        db.execute(f"{_INSERT} {groups}", tuple(chain.from_iterable(some)))
 
 
 def detail_of(text: str) -> dict[str, Any]:

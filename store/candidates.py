@@ -220,12 +220,12 @@ def bill_lines(
 
 
 # Of very many invoices the days are few.
-_day = lru_cache(4096)(date.fromisoformat)
+day_of = lru_cache(4096)(date.fromisoformat)
 
 
 @lru_cache(4096)
 def _iso(text: str) -> str:
-    return _day(text).isoformat()
+    return day_of(text).isoformat()
 
 
 def bill(of: Candidate, own: Sequence[BillLine], *, company: str, erp: str, accounting_date: date) -> Bill:
@@ -241,9 +241,9 @@ def bill(of: Candidate, own: Sequence[BillLine], *, company: str, erp: str, acco
         commitment=of.commitment_ref or of.commitment,
         application=of.application,
         number=of.posted_number,
-        period_start=_day(of.period_start),
-        period_end=_day(of.period_end),
-        invoice_date=_day(of.billing_date),
+        period_start=day_of(of.period_start),
+        period_end=day_of(of.period_end),
+        invoice_date=day_of(of.billing_date),
         accounting_date=accounting_date,
         description=of.description,
         gross=plain(of.gross, of.currency),

@@ -64,7 +64,7 @@ class Chosen:
     """
 
     def __init__(self, db: Database, picked: Picked, *, marked: bool) -> None:
-        self._db, self._picked, self._marked = db, picked, marked
+        self._db, self.picked, self.marked = db, picked, marked
         self.ids = picked.ids
         self.changed = list(_numbers(db, picked.changed))
 
@@ -77,10 +77,10 @@ class Chosen:
         for number, chunk in enumerate(candidates.load(self._db, self.ids)):
             first = number * candidates.CHUNK
             last = first + candidates.CHUNK
-            known = dict(zip(self.ids[first:last], self._picked.versions[first:last], strict=True))
+            known = dict(zip(self.ids[first:last], self.picked.versions[first:last], strict=True))
             same = [c for c in chunk if c.version == known[c.id]]
             if len(same) != len(known):
-                if not self._marked:
+                if not self.marked:
                     raise Changed(
                         "Others decided on some of these invoices at the same moment",
                         why="nothing was changed by you",

@@ -26,21 +26,26 @@ def room(db: Database) -> Iterator[None]:
     """For the transaction in it a larger page cache on SQLite; what is not needed takes no memory.
 
     Nor does its commit copy the log into the database, which takes as long as the commit itself and more: the next one
-    does, which is the worker's as a rule.
+    does, which is the worker's as a rule. References are not checked: what is written in it refers to rows that the
+    transaction itself has read or written, and nobody else writes any.
     """
     if db.postgres:
         yield
         return
-    before, pages = (
-        db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("cache_size", "wal_autocheckpoint")
-    )
-    db.execute(f"PRAGMA cache_size = -{_ROOM}")
-    db.execute("PRAGMA wal_autocheckpoint = 0")
+    given = {"cache_size": -_ROOM, "wal_autocheckpoint": 0, "foreign_keys": 0}
+    before = {name: db.execute(f"PRAGMA {name}").fetchone()[0] for name in given}
     try:
+        for name, value in given.items():
+            db.execute(f"PRAGMA {name} = {value}")
         yield
     finally:
-        db.execute(f"PRAGMA cache_size = {before}")
-        db.execute(f"PRAGMA wal_autocheckpoint = {pages}")
+        for name, value in before.items():
+            db.execute(f"PRAGMA {name} = {value}")
+
+
+def unchecked(db: Database) -> bool:
+    """Whether SQLite checks no references now, and so keeps no copies of the pages that a statement touches."""
+    return not db.postgres and not db.execute("PRAGMA foreign_keys").fetchone()[0]
 
 
 def write(db: Database, columns: Sequence[str], rows: Sequence[tuple[Candidate, Sequence[Any]]]) -> None:
@@ -108,13 +113,20 @@ def write_same(
             (*values.values(), now, batch_id, list(versions), list(versions.values())),
         ).rowcount
     else:
+        together = unchecked(db)
         # FAIL: what it did before an error is undone with the transaction, and no page is kept aside for that.
         touched = db.execute(
-            f"UPDATE OR FAIL {update} FROM json_each(?) AS own WHERE invoices.id = CAST(own.key AS INTEGER)"
-            " AND version = own.value",
-            (*values.values(), now, json.dumps(versions, separators=(",", ":"))),
+            f"UPDATE OR FAIL {update}{', batch_id = ?' if together else ''} FROM json_each(?) AS own"
+            " WHERE invoices.id = CAST(own.key AS INTEGER) AND version = own.value",
+            (
+                *values.values(),
+                now,
+                *((batch_id,) if together else ()),
+                json.dumps(versions, separators=(",", ":")),
+            ),
         ).rowcount
-        _set(db, "batch_id", [(number, batch_id) for number in versions])
+        if not together:
+            _set(db, "batch_id", [(number, batch_id) for number in versions])
     if touched != len(versions):
         raise _others()
 

@@ -47,9 +47,10 @@ Row = tuple[int, int, int, str, str, str, str, str, int, bool]
 def enqueue(db: Database, rows: Sequence[Row]) -> None:
     """Add held jobs, in the deciding transaction."""
     now = db.now()
+    # FAIL: what a statement did before an error is undone with the transaction, and no page is kept aside for that.
     for chunk in chunks([(*row, JobState.HELD.value, False, now) for row in rows]):
         db.execute(
-            "INSERT INTO export_jobs (invoice_id, revision, batch_id, idem_key, erp, payload, payload_sha256,"
+            f"INSERT{'' if db.postgres else ' OR FAIL'} INTO export_jobs (invoice_id, revision, batch_id, idem_key, erp, payload, payload_sha256,"
             f" accounting_date, run_at, look_first, state, alone, updated_at) VALUES {groups(chunk)}",
             tuple(chain.from_iterable(chunk)),
         )

@@ -82,7 +82,8 @@ def plain(minor: int, currency: str) -> str:
     """For files and JSON: "-1200.00", no separators."""
     if minor >= 0 and decimals(currency) == 2:
         # The usual amount, without the detours.
-        return f"{minor // 100}.{minor % 100:02}"
+        digits = str(minor)
+        return f"{digits[:-2]}.{digits[-2:]}" if minor > 99 else f"0.{minor:02}"
     return ("-" if minor < 0 else "") + _written(abs(minor), currency, "")
 
 

@@ -1,53 +1,107 @@
-"""What is made ahead of its writing comes in order, ends with its own error, and is left when nobody takes it."""
+"""What another process makes ahead of its writing comes in order, ends with its own error, and is left when nobody takes it."""
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 import threading
 from collections.abc import Iterator
 
 import pytest
 
-from store.ahead import ahead
+from store.ahead import Maker
 from store.db import Database
+from store.domain.errors import BadInput, StoreError
 
 
-def test_it_is_made_in_another_thread_that_sees_what_was_committed(sqlite_db: Database) -> None:
-    def made() -> Iterator[tuple[int, int]]:
-        for _ in range(5):
-            count = sqlite_db.execute("SELECT count(*) FROM parcels").fetchone()[0]
-            yield threading.get_ident(), count
+def counted(db: Database, most: int) -> Iterator[tuple[int, int]]:
+    for _ in range(most):
+        yield os.getpid(), int(db.execute("SELECT count(*) FROM parcels").fetchone()[0])
 
-    with sqlite_db.transaction(), ahead(sqlite_db, made()) as items:
-        found = []
-        for thread, count in items:
-            sqlite_db.execute("INSERT INTO parcels (erp, worker, created_at, members) VALUES ('', '', 0, 0)")
-            found.append((thread != threading.get_ident(), count))
+
+def failing(_db: Database, sentence: str) -> Iterator[int]:
+    yield 1
+    raise BadInput(sentence, why="so", fix="Look")
+
+
+def dying(_db: Database, after: int) -> Iterator[int]:
+    yield from range(after)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def here_or_dying(_db: Database, parent: int) -> Iterator[str]:
+    if os.getpid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+    yield "here"
+
+
+def endless(_db: Database, size: int) -> Iterator[str]:
+    while True:
+        yield "x" * size
+
+
+def write(db: Database) -> None:
+    db.execute("INSERT INTO parcels (erp, worker, created_at, members) VALUES ('', '', 0, 0)")
+
+
+def parcels(db: Database) -> int:
+    return int(db.execute("SELECT count(*) FROM parcels").fetchone()[0])
+
+
+@pytest.fixture(autouse=True)
+def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other process finds what these tests make."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+
+
+def test_it_is_made_in_another_process_that_sees_what_was_committed(sqlite_db: Database) -> None:
+    found = []
+    with Maker[tuple[int, int]]() as maker, sqlite_db.transaction():
+        maker.start()
+        for process, count in maker.made(sqlite_db, counted, 5):
+            write(sqlite_db)
+            found.append((process != os.getpid(), count))
     assert found == [(True, 0)] * 5
-    assert sqlite_db.execute("SELECT count(*) FROM parcels").fetchone()[0] == 5
+    assert parcels(sqlite_db) == 5
 
 
 def test_its_error_comes_where_the_next_would_and_undoes_the_transaction(sqlite_db: Database) -> None:
-    def made() -> Iterator[int]:
-        yield 1
-        raise KeyError("gone")
-
-    with pytest.raises(KeyError), sqlite_db.transaction(), ahead(sqlite_db, made()) as items:
-        for _ in items:
-            sqlite_db.execute("INSERT INTO parcels (erp, worker, created_at, members) VALUES ('', '', 0, 0)")
-    assert sqlite_db.execute("SELECT count(*) FROM parcels").fetchone()[0] == 0
+    with Maker[int]() as maker, pytest.raises(BadInput) as error, sqlite_db.transaction():
+        for _ in maker.made(sqlite_db, failing, "no"):
+            write(sqlite_db)
+    assert (error.value.what, error.value.why, error.value.fix) == ("no", "so", "Look")
+    assert parcels(sqlite_db) == 0
 
 
-def test_who_leaves_early_waits_for_no_more_than_is_being_made(sqlite_db: Database) -> None:
-    count = 0
+def test_the_death_of_the_process_undoes_the_transaction(sqlite_db: Database) -> None:
+    with (
+        Maker[int]() as maker,
+        pytest.raises(StoreError, match="nothing was changed"),
+        sqlite_db.transaction(),
+    ):
+        for _ in maker.made(sqlite_db, dying, 3):
+            write(sqlite_db)
+    assert parcels(sqlite_db) == 0
 
-    def made() -> Iterator[int]:
-        nonlocal count
-        while True:
-            count += 1
-            yield count
 
-    with pytest.raises(ZeroDivisionError), ahead(sqlite_db, made()) as items:
-        next(items)
+def test_what_can_be_made_nowhere_else_is_made_here(
+    sqlite_db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Maker[str]() as maker, sqlite_db.transaction():
+        assert list(maker.made(sqlite_db, here_or_dying, os.getpid())) == ["here"]
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with Maker[str]() as maker, sqlite_db.transaction():
+        assert list(maker.made(sqlite_db, here_or_dying, os.getpid())) == ["here"]
+
+
+def test_who_leaves_early_leaves_no_process_and_no_thread(sqlite_db: Database) -> None:
+    maker = Maker[str]()
+    with pytest.raises(ZeroDivisionError), maker:
+        assert len(next(maker.made(sqlite_db, endless, 100_000))) == 100_000
         raise ZeroDivisionError
-    assert "payapp-ahead" not in {thread.name for thread in threading.enumerate()}
-    assert count < 10
+    assert maker.ended
+    for thread in threading.enumerate():
+        if thread.name == "payapp-ahead":
+            thread.join(5)
+            assert not thread.is_alive()

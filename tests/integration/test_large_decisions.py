@@ -44,7 +44,7 @@ def multiply(db: Database, count: int) -> None:
     columns = [
         row[0] for row in db.execute("SELECT * FROM invoices WHERE id = ?", (base,)).description
     ]  # fmt: skip
-    skipped = {"id", "uuid", "source_id", "number", "commitment_id", "number_hash"}
+    skipped = {"id", "uuid", "source_id", "number", "commitment_id", "number_hash", "phase", "sent"}
     kept = ", ".join(name for name in columns if name not in skipped)
     with db.transaction():
         db.executemany(

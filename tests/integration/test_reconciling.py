@@ -375,7 +375,7 @@ async def test_the_archive_is_compared_as_its_files_are_now(
 
 
 MANY = 20_000
-_OWN = {"id", "uuid", "source_id", "number", "application", "erp_status"}
+_OWN = {"phase", "sent", "id", "uuid", "source_id", "number", "application", "erp_status"}
 
 
 def enqueue_many(db: Database, count: int) -> None:

@@ -1,0 +1,124 @@
+"""What an Export writes, made from what is read: jobs with their bills, and the audit trail's rows, part by part.
+
+Of very many invoices another process makes it (store.ahead): what goes in and comes out is plain values.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from store import audit, evidence, outbox
+from store.bill_texts import Texts, digest, quoted
+from store.called import Called
+from store.db import Database
+from store.decision import Chosen
+from store.domain.actor import Actor
+from store.domain.bill import idempotency_key
+from store.domain.selection import Totals
+from store.domain.status import TRANSITIONS, ErpStatus
+from store.mapped import Mapped
+from store.planning import OVERRIDDEN, Going, Stay, Terms, walk
+from store.selecting import Picked
+from store.sums import Sums
+
+
+class Asked(NamedTuple):
+    """What to make: of these invoices, in these versions, what one press of an approver does; when the jobs are due."""
+
+    actor: Actor
+    terms: Terms
+    picked: Picked
+    marked: bool
+    due: int
+
+
+class Part(NamedTuple):
+    """Some of the invoices, ready to be written: batches by currency, versions by batch and id, jobs, audit rows.
+
+    ``special`` are those of them whose number changes or that may be let pass as duplicates: the writer looks at them.
+    """
+
+    done: list[int]
+    stays: list[Stay]
+    batches: dict[str, int]
+    versions: dict[int, dict[int, int]]
+    jobs: list[outbox.Row]
+    rows: list[audit.Row]
+    special: list[Going]
+
+
+class End(NamedTuple):
+    """After the last part: control totals, the digest of what the masters say, and the numbers that others changed."""
+
+    totals: tuple[Totals, ...]
+    masters: str
+    changed: list[str]
+
+
+def parts(db: Database, asked: Asked) -> Iterator[Part | End]:
+    """All of it, in the order of the ids. It reads only."""
+    terms, sums, mapped = asked.terms, Sums(), Mapped()
+    chosen = Chosen(db, asked.picked._replace(changed=array("q")), marked=asked.marked)
+    numbers = _Numbers(db)
+    called = Called(db, terms.company.erp)
+    texts = Texts(db, terms.company.name, terms.company.erp, called.account)
+    chunks = evidence.held(db, chosen.chunks())
+    for going, stays in walk(db, asked.actor, len(chosen.ids), chunks, terms):
+        sums.add(going)
+        mapped.add(going)
+        yield _part(asked, numbers, texts, going, stays)
+    yield End(sums.totals(), mapped.digest(called), chosen.changed)
+
+
+class _Numbers:
+    """The numbers of the batches of one press, one per currency."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._numbers: dict[str, int] = {}
+        self._first = None if db.postgres else db.allocate("batches", 1)[0]
+
+    def of(self, currency: str) -> int:
+        """The number of the currency's batch, which may not be there yet."""
+        if currency not in self._numbers:
+            # SQLite's next ones are known for as long as the write lock is held, to every connection.
+            first = self._first if self._first is not None else self._db.allocate("batches", 1)[0]
+            self._numbers[currency] = first + (0 if self._db.postgres else len(self._numbers))
+        return self._numbers[currency]
+
+
+def _part(asked: Asked, numbers: _Numbers, texts: Texts, going: Sequence[Going], stays: list[Stay]) -> Part:
+    terms = asked.terms
+    batches = {currency: numbers.of(currency) for currency in sorted({g.sent.currency for g in going})}
+    versions: dict[int, dict[int, int]] = {number: {} for number in batches.values()}
+    days = {day: day.isoformat() for day in {g.day for g in going}}
+    lines = texts.lines([g.sent for g in going])
+    target = TRANSITIONS[terms.action].target.value
+    erp, due = terms.company.erp, asked.due
+    jobs: list[outbox.Row] = []
+    rows: list[audit.Row] = []
+    for c, sent, day, rule in going:
+        number, revision, batch, on = c.id, c.revision + 1, batches[sent.currency], days[day]
+        versions[batch][number] = c.version
+        key = idempotency_key(c.uuid, revision)
+        payload = texts.bill(sent, key, lines[number], on)
+        jobs.append((
+            number, revision, batch, key, erp, payload, digest(payload), on, due, False,
+        ))  # fmt: skip
+        before = f'{{"erp_status":"{c.erp_status.value}","number":{quoted(c.erp_number or c.number)}}}'
+        after = (
+            f'{{"accounting_date":"{on}","batch":{batch},"erp_status":"{target}","key":{quoted(key)},"number":'
+            f"{quoted(sent.erp_number or sent.number)}}}"
+        )
+        rows.append(("invoice", number, before, after, rule))
+    return Part([g.candidate.id for g in going], stays, batches, versions, jobs, rows, _special(terms, going))
+
+
+def _special(terms: Terms, going: Sequence[Going]) -> list[Going]:
+    if terms.erp_number is not None:
+        return list(going)
+    if terms.override is None:
+        return []
+    return [g for g in going if g.rule.endswith(OVERRIDDEN) or g.candidate.erp_status is ErpStatus.FAILED]
