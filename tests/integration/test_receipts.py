@@ -18,6 +18,7 @@ from store import (
     evidence,
     lookup,
     outbox,
+    reasons,
     receipts,
     resolving,
     review,
@@ -111,6 +112,7 @@ def test_it_cannot_be_recalled_rejected_or_retrieved_and_the_sentence_says_why(
         lambda: review.recall(db, approver, marked(db, number)),
         lambda: review.reject(db, approver, marked(db, number), "wrong period"),
         lambda: review.retrieve(db, sender, marked(db, number)),
+        lambda: reasons.rejecting(db, approver, marked(db, number)),
     )
     for deed in deeds:
         with pytest.raises(Disallowed, match="receipt for it is awaited") as refused:
