@@ -30,6 +30,7 @@ class Depending:
         self._unknown = known.unknown(db, erp)
         # What is unknown of a commitment's bills; its vendor and job are the same in all of them.
         self._lacks: dict[int, tuple[_Code, ...]] = {}
+        self._said: dict[_Code, tuple[str, str]] = {}
         self.codes: dict[Kind, set[str]] = {kind: set() for kind in Kind}
 
     def add(self, chunk: Sequence[Candidate]) -> dict[int, list[Snag]]:
@@ -40,10 +41,10 @@ class Depending:
             if (lack := lacks.get(c.commitment_id)) is None:
                 lack = lacks[c.commitment_id] = self._lack(c)
             if lack:
-                found[c.id] = [_snag(c, *code) for code in lack]
+                found[c.id] = [self._snag(c, *code) for code in lack]
         by_id = {c.id: c for c in chunk}
         for number, code in self._unknown_accounts(chunk):
-            found.setdefault(number, []).append(_snag(by_id[number], Kind.ACCOUNT, code))
+            found.setdefault(number, []).append(self._snag(by_id[number], Kind.ACCOUNT, code))
         return found
 
     def _lack(self, c: Candidate) -> tuple[_Code, ...]:
@@ -88,8 +89,8 @@ class Depending:
             if (found := lacking.get((projects[number], code))) is not None:
                 yield number, found
 
-
-def _snag(c: Candidate, kind: Kind, code: str) -> Snag:
-    cause = f"{WORDS[kind]} {one_line(code)} is not known to the ERP"
-    fix = spelled("Map it ({list.more}: Mappings, or payapp erp map), or add it in the ERP")
-    return Snag(c.id, safe(c.name), WARNED, f"{kind.value}.unknown", cause, fix, kind=cause)
+    def _snag(self, c: Candidate, kind: Kind, code: str) -> Snag:
+        if (said := self._said.get((kind, code))) is None:
+            fix = spelled("Map it ({list.more}: Mappings, or payapp erp map), or add it in the ERP")
+            said = self._said[kind, code] = (f"{WORDS[kind]} {one_line(code)} is not known to the ERP", fix)
+        return Snag(c.id, safe(c.name), WARNED, f"{kind.value}.unknown", *said, kind=said[0])

@@ -18,10 +18,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench import bench_desk, bench_loop, bench_queue, books, peers
+from bench import bench_desk, bench_dry_run, bench_loop, bench_queue, books, peers
 from bench.figures import Board
 
-PARTS = ("desk", "peers", "loop", "accept", "queue", "lists", "intake")
+PARTS = ("desk", "peers", "loop", "accept", "dryrun", "queue", "lists", "intake")
 # A line of bench_lists: what, median, 95th percentile, target.
 FIGURE = re.compile(r"^(\S.*?) +([\d.]+) +([\d.]+)  ?(\d*)\s*$")
 
@@ -99,6 +99,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         bench_loop.measure(board, options.rows, 2000)
     if "accept" in parts:
         bench_queue.measure_accept(board, options.rows, min(100_000, options.rows // 2))
+    if "dryrun" in parts:
+        bench_dry_run.measure(board, options.rows, min(100_000, options.rows // 2))
     if "queue" in parts:
         bench_queue.measure_queue(board, 60_000)
     if "lists" in parts:
