@@ -25,6 +25,9 @@ CREATOR = ("mgarcia@acme.example", "Maria Garcia", "mgarcia@acme.example")
 UNKNOWN_VENDOR = "V-UNKNOWN"
 _LAST = (2026, 10)
 _EVENT = 20_000
+# Books that are looked at have a few numbers twice, as people write them again; larger ones are for measuring.
+_LOOKED_AT = 1_000
+_AGAIN = {2: "{0}", 5: "{1}/{2}", 9: "{1}.0{2}"}
 _NAMES = [
     "Apex",
     "Bell",
@@ -277,9 +280,12 @@ def _invoices(rng: Random, places: list[_Commitment], rows: int) -> Iterator[Par
     numbers = [0] * (max(place.project_index for place in places) + 1)
     every = max(rows // 5, 1) if rows < 3_000 else 500
     made = 0
+    vendors = len({place.vendor for place in places})
     for back in range(months - 1, -1, -1):
         period = _month(back)
-        for place in places:
+        billed: set[tuple[int, int]] = set()
+        last: dict[int, str] = {}
+        for at, place in enumerate(places):
             if place.count <= back:
                 continue
             made += 1
@@ -288,12 +294,24 @@ def _invoices(rng: Random, places: list[_Commitment], rows: int) -> Iterator[Par
             if made % every == every // 2:
                 # Longer than the fifteen characters that an ERP takes.
                 number = f"{period[1][:7]}-{place.vendor_word}-{made:05}"
-            yield _invoice(rng, place, place.first + place.count - 1 - back, number, period, made)
+            if back == 0 and rows < _LOOKED_AT and at - vendors in last:
+                project, _, n = last[at - vendors].partition("-")
+                number = _AGAIN[at - vendors].format(last[at - vendors], project, n)
+            elif at in _AGAIN:
+                last[at] = number
+            yield _invoice(rng, place, place.first + place.count - 1 - back, number, period, made, billed)
 
 
 def _invoice(
-    rng: Random, place: _Commitment, application: int, number: str, period: tuple[str, str], made: int
+    rng: Random,
+    place: _Commitment,
+    application: int,
+    number: str,
+    period: tuple[str, str],
+    made: int,
+    billed: set[tuple[int, int]],
 ) -> Parcel:
+    """The next one of the place. ``billed``: vendors and amounts of the month, of which no two are the same."""
     share = 2 * (place.count + 1)
     last = application == place.first + place.count - 1
     mode = "release" if last and made % 90 == 7 else "credit" if made % 45 == 20 else "work"
@@ -301,6 +319,12 @@ def _invoice(
         mode = "work"
     rows = [_row(rng, n, line, mode, share) for n, line in enumerate(place.lines, 1)]
     gross = sum(row[6] + row[7] + row[8] - row[11] for row in rows)
+    while (place.vendor, gross) in billed:
+        rows[0] = (*rows[0][:7], rows[0][7] + 1, *rows[0][8:])
+        place.lines[0].total += 1
+        gross += 1
+    if gross:
+        billed.add((place.vendor, gross))
     retainage = sum(row[12] - row[13] for row in rows)
     tax = gross * 825 // 10_000 if gross > 0 and made % 20 == 3 else 0
     content = (
