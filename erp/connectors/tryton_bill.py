@@ -128,7 +128,7 @@ _VALUES = (
 )
 _NUMBER = "{invoices.export-values}: enter another ERP invoice number, " + _AGAIN
 _SIMILAR = (
-    "if it is another bill, {invoices.export} retries with a reason that lets it pass;"
+    "if it is another bill, {invoices.export} retries with a reason that lets it pass (or payapp retry --override);"
     " {invoices.export-values} enters another number, {invoices.reject} rejects"
 )
 _TOTALS = "{invoices.reject} rejects it: the invoice must foot in Commitments"
