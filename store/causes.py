@@ -77,17 +77,18 @@ def of_notes(invoice_id: int, name: str, notes: Sequence[Note]) -> list[Snag]:
             name,
             note.effect.value,
             note.code,
-            safe(_cause(note)),
+            safe(_told(note.cause, note)),
             safe(spelled(note.fix)),
             note.line,
+            safe(_told(note.kind, note)) if note.kind else "",
         )
         for note in notes
     ]
     return sorted(found, key=lambda snag: EFFECTS.index(snag.effect))
 
 
-def _cause(note: Note) -> str:
-    return f"{note.cause} (company policy: {note.policy})" if note.policy else note.cause
+def _told(words: str, note: Note) -> str:
+    return f"{words} (company policy: {note.policy})" if note.policy else words
 
 
 class _Cause:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
+import msgspec
+
 from store.domain.bill import Bill, BillLine, Written
 from store.domain.profile import (
     LINES,
@@ -59,10 +61,12 @@ class Checks:
 
     def broken(self, rule: Rule, value: str, line: int | None = None) -> Note:
         """The note of a rule that this value breaks."""
-        cause = rule.message.format(value=value, limit=rule.value)
-        if line is not None:
-            cause = f"line {line}: {cause}"
-        return self._note(rule, cause, line)
+        return self._note(
+            rule,
+            rule.message.format(value=value, limit=rule.value),
+            rule.message.format(value="…", limit=rule.value),
+            line,
+        )
 
     def notes(self, bill: Bill | Written, apart: Apart | None = None) -> list[Note]:
         """Everything of the bill that breaks a rule or that the ERP does not support; ``apart``: what it does not carry."""
@@ -82,6 +86,8 @@ class Checks:
             found += self.details(
                 bill.lines, apart, released=not any(note.code == Point.RELEASE_ONLY for note in found)
             )
+        if any(note.policy for note in found):
+            found = _posting(bill, found, apart)
         return found
 
     def amounts(self, gross: str, retainage: str, tax: str) -> list[Note]:
@@ -126,15 +132,33 @@ class Checks:
 
     def _point(self, point: Point, value: str, line: int | None = None) -> Note:
         rule = self.points[point]
-        cause = rule.message.format(value=value)
-        return self._note(rule, cause if line is None else f"line {line}: {cause}", line)
+        return self._note(rule, rule.message.format(value=value), rule.message.format(value="…"), line)
 
-    def _note(self, rule: Rule | Unsupported, cause: str, line: int | None) -> Note:
-        effect, reason = rule.effect, ""
-        if rule.guarded and effect is not Effect.BLOCKED:
-            policy = self._policy.get(rule.code)
-            effect, reason = (effect, policy.reason) if policy else (Effect.BLOCKED, "")
-        return Note(effect, rule.code, cause, rule.fix, line, reason)
+    def _note(self, rule: Rule | Unsupported, cause: str, kind: str, line: int | None) -> Note:
+        if line is not None:
+            cause = f"line {line}: {cause}"
+        if not rule.guarded or rule.effect is Effect.BLOCKED:
+            return Note(rule.effect, rule.code, cause, rule.fix, line, "", kind)
+        if (policy := self._policy.get(rule.code)) is None:
+            return Note(Effect.BLOCKED, rule.code, cause, rule.fix, line, "", kind)
+        return Note(rule.effect, rule.code, cause, "", line, policy.reason, kind)
+
+
+def _posting(bill: Bill | Written, found: Sequence[Note], apart: Apart | None) -> list[Note]:
+    """The notes, those that policy lets pass with what is invoiced and what will post."""
+    words = {Point.TAX.value: f"payment due {_sum(bill.net, bill.tax)} invoiced, {bill.net} will post"}
+    freed = [f"-{value}" for _, value in (apart.released if apart else _released(bill.lines))]
+    words[Point.RETAINAGE_RELEASED.value] = f"net {bill.net} invoiced, {_sum(bill.net, *freed)} will post"
+    return [
+        msgspec.structs.replace(note, cause=f"{note.cause}: {words[note.code]}")
+        if note.policy and note.code in words
+        else note
+        for note in found
+    ]
+
+
+def _sum(*amounts: str) -> str:
+    return str(sum((Decimal(each.replace("--", "")) for each in amounts), Decimal(0)))
 
 
 def _released(lines: Sequence[BillLine]) -> list[tuple[int, str]]:

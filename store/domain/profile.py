@@ -81,6 +81,8 @@ class Proven(StrEnum):
     STAND_IN = "stand-in"
 
 
+# The points whose loss payapp can tell to the cent, so that a company's policy may name them.
+TELLABLE = frozenset({Point.TAX, Point.RETAINAGE_RELEASED})
 # What is never dropped or changed silently: money, vendor, number and commitment. Only a company's policy lets it pass.
 MONEY = frozenset({"gross", "retainage", "net", "tax"})
 GUARDED = frozenset({"currency", "vendor", "number", "commitment", "lines.amount", "lines.retainage", *MONEY})
@@ -235,7 +237,8 @@ class Finding(msgspec.Struct, frozen=True):
 class Note(msgspec.Struct, frozen=True):
     """What comes of one unsupported point or broken rule of a bill; ``line`` is the G703 line that it is about.
 
-    ``policy``: the company's own reason, where its policy lets the case pass.
+    ``kind`` is what its cause has in common with others of the same code. ``policy``: the company's own reason, where its
+    policy lets the case pass; then ``fix`` is "", and where it is about money the cause says what will post.
     """
 
     effect: Effect
@@ -244,6 +247,7 @@ class Note(msgspec.Struct, frozen=True):
     fix: str
     line: int | None = None
     policy: str = ""
+    kind: str = ""
 
 
 class Apart(msgspec.Struct, frozen=True):

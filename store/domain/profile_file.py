@@ -15,6 +15,7 @@ from store.domain.profile import (
     FIELDS,
     LIMITING,
     NUMBERS,
+    TELLABLE,
     Capabilities,
     Count,
     Effect,
@@ -231,10 +232,18 @@ def _check_capabilities(profile: Profile, name: str) -> None:
 
 def _check_policy(profile: Profile, name: str) -> None:
     effects = {each.code: each.effect for each in _cases(profile) if each.guarded}
+    untold = {each.code for each in profile.unsupported if each.point not in TELLABLE}
+    untold |= {each.code for each in profile.rules if each.field in NUMBERS}
     for place, each in enumerate(profile.policy):
         at = f"policy[{place}]"
         if not each.reason.strip():
             raise refused(name, f"{at}.reason: it is empty", "Write why the company lets it pass")
+        if each.case in untold and effects.get(each.case) is not Effect.BLOCKED:
+            raise refused(
+                name,
+                f"{at}.case: what would post of {each.case} cannot be told",
+                "Leave the case out; where your ERP does support it, switch it off: [[off]]",
+            )
         if each.case not in effects:
             raise refused(
                 name,
