@@ -12,12 +12,14 @@ from hand import NOW, PROFILE, Counter, Hand, add_invoice
 from textual.pilot import Pilot
 from textual.screen import Screen
 
-from store import review, saved_views
+from store import known, mapping, review, saved_views
 from store.db import Database
 from store.directory import actor
+from store.domain.knowing import Fact, Kind
 from store.domain.selection import Marked
 from store.domain.status import View
 from store.invoices import SortBy
+from store.mapping import Want
 from store.models import ExportAttempt, ExportJob, Project, Vendor
 from tui.app import DeskApp
 from tui.bootstrap import Desk
@@ -32,6 +34,8 @@ from tui.screens.export_values import ExportValuesScreen
 from tui.screens.help import HelpScreen
 from tui.screens.hold import HoldScreen
 from tui.screens.invoices import InvoicesScreen
+from tui.screens.mapping_edit import MappingEdit
+from tui.screens.mappings import MappingsScreen
 from tui.screens.more import MoreScreen
 from tui.screens.payload import PayloadScreen
 from tui.screens.reject import RejectScreen
@@ -112,6 +116,15 @@ def views(db: Database) -> None:
     db.execute("UPDATE saved_views SET query = 'colour:red' WHERE name = 'old'")
 
 
+def named(db: Database) -> None:
+    """A vendor without a name in the ERP, a mapping that is gone there, one of a single job, what the ERP has."""
+    db.execute("UPDATE vendors SET erp_ref = '' WHERE source_id = 'v3'")
+    me = actor(db, "jlopez")
+    for want in (Want(Kind.ACCOUNT, "03-300", "5100"), Want(Kind.TERMS, "default", "30 days", "24-101")):
+        mapping.put(db, me, want)
+    known.put(db, "sandbox", [Fact(Kind.ACCOUNT, "5100", known=False), Fact(Kind.VENDOR, "V1", known=True)])
+
+
 def emptied(db: Database) -> None:
     for table in ("invoice_lines", "invoices"):
         db.execute(f"DELETE FROM {table}")
@@ -156,6 +169,8 @@ SCENES = {
     "help": Scene(("question_mark",), shows=HelpScreen),
     "help-commitments": Scene(("question_mark",), "mgarcia", shows=HelpScreen),
     "more": Scene(("m",), shows=MoreScreen),
+    "mappings": Scene(("m", "3", "j"), books=named, shows=MappingsScreen),
+    "mappings-edit": Scene(("m", "3", "slash", *"account", "enter", "e"), books=named, shows=MappingEdit),
     "recall": Scene(("Z",), books=anothers, shows=AskScreen),
 }  # fmt: skip
 
