@@ -38,6 +38,9 @@ LISTED = 500
 ASKING = "Asking the ERP\u2026"
 # Cells around the text: the frame, its padding and the list's scroll bar.
 AROUND = 5
+# Rows beside the causes and the totals: the frame, the title, what the ERP was asked, what a line is about, the keys.
+ROWS = 12
+LEAST = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,16 @@ class DryRunScreen(Dialog[None]):
         places = [n for n, line in enumerate(self._lines) if line.text == was]
         causes.highlighted = places[0] if places else (0 if self._lines else None)
         self.query_one("#totals", Static).update(totals_text(self._plan.totals) or "Nothing of it would go.")
+        self._fit()
+
+    def on_resize(self) -> None:
+        """Another height shows more or fewer lines."""
+        self._fit()
+
+    def _fit(self) -> None:
+        """The causes take what the rest leaves."""
+        totals = 2 * max(1, len(self._plan.totals))
+        self.query_one("#causes").styles.max_height = max(LEAST, self.app.size.height - ROWS - totals)
 
     def _tell(self, now: str, silent: Sequence[Kind] = ()) -> None:
         """What the ERP was asked and when, and what is under way or went wrong."""

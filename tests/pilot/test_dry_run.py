@@ -1,0 +1,183 @@
+"""The dry run on the desk: what is known at once, the ERP asked meanwhile, causes, their invoices, and one of them in full."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from hand import Hand, Start, add_invoice
+from textual.widgets import OptionList
+
+from erp.knowing import Asked
+from store import known
+from store.db import Database
+from store.domain.knowing import Fact, Kind
+from store.known import Codes
+from store.models import Project, Vendor
+from tui.app import DeskApp
+from tui.screens.confirm import ConfirmExport
+from tui.screens.dry_list import DryListScreen
+from tui.screens.dry_run import DryRunScreen
+from tui.screens.payload import PayloadScreen
+
+
+class Erp:
+    """An ERP that answers when it is told to; it has every code but the vendor V1."""
+
+    def __init__(self, db: Database, *, silent: tuple[Kind, ...] = (), trouble: str = "") -> None:
+        self.db, self.silent, self.trouble = db, silent, trouble
+        self.may = asyncio.Event()
+        self.codes: Codes = {}
+        self.left = False
+
+    async def ask(self, codes: Codes) -> Asked:
+        self.codes = codes
+        try:
+            await self.may.wait()
+        except asyncio.CancelledError:
+            self.left = True
+            raise
+        if self.trouble:
+            return Asked(trouble=self.trouble)
+        facts = [
+            Fact(kind, code, known=code != "V1")
+            for kind, named in codes.items() if kind not in self.silent for code in named
+        ]  # fmt: skip
+        known.put(self.db, "sandbox", facts)
+        return Asked(len(facts), silent=self.silent)
+
+
+async def tried(hand: Hand, erp: Erp | None, *keys: str) -> None:
+    app: DeskApp = hand.app
+    screen = hand.invoices
+    desk = replace(app.desk, ask=erp.ask if erp else None)
+    screen.desk = desk
+    for key in keys:
+        await hand.pilot.press(key)
+    await hand.dialog(DryRunScreen)
+
+
+async def test_what_is_known_stands_there_at_once_and_the_answer_comes(start: Start, books: Database) -> None:
+    async with start() as hand:
+        erp = Erp(books, silent=(Kind.COMMITMENT,))
+        await tried(hand, erp, "A", "d")
+        assert "10  Would go" in hand.causes() and "Warned" not in hand.causes()
+        await hand.until(lambda: "Asking the ERP" in hand.text("#asked"))
+        assert sorted(erp.codes[Kind.VENDOR]) == ["V1", "V2", "V3"]
+        erp.may.set()
+        await hand.until(lambda: "Warned: the ERP may refuse it" in hand.causes())
+        assert "4    Vendor V1 is not known to the ERP" in hand.causes()
+        told = hand.text("#asked")
+        assert "asked just now: 3 vendors (1 unknown), 1 job, 1 account" in told
+        assert "It cannot be asked for commitments" in told and "Asking" not in told
+        assert "10  Would go" in hand.causes()
+
+
+async def test_an_erp_that_is_away_leaves_what_it_said_before_with_its_age(
+    start: Start, books: Database
+) -> None:
+    known.put(books, "sandbox", [Fact(Kind.VENDOR, "V1", known=False)])
+    books.execute("UPDATE erp_facts SET asked_at = asked_at - 7200000")
+    async with start() as hand:
+        erp = Erp(books, trouble="503 \x1b[2J closed")
+        erp.may.set()
+        await tried(hand, erp, "A", "d")
+        await hand.until(lambda: "The ERP was not reached: 503 ^[[2J closed" in hand.text("#asked"))
+        assert "asked 2 h ago: 1 vendor (1 unknown)" in hand.text("#asked")
+        assert "not asked for: 2 vendors, 1 job" in hand.text("#asked")
+        assert "4    Vendor V1 is not known to the ERP" in hand.causes()
+
+
+async def test_leaving_ends_the_asking(start: Start, books: Database) -> None:
+    async with start() as hand:
+        erp = Erp(books)
+        await tried(hand, erp, "A", "d")
+        await hand.until(lambda: erp.codes)
+        await hand.pilot.press("escape")
+        await hand.until(lambda: erp.left)
+        assert hand.app.screen is hand.invoices
+        assert known.unknown(books, "sandbox")[Kind.VENDOR] == {}
+
+
+async def test_a_cause_leads_to_its_invoices_and_one_of_them_to_all_of_it(
+    start: Start, books: Database
+) -> None:
+    for n in range(40):
+        name = f"LONG-NUMBER-OF-{n:02}"
+        add_invoice(Project.get_by_id(1), Vendor.get_by_id(2), name, "ready_to_export", 200_000 + n)
+    known.put(books, "sandbox", [Fact(Kind.VENDOR, "V2", known=False)])
+    async with start() as hand:
+        await tried(hand, None, "A", "d")
+        assert "40  Blocked: cannot go, and stays" in hand.causes()
+        assert "43  Warned: the ERP may refuse it" in hand.causes()
+        assert hand.app.screen.query_one(OptionList).highlighted == 0
+        await hand.press("enter")
+        await hand.dialog(DryListScreen)
+        await hand.until(lambda: "LONG-NUMBER-OF-00" in hand.text("#invoices"))
+        assert "1 of 40" in hand.text("#which") and "LONG-NUMBER-OF-39" not in hand.text("#invoices")
+        await hand.press("G")
+        await hand.until(lambda: ">BW   LONG-NUMBER-OF-39" in hand.text("#invoices"))
+        assert "Vendor V2 is not known to the ERP" in hand.text("#about")
+        await hand.press("pageup", "pageup", "pageup", "enter")
+        await hand.dialog(PayloadScreen)
+        await hand.until(lambda: "LONG-NUMBER-OF-00" in hand.text("#payload"))
+        said = hand.text("#payload")
+        assert "BLOCKED: Invoice number LONG-NUMBER-OF-00 has more than 15 characters" in said
+        assert "WARNED: Vendor V2 is not known to the ERP" in said and "Fix: Map it" in said
+        await hand.press("n")
+        await hand.until(lambda: "LONG-NUMBER-OF-01" in hand.text("#payload"))
+        await hand.press("escape", "escape", "escape")
+        assert hand.app.screen is hand.invoices
+
+
+async def test_the_cursor_stays_on_its_line_when_the_answer_comes(start: Start, books: Database) -> None:
+    async with start() as hand:
+        erp = Erp(books)
+        await tried(hand, erp, "A", "d")
+        causes = hand.app.screen.query_one(OptionList)
+        assert causes.highlighted == 0
+        erp.may.set()
+        await hand.until(lambda: "Warned" in hand.causes())
+        await hand.idle()
+        assert causes.highlighted is not None
+        assert "Would go" in str(causes.options[causes.highlighted].prompt)
+
+
+async def test_the_confirmation_warns_of_what_the_erp_has_not_and_exports_all_the_same(
+    start: Start, books: Database
+) -> None:
+    known.put(books, "sandbox", [Fact(Kind.VENDOR, "V1", known=False)])
+    books.execute("UPDATE erp_facts SET asked_at = asked_at - 300000")
+    async with start() as hand:
+        await hand.press("space", "x")
+        await hand.dialog(ConfirmExport)
+        assert "Warned: the ERP may refuse it (1)" in hand.text("#plan")
+        assert "Vendor V1 is not known to the ERP" in hand.text("#plan")
+        assert "ERP: asked 5 min ago: 1 vendor (1 unknown)" in hand.text("#plan")
+        await hand.pilot.press("y")
+        await hand.says("1 accepted for export")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_at_each_size_the_keys_stay_in_sight(
+    start: Start, books: Database, size: tuple[int, int]
+) -> None:
+    for n in range(30):
+        add_invoice(Project.get_by_id(1), Vendor.get_by_id(2), f"LONG-NUMBER-OF-{n:02}", "ready_to_export")
+    for n in range(8):
+        vendor = Vendor.create(source_id=f"w{n}", name=f"Vendor {n}", erp_ref=f"W{n}")
+        add_invoice(Project.get_by_id(1), vendor, f"W-{n}", "ready_to_export", currency="JPY" if n else "KWD")
+    known.put(books, "sandbox", [Fact(Kind.VENDOR, f"W{n}", known=False) for n in range(8)])
+    vendors = [Fact(Kind.VENDOR, f"V{n}", known=False) for n in (1, 2, 3)]
+    known.put(books, "sandbox", [*vendors, Fact(Kind.JOB, "J101", known=False)])
+    async with start(size=size) as hand:
+        await tried(hand, None, "A", "d")
+        notes = hand.app.screen.query_one(".note").region
+        assert notes.bottom < size[1] and notes.height == 1
+        assert hand.app.screen.query_one("#causes").region.height >= 4
+        await hand.press("enter")
+        await hand.dialog(DryListScreen)
+        await hand.until(lambda: "LONG-NUMBER" in hand.text("#invoices"))
+        notes = hand.app.screen.query_one(".note").region
+        assert notes.bottom < size[1] and notes.height == 1
