@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from cli_case import Told
 from invoice_factory import line, make, state
+from tryton_front import Front
+from tryton_paying import pay
 from tryton_server import PASSWORD
 from tryton_server import Tryton as Server
 
+from erp import profiles
+from erp.connectors.tryton import Tryton
 from store.db import Database
 
 pytest_plugins = ["cli_case"]
@@ -60,6 +66,50 @@ def test_what_is_exported_by_command_is_in_the_ledger_and_reconciles(
     tryton.sql("UPDATE account_invoice SET export_key = NULL, reference = 'BY HAND'")
     code, out, _ = told("--as", "jlopez", "reconcile", "--period", "2026-10", "--json")
     assert code == 6 and json.loads(out)
+
+
+def test_the_password_is_in_no_output_log_or_file_whatever_goes_wrong(
+    settings: Path, company: Database, tryton: Server, told: Told, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("httpx").setLevel(logging.DEBUG)
+    make(company, vendor_ref="V-1", lines=(line(work=123_456, held=12_345),))
+    said = "".join(told("--as", "jlopez", "export", "--all", "--yes")[1:])
+    good = settings.read_text()
+    with Front(tryton.url) as front:
+        for mood in ("html", "drop", "session", ""):
+            front.moods = {"login": mood} if mood else {}
+            settings.write_text(good.replace(tryton.url, front.url))
+            for words in (["payments", "pull"], ["reconcile", "--period", "2026-10"], ["doctor"], ["status"]):
+                said += "".join(told("--as", "jlopez", *words)[1:])
+    settings.write_text(good)
+    code, out, err = told("worker", "--until-idle")
+    assert code == 0
+    said += out + err + "".join(told("--as", "jlopez", "show", "101-001", "--json")[1:]) + caplog.text
+    kept = b"".join(
+        file.read_bytes() for file in settings.parent.iterdir() if file.is_file() and file.name != "word"
+    )
+    for canary in (PASSWORD, json.dumps(PASSWORD), "a long word"):
+        assert canary not in said and canary.encode() not in kept
+    assert "HTTP Request: POST" in said and "Authorization" not in said
+
+
+def test_what_was_paid_in_tryton_is_pulled_by_command(
+    settings: Path, company: Database, tryton: Server, told: Told
+) -> None:
+    make(company, vendor_ref="V-1", lines=(line(work=123_456, held=12_345),))
+    told("--as", "jlopez", "export", "--all", "--yes")
+    assert told("worker", "--until-idle")[0] == 0
+    asyncio.run(paid(tryton, str(company.execute("SELECT origin_id FROM invoices").fetchone()[0])))
+    code, out, _ = told("--as", "jlopez", "payments", "pull", "--json")
+    assert code == 0 and json.loads(out)["issued"] == [{"currency": "USD", "amount": "1000.01"}]
+    assert "111.10" in told("--as", "jlopez", "show", "101-001")[1].partition("Still to pay")[2]
+
+
+async def paid(tryton: Server, ref: str) -> None:
+    clerk = Tryton(tryton.settings(), profiles.load("tryton"))
+    await pay(clerk, ref, "1000.01")
+    await clerk.close()
 
 
 def test_a_server_that_is_not_there_is_said_and_nothing_else(
