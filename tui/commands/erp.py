@@ -33,4 +33,9 @@ class Lazy(click.Group):
 
 @click.group(cls=Lazy)
 def erp() -> None:
-    """The ERPs that payapp knows, and what each supports."""
+    """The ERPs that payapp knows, what each supports, and what our codes are called there.
+
+    \b
+    payapp erp list
+    payapp erp show sage300cre
+    """  # noqa: D301 - \b keeps click from wrapping the examples
