@@ -203,7 +203,7 @@ def _history(db: Database, row: invoices.Row) -> tuple[Event, ...]:
 
 # What only the machinery reads.
 _INTERNAL = frozenset({"key", "number_hash", "payload_sha256", "uuid", "source_id"})
-_AMOUNTS = frozenset({"gross", "retainage", "net", "completed", "retainage_to_date", "tax"})
+_AMOUNTS = frozenset({"gross", "retainage", "net", "completed", "retainage_to_date", "tax", "paid"})
 _WORDS = {
     "erp_status": "ERP status",
     "erp_number": "ERP invoice number",
