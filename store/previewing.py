@@ -22,6 +22,7 @@ from store.db import Database
 from store.decision import selected
 from store.depending import Depending
 from store.domain.actor import Actor
+from store.domain.bill import Bill
 from store.domain.errors import NothingMatched
 from store.domain.knowing import Kind
 from store.domain.profile import Profile
@@ -214,6 +215,23 @@ def payload(
             raw = msgspec.json.encode(judge.bill(g.sent, g.day), order="deterministic")
             return msgspec.json.format(raw, indent=2).decode()
     raise NothingMatched("This invoice is gone", fix="Refresh the list ({list.refresh})")
+
+
+class Payloads:
+    """The bills of many invoices, as they would be frozen."""
+
+    def __init__(self, db: Database) -> None:
+        self._db, self._company = db, directory.company(db)
+        self._called = Called(db, self._company.erp)
+
+    def of(self, going: Sequence[Going]) -> list[Bill]:
+        """One for each of these (one chunk), in their order."""
+        lines = candidates.bill_lines(self._db, [g.sent for g in going], self._called.account)
+        name, erp = self._company.name, self._company.erp
+        return [
+            candidates.bill(g.sent, lines[g.sent.id], company=name, erp=erp, accounting_date=g.day)
+            for g in going
+        ]
 
 
 def _beyond(ids: Sequence[int], visible: Sequence[int]) -> Sequence[int]:

@@ -92,7 +92,9 @@ def test_each_effect_is_told_with_its_invoices_line_and_policy(
     assert found[stored][0].cause == (
         "line 1: stored_materials 5.00 (company policy: the bookkeeper enters them)"
     )
-    assert (found[stored][0].line, found[stored][0].fix) == (1, "Look at it (r)")
+    # What policy lets pass needs no fix.
+    assert (found[stored][0].line, found[stored][0].fix) == (1, "")
+    assert found[taxed][0].fix == "Look at it (r)"
     assert [snag.effect for snag in found[noted]] == ["ignored", "truncated"]
     assert "\x1b" not in str(found[noted])
 
@@ -175,6 +177,26 @@ def test_the_erp_is_asked_and_its_word_is_in_the_document(
     assert document["erp"]["cannot_be_asked"] == ["commitment"] and document["erp"]["trouble"] == ""
     assert document["totals"][0]["count"] == 2 and document["causes"][0]["count"] == 1
     assert state(company, asked[0]) == "ready_to_export"
+
+
+def test_the_document_has_the_payloads_that_are_asked_for(
+    company: Database, told: Told, asked: list[int]
+) -> None:
+    _, out, _ = told("--as", "jlopez", "export", "--all", "--dry-run", "--json", "--payloads")
+    first, second = (row["payload"] for row in json.loads(out)["goes"])
+    assert (first["vendor"], first["number"], first["gross"]) == ("APEX", "1", "1000.00")
+    assert second["vendor_name"] == HOSTILE and second["lines"][0]["amount"] == "1000.00"
+    code, _, err = told("--as", "jlopez", "export", "--all", "--dry-run", "--payloads")
+    assert code == 2 and "Add --dry-run --json" in err
+
+
+def test_an_export_warns_of_what_the_erp_has_not_and_goes(
+    company: Database, told: Told, asked: list[int]
+) -> None:
+    told("--as", "jlopez", "export", "--all", "--dry-run")
+    code, _, err = told("--as", "jlopez", "export", "--all", "--yes")
+    assert code == 0 and "warned 1: Vendor GONE is not known to the ERP. Map it" in err
+    assert {state(company, number) for number in asked} == {"queued"}
 
 
 def test_causes_are_told_with_counts_names_and_the_age(

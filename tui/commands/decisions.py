@@ -48,8 +48,9 @@ def exporting(command: F) -> F:
         click.option("--expect-total", metavar="AMOUNT", help="Refuse unless the net is exactly this."),
         click.option("--expect-count", type=int, metavar="N", help="Refuse unless exactly N would go."),
         click.option(
-            "--dry-run", is_flag=True, help="Say what would go and what would stay; change nothing."
+            "--dry-run", is_flag=True, help="Say what would go, stay, be dropped or shortened; change nothing."
         ),
+        click.option("--payloads", is_flag=True, help="With --dry-run --json: each bill as the ERP would get it."),
         click.option("--description", metavar="TEXT", help="Description of the bills, up to 30 characters."),
         click.option(
             "--override", metavar="REASON", help="Why possible duplicates go; without it they stay."
@@ -229,6 +230,7 @@ def _export(
     as_json: bool,
     login: str | None,
     dry_run: bool,
+    payloads: bool,
     wait: bool,
     expect_count: int | None,
     expect_total: str | None,
@@ -238,9 +240,12 @@ def _export(
     erp_number: str | None = None,
 ) -> None:
     from store import alike, review
+    from store.causes import BLOCKED
     from store.domain.status import Action
     from tui import bootstrap
 
+    if payloads and not (dry_run and as_json):
+        raise BadInput("--payloads are for a dry run's document", fix="Add --dry-run --json")
     action = Action.ACCEPT if view == "ready" else Action.RETRY
     expect = _expectation(expect_count, expect_total)
     day: date | None = accounting_date.date() if accounting_date else None
@@ -256,7 +261,7 @@ def _export(
             )  # fmt: skip
 
         if dry_run:
-            plan = dry_running.run(books, look, as_json=as_json)
+            plan = dry_running.run(books, look, as_json=as_json, payloads=payloads)
             ctx.exit(SOME_FAILED if plan.stays.count else 0)
         plan = look()
         bootstrap.check_worker(books)
@@ -264,6 +269,9 @@ def _export(
             click.echo(totals_line(totals), err=True)
         for warning in plan.warnings:
             click.echo(f"warning: {safe(warning)}", err=True)
+        for one in plan.causes:
+            if one.effect != BLOCKED:
+                click.echo(dry_running.cause_line(one), err=True)
         for possible in plan.alike.first if override is not None else ():
             said = alike.named(possible.others) or possible.said
             click.echo(f"goes with the override: {safe(possible.name)}: {safe(said)}", err=True)

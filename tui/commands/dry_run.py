@@ -18,11 +18,11 @@ from tui.commands.output import json_line, let_go
 
 if TYPE_CHECKING:
     from erp.knowing import Asked
-    from store.causes import Snag
+    from store.causes import Cause, Snag
     from store.domain.selection import Totals
     from store.overriding import Possible
     from store.planning import Going, Stay
-    from store.previewing import Each, Plan
+    from store.previewing import Each, Payloads, Plan
     from tui.bootstrap import Books
 
 
@@ -31,7 +31,8 @@ class _Spool:
 
     NAMES = ("goes", "stays", "notes")
 
-    def __init__(self, stack: ExitStack) -> None:
+    def __init__(self, stack: ExitStack, payloads: Payloads | None) -> None:
+        self._payloads = payloads
         self._files: dict[str, IO[str]] = {}
         for name in self.NAMES:
             file = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - the stack closes it
@@ -45,7 +46,10 @@ class _Spool:
 
     def each(self, going: Sequence[Going], stays: Sequence[Stay], snags: Sequence[Snag]) -> None:
         """Some of it, as a plan finds it."""
-        self._add("goes", [_going(one) for one in going])
+        goes = [_going(one) for one in going]
+        if self._payloads is not None:
+            goes = [one | {"payload": bill} for one, bill in zip(goes, self._payloads.of(going), strict=True)]
+        self._add("goes", goes)
         self._add("stays", [_stay(one) for one in stays])
         self._add("notes", [_note(one) for one in snags if one.effect != "blocked"])
 
@@ -94,13 +98,17 @@ def _note(one: Snag) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def run(books: Books, look: Callable[[Each | None], Plan], *, as_json: bool) -> Plan:
-    """Look, ask the ERP for what is not known of its codes, look again where that told anything; then say all of it."""
+def run(books: Books, look: Callable[[Each | None], Plan], *, as_json: bool, payloads: bool) -> Plan:
+    """Look, ask the ERP for what is not known of its codes, look again where that told anything; then say all of it.
+
+    ``payloads``: each bill beside what goes, in the document.
+    """
     from store import previewing
     from tui import bootstrap
 
     with ExitStack() as stack:
-        spool = _Spool(stack) if as_json else None
+        bills = previewing.Payloads(books.db) if payloads else None
+        spool = _Spool(stack, bills) if as_json else None
         plan = look(spool.each if spool else None)
         asked = asyncio.run(bootstrap.ask(books, plan.asking.codes))
         if asked.answered or asked.periods:
@@ -165,6 +173,11 @@ def _totals(totals: Totals) -> dict[str, Any]:
     return {"currency": totals.currency, "count": totals.count, **amounts, "hash": totals.hash_total}
 
 
+def cause_line(one: Cause) -> str:
+    """``ignored 12: tax is not exported. Enter it in the ERP``."""
+    return f"{one.effect} {one.count}: {safe(one.cause).rstrip('.')}. {safe(one.fix)}".rstrip()
+
+
 def _tell(plan: Plan, asked: Asked) -> None:
     from store import alike
     from tui.commands.decisions import totals_line
@@ -185,7 +198,7 @@ def _tell(plan: Plan, asked: Asked) -> None:
     for warning in plan.warnings:
         click.echo(f"warning: {safe(warning)}")
     for one in plan.causes:
-        click.echo(f"{one.effect} {one.count}: {safe(one.cause).rstrip('.')}. {safe(one.fix)}".rstrip())
+        click.echo(cause_line(one))
         more = one.count - len(one.names)
         rest = f" and {more:,} more (--json has all)" if more else ""
         click.echo(f"  {', '.join(map(safe, one.names))}{rest}")
