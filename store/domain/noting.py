@@ -141,7 +141,7 @@ class Checks:
             return Note(rule.effect, rule.code, cause, rule.fix, line, "", kind)
         if (policy := self._policy.get(rule.code)) is None:
             return Note(Effect.BLOCKED, rule.code, cause, rule.fix, line, "", kind)
-        return Note(rule.effect, rule.code, cause, "", line, policy.reason, kind)
+        return Note(rule.effect, rule.code, cause, rule.fix, line, policy.reason, kind)
 
 
 def _posting(bill: Bill | Written, found: Sequence[Note], apart: Apart | None) -> list[Note]:

@@ -127,7 +127,7 @@ def test_money_vendor_number_and_commitment_are_blocked_whatever_the_erp_would_d
         case = "{code}"
         effect = "truncated"
         reason = "we know" """, profile)  # fmt: skip
-    assert {(n.effect, n.policy, n.fix) for n in notes(policy, bill)} == {(Effect.TRUNCATED, "we know", "")}
+    assert {(n.effect, n.policy) for n in notes(policy, bill)} == {(Effect.TRUNCATED, "we know")}
     assert findings(policy, bill) == []
 
 
