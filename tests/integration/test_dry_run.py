@@ -92,9 +92,7 @@ def test_each_effect_is_told_with_its_invoices_line_and_policy(
     assert found[stored][0].cause == (
         "line 1: stored_materials 5.00 (company policy: the bookkeeper enters them)"
     )
-    # What policy lets pass needs no fix.
-    assert (found[stored][0].line, found[stored][0].fix) == (1, "")
-    assert found[taxed][0].fix == "Look at it (r)"
+    assert (found[stored][0].line, found[stored][0].fix) == (1, "Look at it (r)")
     assert [snag.effect for snag in found[noted]] == ["ignored", "truncated"]
     assert "\x1b" not in str(found[noted])
 
