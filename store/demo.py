@@ -25,9 +25,10 @@ CREATOR = ("mgarcia@acme.example", "Maria Garcia", "mgarcia@acme.example")
 UNKNOWN_VENDOR = "V-UNKNOWN"
 _LAST = (2026, 10)
 _EVENT = 20_000
-# Books that are looked at have a few numbers twice, as people write them again; larger ones are for measuring.
-_LOOKED_AT = 1_000
-_AGAIN = {2: "{0}", 5: "{1}/{2}", 9: "{1}.0{2}"}
+# Books that are looked at have a few numbers twice, as people write them again: by the first one's place in its month.
+# Larger ones are for measuring.
+_LOOKED_AT = range(300, 1_000)
+_AGAIN = {2: "{0}", 5: "{1}/{2}", 8: "{1}.0{2}"}
 _NAMES = [
     "Apex",
     "Bell",
@@ -294,7 +295,7 @@ def _invoices(rng: Random, places: list[_Commitment], rows: int) -> Iterator[Par
             if made % every == every // 2:
                 # Longer than the fifteen characters that an ERP takes.
                 number = f"{period[1][:7]}-{place.vendor_word}-{made:05}"
-            if back == 0 and rows < _LOOKED_AT and at - vendors in last:
+            if back == 0 and rows in _LOOKED_AT and at - vendors in last:
                 project, _, n = last[at - vendors].partition("-")
                 number = _AGAIN[at - vendors].format(last[at - vendors], project, n)
             elif at in _AGAIN:

@@ -523,6 +523,8 @@ def test_the_demo_foots_line_by_line_and_application_by_application(db: Database
         (demo.UNKNOWN_VENDOR,),
     ).fetchone()[0]
     assert 0 < unknown < 30
+    # Three numbers twice, on purpose.
+    assert db.execute("SELECT count(*) FROM invoices WHERE duplicate = ?", (True,)).fetchone()[0] == 6
     names = {row[0] for row in db.execute("SELECT name FROM vendors")}
     assert {demo.HOSTILE, demo.CJK} < names
     assert len(demo.HOSTILE) == 300

@@ -47,7 +47,7 @@ def plan_text(plan: Plan, width: int) -> Text:
     text = Text()
     for warning in plan.warnings:
         text.append(f"! {safe(warning)}\n", "yellow")
-    _alike(text, plan)
+    _alike(text, plan, width)
     _stays(text, plan)
     _effects(text, plan)
     _failed(text, plan)
@@ -60,7 +60,7 @@ def plan_text(plan: Plan, width: int) -> Text:
     return text
 
 
-def _alike(text: Text, plan: Plan) -> None:
+def _alike(text: Text, plan: Plan, width: int) -> None:
     """What may be a duplicate: with the others it looks like, or what the ERP said."""
     if not plan.alike.count:
         return
@@ -74,7 +74,9 @@ def _alike(text: Text, plan: Plan) -> None:
     for possible in plan.alike.first:
         text.append(f"  {one_line(possible.name)}\n")
         for twin in possible.others[:OTHERS]:
-            text.append(f"    {twin.name}: {' and '.join(WORDS[one] for one in twin.open)}\n")
+            shared = " and ".join(WORDS[one] for one in twin.open)
+            fits = cell_len(twin.name) + cell_len(shared) + 6 <= width
+            text.append(f"    {twin.name}:{' ' if fits else f'{chr(10)}      '}{shared}\n")
         if (more := len(possible.others) - OTHERS) > 0:
             text.append(f"    and {more:,} more that it looks like\n")
         if possible.said:
