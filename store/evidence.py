@@ -20,6 +20,7 @@ from store.packed import among, packed
 UNDER = " under "
 # The kind of an attempt that a receipt wrote down (store/receipts.py).
 RECEIPT = "receipt"
+REFUSED_BY_RECEIPT = f"SELECT 1 FROM export_attempts r WHERE r.job_id = {{}} AND r.kind = '{RECEIPT}' AND r.outcome = 'refused'"
 # Only these can have been given up: what was never accepted has revision 0.
 _FREE = (ErpStatus.READY, ErpStatus.FAILED)
 
@@ -39,10 +40,11 @@ def of(db: Database, invoices: Sequence[int]) -> dict[int, Proof]:
     rows = db.execute(
         "SELECT j.invoice_id, j.id, j.idem_key, a.evidence FROM export_jobs j JOIN export_attempts a ON a.job_id = j.id"
         f" WHERE {among(db, 'j.invoice_id')} AND j.state <> '{JobState.DONE}' AND (a.outcome = 'booked'"
-        # What was delivered after it was given up may be booked any moment, unless its receipt has refused it since.
+        # What was delivered after it was given up may be booked any moment, unless its receipt has refused it: one key is
+        # delivered once.
         " AND a.kind IN ('late', 'found', 'ended') OR a.outcome = 'delivered' AND a.kind IN ('late', 'found')"
-        f" AND j.state IN ('{JobState.FAILED}', '{JobState.CANCELLED}') AND NOT EXISTS (SELECT 1 FROM export_attempts r WHERE r.job_id = a.job_id AND r.id > a.id"
-        f" AND r.kind = '{RECEIPT}' AND r.outcome = 'refused')) AND NOT EXISTS (SELECT 1 FROM export_attempts u"
+        f" AND j.state IN ('{JobState.FAILED}', '{JobState.CANCELLED}') AND NOT EXISTS"
+        f" ({REFUSED_BY_RECEIPT.format('a.job_id')})) AND NOT EXISTS (SELECT 1 FROM export_attempts u"
         " WHERE u.job_id = a.job_id AND u.id > a.id AND u.kind = 'hand' AND u.outcome = 'missing') ORDER BY a.id",
         (packed(db, invoices),),
     ).fetchall()

@@ -30,7 +30,7 @@ from store.job import (
     update_each,
     written,
 )
-from store.outcomes import UNPROVEN, backoff_ms, book_late, evidence, known, settle, stop_the_next
+from store.outcomes import UNPROVEN, backoff_ms, book_late, evidence, known, settle, stop_the_next, unrefused
 from store.packed import among, packed
 from store.pipeline import later, pipelined
 
@@ -289,7 +289,8 @@ def acknowledge(
             _hear(db, erp, _parcel(ended[0][0]), [outcome for _, outcome in ended])
         book_late(db, [(job, o.ref) for job, o in late if job in here and isinstance(o, Booked)], now)
         # Its receipt will come, and its next revision would be the same bill once more.
-        stop_the_next(db, [(job, o.ref) for job, o in late if job in here and isinstance(o, Delivered)], now)
+        delivered = [(job, o.ref) for job, o in late if job in here and isinstance(o, Delivered)]
+        stop_the_next(db, unrefused(db, delivered), now)
     return [job for job, _ in late]
 
 

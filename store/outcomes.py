@@ -152,6 +152,19 @@ def book_late(db: Database, late: Sequence[tuple[Job, str]], now: int) -> None:
     stop_the_next(db, late, now)
 
 
+def unrefused(db: Database, delivered: Sequence[tuple[Job, str]]) -> list[tuple[Job, str]]:
+    """Those of what was delivered that no receipt has refused: one key is delivered once."""
+    return [
+        pair
+        for pair in delivered
+        if db.execute(
+            "SELECT 1 FROM export_attempts WHERE job_id = ? AND kind = 'receipt' AND outcome = 'refused'",
+            (pair[0].id,),
+        ).fetchone()
+        is None
+    ]
+
+
 def stop_the_next(db: Database, late: Sequence[tuple[Job, str]], now: int) -> None:
     """The ERP has them after all, and their next revision waits to be sent: it is parked, for a person must look."""
     waiting = (JobState.HELD, JobState.PENDING)

@@ -14,7 +14,7 @@ from store.domain.errors import Misfooted
 from store.domain.outcome import Answer, Booked, Delivered, Missing
 from store.domain.status import JobState
 from store.domain.verdict import DIFFERENCES, OPEN, Balance, Row, Sum, Verdict
-from store.evidence import RECEIPT
+from store.evidence import REFUSED_BY_RECEIPT
 from store.job import JOB_COLUMNS, Job, chunks, job_of, marks
 from store.sent_bills import Standing
 from store.sides import FIELDS, PAGE, Sides, text_of
@@ -28,11 +28,7 @@ def _refused(db: Database | None, job: Job) -> bool:
     """Whether a receipt said that the ERP did not take what was delivered to it."""
     if db is None:
         return False
-    row = db.execute(
-        f"SELECT 1 FROM export_attempts WHERE job_id = ? AND kind = '{RECEIPT}' AND outcome = 'refused'",
-        (job.id,),
-    ).fetchone()
-    return row is not None
+    return db.execute(REFUSED_BY_RECEIPT.format("?"), (job.id,)).fetchone() is not None
 
 
 class Reconciliation(Sides):

@@ -16,7 +16,17 @@ from store import db as database
 from store import epochs
 from store.db import Database
 from store.domain.bill import Bill, decode
-from store.domain.outcome import Answer, Booked, Later, Missing, PostOutcome, Refused, Split, Unknown
+from store.domain.outcome import (
+    Answer,
+    Booked,
+    Delivered,
+    Later,
+    Missing,
+    PostOutcome,
+    Refused,
+    Split,
+    Unknown,
+)
 from store.domain.profile import Profile
 from store.domain.status import OPEN_JOBS, ErpStatus, JobState
 from store.job import Job
@@ -31,6 +41,7 @@ WAYS = ("booked", "refused", "later", "split", "reply lost", "request lost", "un
 STATUS = {
     JobState.HELD: ErpStatus.QUEUED,
     JobState.PENDING: ErpStatus.QUEUED,
+    JobState.SENT: ErpStatus.EXPORTING,
     JobState.UNCERTAIN: ErpStatus.UNCERTAIN,
     JobState.PARKED: ErpStatus.PARKED,
     JobState.DONE: ErpStatus.SYNCED,
@@ -94,6 +105,8 @@ class Kept:
         match outcome:
             case Booked():
                 self.free(JobState.DONE)
+            case Delivered():
+                self.free(JobState.SENT)
             case Refused():
                 # What was sent before may still arrive, and the next export has another key.
                 self.free(JobState.PARKED if self.unproven else JobState.FAILED)
@@ -110,11 +123,18 @@ class Kept:
             self.attempt += 1
             self.free(JobState.DONE)
 
+    def receipt(self, state: JobState) -> None:
+        """The ERP says in a receipt that it has it, or refuses it; who asks about it is fenced off."""
+        self.attempt += 1
+        self.free(state)
+
     def answered(self, answer: Answer, profile: Profile, now: int, *, dead: bool) -> None:
         """The ERP was asked; ``dead``: who sent it could send no more by then."""
         match answer:
             case Booked():
                 self.free(JobState.DONE)
+            case Delivered():
+                self.free(JobState.SENT)
             case Missing():
                 if dead and not profile.enforces_keys and self.newest in self.unproven:
                     self.unproven[self.newest] += 1
@@ -161,9 +181,14 @@ class Process:
 
 @dataclass
 class Erp:
-    """An ERP that keeps what it books, and may enforce keys. What is under way to it arrives by its moment, or never."""
+    """An ERP that keeps what it books, and may enforce keys. What is under way to it arrives by its moment, or never.
+
+    ``receipts``: it is asked in an archive that never forgets, and what it makes of a bill its receipt says.
+    """
 
     enforces_keys: bool
+    receipts: bool = False
+    refused: dict[str, str] = field(default_factory=dict)
     ledger: list[tuple[str, str]] = field(default_factory=list)
     under_way: list[tuple[int, Bill]] = field(default_factory=list)
 
@@ -171,18 +196,29 @@ class Erp:
         """Its reference for that key."""
         return next((f"R{n}" for n, (known, _) in enumerate(self.ledger) if known == key), None)
 
-    def book(self, bill: Bill) -> Booked:
+    def told(self, key: str) -> str | None:
+        """The reference by which it answers for that key."""
+        return self.refused.get(key) or self.has(key)
+
+    def book(self, bill: Bill) -> Booked | Delivered:
         """A request arrives: it is booked, or answered with the first bill of its key."""
-        known = self.has(bill.key) if self.enforces_keys else None
+        known = self.told(bill.key) if self.enforces_keys else None
         if known is None:
             self.ledger.append((bill.key, bill.net))
-        return Booked(bill.key, known or f"R{len(self.ledger) - 1}")
+        ref = known or f"R{len(self.ledger) - 1}"
+        return Delivered(bill.key, ref) if self.receipts else Booked(bill.key, ref)
+
+    def refuse(self, key: str) -> None:
+        """What was delivered it does not take after all."""
+        at = next(n for n, (known, _) in enumerate(self.ledger) if known == key)
+        self.refused[key] = f"F{at}-{len(self.refused)}"
+        del self.ledger[at]
 
     def post(self, job: Job, how: str, now: int) -> PostOutcome:
         """A worker sends it; what comes back is one of WAYS."""
         bill = decode(job.payload, job.payload_sha256)
         match how:
-            case "refused" if not self.has(job.key):
+            case "refused" if not self.told(job.key):
                 return Refused(job.key, "number.long", "the number is too long", "D: a shorter one")
             case "booked" | "refused":
                 return self.book(bill)
@@ -203,10 +239,12 @@ class Erp:
                 self.under_way.remove((moment, bill))
                 self.book(bill)
 
-    def find(self, key: str) -> Booked | Missing:
+    def find(self, key: str) -> Booked | Delivered | Missing:
         """The answer to a look-up."""
-        ref = self.has(key)
-        return Missing(key) if ref is None else Booked(key, ref)
+        ref = self.told(key)
+        if ref is None:
+            return Missing(key)
+        return Delivered(key, ref) if self.receipts else Booked(key, ref)
 
 
 _CLOCK = (

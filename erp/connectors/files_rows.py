@@ -69,7 +69,7 @@ def unaccounted(bill: Bill, settings: FilesSettings) -> Iterator[Finding]:
     """Amounts that have no account, or more decimals than the form keeps."""
     if Decimal(bill.tax) and not (bill.tax_account or settings.tax):
         yield Finding(
-            "tax.account",
+            "tax.unmapped",
             f"the bill has tax of {bill.tax}, and no account is named for it",
             "Name it: tax in [erp.options] of the settings; then {invoices.export} retries",
         )

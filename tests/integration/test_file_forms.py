@@ -248,7 +248,7 @@ async def test_what_would_be_read_as_something_else_is_refused_and_nothing_alter
 async def test_tax_needs_an_account(opened: Callable[..., Files], tmp_path: Path) -> None:
     bill = make_bill(1, tax="1.00")
     [refused] = await opened(Form.IIF, tax="").post([bill])
-    assert isinstance(refused, Refused) and refused.code == "tax.account"
+    assert isinstance(refused, Refused) and refused.code == "tax.unmapped"
     file = await written(
         opened(Form.IIF, tax=""), tmp_path / "drop", [make_bill(1, tax="1.00", tax_account="2200")]
     )

@@ -26,7 +26,7 @@ from protocol_model import HOLD, LEASE, SETTLE, WAYS, Books, Erp, Kept, Process
 from protocol_people import WHICH, Company, pick, take_out
 
 from erp import profiles
-from store import batches, lookup, outbox, workers
+from store import batches, lookup, outbox, receipts, workers
 from store.domain.outcome import Answer, Booked, Later, PostOutcome, Refused, Split, Unknown
 from store.domain.status import ErpStatus, JobState
 from store.job import Job
@@ -48,11 +48,17 @@ class Protocol(Company):
         # References of replies whose acknowledgement was fenced off.
         self.late: dict[str, str] = {}
 
-    @initialize(enforces_keys=st.booleans(), finds=st.booleans())
-    def open(self, *, enforces_keys: bool, finds: bool) -> None:
-        self.erp = Erp(enforces_keys)
+    @initialize(enforces_keys=st.booleans(), finds=st.booleans(), receipts=st.booleans())
+    def open(self, *, enforces_keys: bool, finds: bool, receipts: bool = False) -> None:
+        # Who awaits receipts has an archive, which enforces keys and can be asked.
+        enforces_keys, finds = enforces_keys or receipts, finds or receipts
+        self.erp = Erp(enforces_keys, receipts)
         self.profile = msgspec.structs.replace(
-            profiles.load(ERP), enforces_keys=enforces_keys, finds=finds, settle=SETTLE / 1000
+            profiles.load(ERP),
+            enforces_keys=enforces_keys,
+            finds=finds,
+            settle=SETTLE / 1000,
+            receipts=receipts,
         )
         self.start()
         self.start()
@@ -315,6 +321,28 @@ class Protocol(Company):
                 self.resolve(self.with_("answers").index(process), 0)
             self.time_passes(SETTLE)
 
+    # -- the ERP's receipts ------------------------------------------------------------------------------------
+
+    def awaited(self) -> list[Kept]:
+        """What was delivered and may be in a receipt, whether that is known here or not."""
+        found = self.those_in(JobState.SENT, JobState.UNCERTAIN, JobState.PARKED) if self.erp.receipts else []
+        return [kept for kept in found if self.erp.has(kept.key)]
+
+    @rule(which=WHICH, booked=st.booleans(), twice=st.booleans())
+    @precondition(lambda self: self.awaited())
+    def a_receipt_comes(self, which: int, booked: bool, twice: bool) -> None:
+        kept = pick(self.awaited(), which)
+        reference = f"B-{kept.key}"
+        lines = "key,amount,reference,status\n"
+        if booked:
+            lines += f"{kept.key},{self.invoices[kept.invoice][1]},{reference},booked\n"
+        else:
+            lines += f"{kept.key},,,refused\n"
+            self.erp.refuse(kept.key)
+        for _ in range(1 + twice):
+            receipts.take(self.db, self.juan, "receipt.csv", lines.encode())
+        kept.receipt(JobState.DONE if booked else JobState.FAILED)
+
     # -- what is always so ---------------------------------------------------------------------------------------
 
     @invariant()
@@ -356,6 +384,7 @@ class Protocol(Company):
             assert told.uncertain == states[JobState.UNCERTAIN]
             assert told.parked == states[JobState.PARKED]
             assert told.cancelled == states[JobState.CANCELLED]
+            assert told.awaiting == states[JobState.SENT]
             assert told.left == states[JobState.HELD] + states[JobState.PENDING] + states[JobState.CLAIMED]
 
     # -- the end -------------------------------------------------------------------------------------------------
@@ -397,6 +426,8 @@ class Protocol(Company):
             self.send(0, 0, "booked")
         if process.replies:
             self.acknowledge(0, several=True)
+        while any(kept.state is JobState.SENT for kept in self.awaited()):
+            self.a_receipt_comes(0, booked=True, twice=False)
         self.it_holds()
 
 

@@ -38,6 +38,10 @@ from store.receipt_fates import Fate
 from store.receipts import Reading
 
 WORKER = "6b0c1a3e-0000-4000-8000-000000000001"
+COPIED = (
+    "invoice_id", "revision", "batch_id", "idem_key", "erp", "payload", "payload_sha256", "accounting_date", "run_at",
+    "look_first", "state", "alone", "updated_at",
+)  # fmt: skip
 HEADER = "key,vendor,number,reference,amount,status,error\n"
 
 
@@ -354,6 +358,25 @@ def test_a_person_settles_what_no_receipt_comes_for(db: Database, approver: Acto
     assert invoice(db, first)[:2] == ("synced", "B-1")
     assert invoice(db, second)[0] == "failed_to_export"
     assert states(db) == {"done": 1, "failed": 1}
+
+
+def test_a_late_word_of_the_sending_that_a_receipt_has_refused_stands_against_nothing(
+    db: Database, approver: Actor
+) -> None:
+    [number] = sent(db, [make_bill(1)], None)
+    outbox.expire(db, settle_ms=0, sole_worker="next")
+    job = lookup_job(db)
+    assert fates(take(db, approver, f"{job.key},,,,,refused,no such vendor")) == [Fate.REFUSED]
+    # The next revision waits to be sent.
+    db.execute("UPDATE invoices SET erp_status = 'queued', revision = 2 WHERE id = ?", (number,))
+    row = ", ".join(
+        {"revision": "2", "idem_key": "idem_key || '2'", "state": "'pending'"}.get(name, name)
+        for name in COPIED
+    )
+    db.execute(f"INSERT INTO export_jobs ({', '.join(COPIED)}) SELECT {row} FROM export_jobs")
+    outbox.acknowledge(db, WORKER, "sandbox", [(job, Delivered(job.key, "f/1"))], settle_ms=0)
+    assert states(db) == {"failed": 1, "pending": 1} and statuses(db) == {"queued": 1}
+    assert evidence.of(db, [number]) == {}
 
 
 # -- who may, and what is no receipt -------------------------------------------------------------------------------
