@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -172,16 +172,18 @@ def _line(row: dict[str, Any], bill: dict[str, Any]) -> Line | None:
 def _set_off(lines: Sequence[Line]) -> Iterator[tuple[Line, Line, Decimal]]:
     """What of each line is met by each of the other sign, both ways, the earliest first; amounts as the other's sign."""
     ordered = sorted(lines, key=lambda line: (line.day, line.id))
-    debits = [[line, line.amount] for line in ordered if line.amount > 0]
-    credited = [[line, -line.amount] for line in ordered if line.amount < 0]
+    debits = deque(line for line in ordered if line.amount > 0)
+    credited = deque(line for line in ordered if line.amount < 0)
+    left = {line.id: abs(line.amount) for line in ordered}
     while debits and credited:
-        met = min(debits[0][1], credited[0][1])
-        yield credited[0][0], debits[0][0], met
-        yield debits[0][0], credited[0][0], -met
+        debit, credit = debits[0], credited[0]
+        met = min(left[debit.id], left[credit.id])
+        yield credit, debit, met
+        yield debit, credit, -met
         for side in (debits, credited):
-            side[0][1] -= met
-            if not side[0][1]:
-                side.pop(0)
+            left[side[0].id] -= met
+            if not left[side[0].id]:
+                side.popleft()
 
 
 def _paid(bill: dict[str, Any], line: Line, amount: Decimal) -> Paid:
