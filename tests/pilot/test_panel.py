@@ -66,6 +66,21 @@ def failed(books: Database) -> Progress:
     return batches.progress(books, batch)
 
 
+@pytest.mark.parametrize("width", [80, 100, 160])
+def test_what_waits_for_a_receipt_is_told_with_since_when_and_is_not_called_done(
+    books: Database, width: int
+) -> None:
+    number = exported(books, 1, 2, 3)
+    books.execute("UPDATE export_jobs SET state = 'sent' WHERE invoice_id <> 1")
+    books.execute("UPDATE export_jobs SET state = 'done' WHERE invoice_id = 1")
+    batch = batches.progress(books, number)
+    lines = text(report(batch, width, 0, 8))
+    assert all(cell_len(one) <= width for one in lines)
+    assert "1/3  ok 1  left 0  no receipt yet 2  since 20" in lines[1]
+    assert "done" not in lines[1]
+    assert ("payapp receipt FILE" in lines[1]) is (width > 80)
+
+
 def test_a_failure_has_its_line_and_its_fix_another_and_the_keys_come_last(failed: Progress) -> None:
     batch = dataclasses.replace(failed, failures=(FAILURE,) * 3)
     title, cause, fix, keys = text(report(batch, 80, 0, 4))
