@@ -80,8 +80,10 @@ def test_the_password_is_in_no_output_log_or_file_whatever_goes_wrong(
         for mood in ("html", "drop", "session", ""):
             front.moods = {"login": mood} if mood else {}
             settings.write_text(good.replace(tryton.url, front.url))
-            for words in (["payments", "pull"], ["reconcile", "--period", "2026-10"], ["doctor"], ["status"]):
+            for words in (["payments", "pull"], ["doctor"]):
                 said += "".join(told("--as", "jlopez", *words)[1:])
+    for words in (["reconcile", "--period", "2026-10"], ["status"]):
+        said += "".join(told("--as", "jlopez", *words)[1:])
     settings.write_text(good)
     code, out, err = told("worker", "--until-idle")
     assert code == 0
