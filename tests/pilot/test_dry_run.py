@@ -12,6 +12,7 @@ from textual.widgets import OptionList
 from erp.knowing import Asked
 from store import known
 from store.db import Database
+from store.domain.errors import StoreError
 from store.domain.knowing import Fact, Kind
 from store.known import Codes
 from store.models import Project, Vendor
@@ -87,6 +88,21 @@ async def test_an_erp_that_is_away_leaves_what_it_said_before_with_its_age(
         assert "asked 2 h ago: 1 vendor (1 unknown)" in hand.text("#asked")
         assert "not asked for: 2 vendors, 1 job" in hand.text("#asked")
         assert "4    Vendor V1 is not known to the ERP" in hand.causes()
+
+
+async def test_books_that_cannot_be_written_leave_what_was_known(
+    start: Start, books: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(*_: object) -> None:
+        raise StoreError("The database is locked", fix="Try again")
+
+    async with start() as hand:
+        erp = Erp(books)
+        erp.may.set()
+        monkeypatch.setattr(known, "put", locked)
+        await tried(hand, erp, "A", "d")
+        await hand.until(lambda: "The database is locked. Try again." in hand.text("#asked"))
+        assert "10  Would go" in hand.causes()
 
 
 async def test_leaving_ends_the_asking(start: Start, books: Database) -> None:

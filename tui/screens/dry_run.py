@@ -7,8 +7,7 @@ says is shown when it is there; leaving ends that.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -20,7 +19,6 @@ from textual.widgets.option_list import Option
 from store import previewing
 from store.domain.errors import Interrupted, PayappError
 from store.domain.knowing import Kind
-from store.domain.status import Action
 from store.previewing import Plan
 from tui.keymap import Place, bindings
 from tui.screens.dialog import Dialog
@@ -28,6 +26,7 @@ from tui.screens.dry_list import DryListScreen
 from tui.screens.dry_run_text import Line, asked_text, not_reached, overview, silent_text
 from tui.screens.payload import PayloadScreen
 from tui.screens.plan_text import totals_text
+from tui.screens.trying import Subject
 
 if TYPE_CHECKING:
     from erp.knowing import Asked
@@ -41,15 +40,6 @@ AROUND = 5
 # Rows beside the causes and the totals: the frame, the title, what the ERP was asked, what a line is about, the keys.
 ROWS = 12
 LEAST = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What is tried: the action, and the accounting date given; ``again`` looks at all of it anew."""
-
-    action: Action
-    day: date | None
-    again: Callable[[], Awaitable[Plan]]
 
 
 class DryRunScreen(Dialog[None]):
@@ -125,7 +115,7 @@ class DryRunScreen(Dialog[None]):
     def _tell(self, now: str, silent: Sequence[Kind] = ()) -> None:
         """What the ERP was asked and when, and what is under way or went wrong."""
         known = asked_text(self._plan.asking, silent)
-        parts = [now, f"ERP {known}" if known else "", silent_text(silent)]
+        parts = [now, f"ERP: {known}" if known else "", silent_text(silent)]
         self.query_one("#asked", Static).update(". ".join(part for part in parts if part))
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
@@ -137,26 +127,27 @@ class DryRunScreen(Dialog[None]):
     # -- the ERP -----------------------------------------------------------------------------------------------
 
     async def _ask(self, ask: Callable[..., Awaitable[Asked]]) -> None:
-        asked = await ask(self._plan.asking.codes)
-        trouble = ""
-        self._looking = True
+        trouble, silent = "", tuple[Kind, ...]()
         try:
-            if asked.answered or asked.periods:
-                self._plan = await self._subject.again()
-            else:
-                erp, codes = self._desk.company.erp, self._plan.asking.codes
-                fresh = await self._desk.db.look(previewing.asking, erp, codes)
-                self._plan = replace(self._plan, asking=fresh)
+            asked = await ask(self._plan.asking.codes)
+            trouble, silent = not_reached(asked.trouble), asked.silent
+            self._looking = True
+            self._plan = await self._anew(asked)
         except Interrupted:
             return
         except PayappError as error:
             trouble = str(error)
         finally:
             self._looking = False
-        if asked.trouble:
-            trouble = not_reached(asked.trouble)
         self._show()
-        self._tell(trouble, asked.silent)
+        self._tell(trouble, silent)
+
+    async def _anew(self, asked: Asked) -> Plan:
+        """The plan after the ERP was asked: looked at anew where it has told anything."""
+        if asked.answered or asked.periods:
+            return await self._subject.again()
+        erp, codes = self._desk.company.erp, self._plan.asking.codes
+        return replace(self._plan, asking=await self._desk.db.look(previewing.asking, erp, codes))
 
     # -- keys --------------------------------------------------------------------------------------------------
 
@@ -182,9 +173,7 @@ class DryRunScreen(Dialog[None]):
         """The invoices of the line."""
         line = self._line
         if line is not None and line.ids:
-            self.app.push_screen(
-                DryListScreen(self._desk, line.text, line.ids, self._subject.action, self._subject.day)
-            )
+            self.app.push_screen(DryListScreen(self._desk, line.text, line.ids, self._subject))
 
     def action_payload(self) -> None:
         """What the ERP would get, first of the one that the list's cursor was on."""
@@ -195,4 +184,4 @@ class DryRunScreen(Dialog[None]):
             ids: Sequence[int] = going
             if current is not None and current in going:
                 ids = [current, *(i for i in going if i != current)]
-            self.app.push_screen(PayloadScreen(self._desk, ids, self._subject.action, self._subject.day))
+            self.app.push_screen(PayloadScreen(self._desk, ids, self._subject))

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
-from store import previewing
+from store import invoices, previewing
 from store.domain.errors import PayappError
-from store.domain.status import Action
 from store.domain.text import safe
 from tui.keymap import Place, bindings
 from tui.screens.dialog import Dialog
 from tui.screens.dry_run_text import about
+from tui.screens.trying import Subject
+from tui.text import cut
 
 if TYPE_CHECKING:
     from tui.bootstrap import Desk
@@ -31,10 +31,10 @@ class PayloadScreen(Dialog[None]):
     BINDINGS = bindings(Place.PAYLOAD)
 
     def __init__(
-        self, desk: Desk, ids: Sequence[int], action: Action, day: date | None, place: int = 0
+        self, desk: Desk, ids: Sequence[int], subject: Subject, place: int = 0
     ) -> None:
         super().__init__()
-        self._desk, self._ids, self._action, self._day = desk, ids, action, day
+        self._desk, self._ids, self._subject = desk, ids, subject
         self._place = place
 
     def compose(self) -> ComposeResult:
@@ -56,22 +56,24 @@ class PayloadScreen(Dialog[None]):
         self.run_worker(self._read(self._place), group="payload", exclusive=True)
 
     async def _read(self, place: int) -> None:
-        desk, number = self._desk, self._ids[place]
-        said = []
+        desk, number, of = self._desk, self._ids[place], self._subject
+        said, name = [], ""
         try:
+            for row in await desk.db.read(invoices.rows, [number], desk.me):
+                name = f": {cut(row.number, 40).rstrip()}"
             snags = await desk.db.read(
-                previewing.snags, desk.me, [number], desk.profile, self._action, self._day
+                previewing.snags, desk.me, [number], desk.profile, of.action, of.day, override=of.override
             )  # fmt: skip
             said = [
                 f"{snag.effect.upper()}: {about(snag.cause, snag.fix)}\n" for snag in snags.get(number, ())
             ]
             text = await desk.db.read(
-                previewing.payload, desk.me, number, desk.profile, self._action, self._day
+                previewing.payload, desk.me, number, desk.profile, of.action, of.day, override=of.override
             )  # fmt: skip
         except PayappError as error:
             # Why it stays is said already.
-            text = "" if said else str(error)
-        self.query_one("#which", Static).update(f"Payload {place + 1:,} of {len(self._ids):,}")
+            text = "It has no payload as long as it stays." if said else str(error)
+        self.query_one("#which", Static).update(f"Payload {place + 1:,} of {len(self._ids):,}{name}")
         self.query_one("#payload", Static).update(safe("\n".join([*said, text]), lines=True))
         self.query_one(VerticalScroll).scroll_home(animate=False)
 
