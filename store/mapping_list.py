@@ -105,6 +105,15 @@ class Searchable:
         ]
 
 
+def stamp(db: Database) -> tuple[int, ...]:
+    """Another one when a mapping, or what the ERP said of a code, has changed since; cheap enough for every commit."""
+    mapped = db.execute(
+        "SELECT count(*), coalesce(max(set_at), 0), coalesce(max(id), 0) FROM mappings"
+    ).fetchone()
+    said = db.execute("SELECT count(*), coalesce(max(asked_at), 0) FROM erp_facts").fetchone()
+    return (*map(int, mapped), *map(int, said))
+
+
 def searchable(db: Database, actor: Actor) -> Searchable:
     """As rows(), to be narrowed."""
     return Searchable(rows(db, actor))

@@ -24,6 +24,7 @@ from tui.screens.deciding import no_worker
 from tui.screens.dialog import Dialog
 from tui.screens.invoices import InvoicesScreen
 from tui.screens.listing import FOCUSED, ListingScreen
+from tui.screens.mappings import MappingsScreen
 from tui.screens.more import COMMITMENTS, INVOICES
 from tui.screens.too_small import TooSmallScreen, too_small
 from tui.screens.welcome import WelcomeScreen
@@ -127,7 +128,7 @@ class DeskApp(App[None]):
             self._tell("The database is there again.")
         if changed:
             for screen in self.screen_stack:
-                if isinstance(screen, ListingScreen):
+                if isinstance(screen, ListingScreen | MappingsScreen):
                     screen.store_changed()
 
     async def _tend(self) -> None:

@@ -89,6 +89,8 @@ class Desk:
     templates: tuple[str, ...] = ()
     # Asks the ERP what it knows of these codes; None where a desk has no ERP to ask.
     ask: Callable[[Codes], Awaitable[Asked]] | None = None
+    # As that, of codes that it was asked for lately too: somebody wants to know now.
+    ask_afresh: Callable[[Codes], Awaitable[Asked]] | None = None
 
 
 def own_login() -> str:
@@ -276,10 +278,10 @@ def start_worker(books: Books) -> bool:
     return True
 
 
-async def ask(books: Books, codes: Codes) -> Asked:
+async def ask(books: Books, codes: Codes, *, afresh: bool = False) -> Asked:
     """Ask the ERP for its periods and for what it knows of these codes, as far as that is missing or old in the store.
 
-    What keeps it from being asked is told, not raised. Not asked at all where ``erp.ask_for`` is 0.
+    ``afresh``: whatever is in the store. What keeps it from being asked is told, not raised. Not asked at all where ``erp.ask_for`` is 0.
     """
     from erp import knowing
 
@@ -297,7 +299,7 @@ async def ask(books: Books, codes: Codes) -> Asked:
             one,
             books.company.erp,
             codes,
-            most_ms=round(settings.known_for * 1000),
+            most_ms=0 if afresh else round(settings.known_for * 1000),
             seconds=settings.ask_for,
         )
     finally:
@@ -318,4 +320,5 @@ def desk(books: Books, me: Actor) -> Desk:
         ensure_worker,
         books.settings.reject.templates,
         partial(ask, books),
+        partial(ask, books, afresh=True),
     )

@@ -135,7 +135,7 @@ async def test_the_erp_is_asked_about_what_is_listed_and_about_a_new_name(
         return Asked(1)
 
     async with start() as hand:
-        object.__setattr__(hand.app.desk, "ask", ask)
+        object.__setattr__(hand.app.desk, "ask_afresh", ask)
         table = await open_tab(hand)
         await hand.press("slash", *"bell", "enter", "i")
         await hand.until(lambda: "The ERP answered for 1 code." in hand.text("#foot"))
@@ -175,6 +175,18 @@ async def test_hostile_names_and_codes_reach_the_terminal_visibly(start: Start, 
         await hand.press(*"V3", "enter", "enter", "enter")
         await hand.dialog(MappingsScreen)
         assert list(targets(books).values()) == ["V3"]
+
+
+async def test_what_another_maps_shows_itself_and_the_cursor_stays(start: Start, books: Database) -> None:
+    async with start() as hand:
+        table = await open_tab(hand)
+        await hand.press("j", "j")
+        was = table.current
+        assert was is not None
+        mapping.put(books, directory.actor(books, "admin"), Want(Kind.ACCOUNT, "03-300", "5100"))
+        known.put(books, "sandbox", [Fact(Kind.ACCOUNT, "5100", known=False)])
+        await hand.until(lambda: "GONE" in lines(table)[0], "it does not show itself")
+        assert table.current is not None and table.current.code == was.code and table.cursor == 3
 
 
 async def test_from_a_failed_invoice_the_tab_opens_on_what_its_error_is_about(start: Start) -> None:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from tui.bootstrap import Desk
 
 TABS = "Subcontractor Invoices | MAPPINGS"
+# Others' changes are shown at most twice a second.
+BETWEEN_LOOKS = 0.5
 HELP = (Place.MAPPINGS, Place.DIALOG, Place.ASK, Place.MORE, Place.HELP)
 # So many codes are asked for at once.
 ASKED_MOST = 2000
@@ -53,6 +55,9 @@ class MappingsScreen(Dialog[str | None]):
         self._wanting = False
         self._listed: Searchable | None = None
         self._message = ""
+        # What was listed last, and whether others' commits are about to be looked at.
+        self._stamp: tuple[int, ...] = ()
+        self._looking = False
 
     # -- parts -------------------------------------------------------------------------------------------------
 
@@ -105,7 +110,19 @@ class MappingsScreen(Dialog[str | None]):
     def _reload(self) -> None:
         self.run_worker(self._read, group="read", exclusive=True)
 
+    def store_changed(self) -> None:
+        """Somebody committed something: show it soon, if it is about what is listed."""
+        if not self._looking:
+            self._looking = True
+            self.set_timer(BETWEEN_LOOKS, lambda: self.run_worker(self._look_again, group="follow"))
+
+    async def _look_again(self) -> None:
+        self._looking = False
+        if await self._desk.db.read(mapping_list.stamp) != self._stamp:
+            self._reload()
+
     async def _read(self) -> None:
+        self._stamp = await self._desk.db.read(mapping_list.stamp)
         self._listed = await self._desk.db.count(mapping_list.searchable, self._desk.me)
         self._list(follow=True)
 
@@ -284,7 +301,7 @@ class MappingsScreen(Dialog[str | None]):
         self.run_worker(lambda: self._ask(rows[:ASKED_MOST], ""), group="ask", exclusive=True)
 
     async def _ask(self, rows: Sequence[Row], said: str) -> None:
-        if self._desk.ask is None:
+        if self._desk.ask_afresh is None:
             self._say(said or "This ERP cannot be asked.")
             return
         codes: dict[Kind, set[str]] = {}
@@ -292,7 +309,7 @@ class MappingsScreen(Dialog[str | None]):
             if row.target:
                 codes.setdefault(row.kind, set()).add(row.target)
         self._say(f"{said} Asking the ERP.".strip())
-        asked = await self._desk.ask(codes)
+        asked = await self._desk.ask_afresh(codes)
         await self._read()
         silent = (
             f" It cannot be asked for: {', '.join(kind.value for kind in asked.silent)}."
