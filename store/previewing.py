@@ -176,12 +176,13 @@ def snags(
     action: Action,
     accounting_date: date | None = None,
     description: str | None = None,
+    override: str | None = None,
 ) -> dict[int, list[Snag]]:
     """What there is to say of each of these invoices (a page of them), by id; none of one that clearly goes."""
     actor = directory.refresh(db, actor)
     actor.require_approver()
     company = directory.company(db)
-    terms = Terms(action, company, profile, accounting_date, description)
+    terms = Terms(action, company, profile, accounting_date, description, override=reason(override))
     look = _Look(db, actor, terms, Called(db, company.erp))
     found: dict[int, list[Snag]] = {}
     for chunk in candidates.load(db, ids):
@@ -197,6 +198,7 @@ def payload(
     profile: Profile,
     action: Action,
     accounting_date: date | None = None,
+    override: str | None = None,
 ) -> str:
     """The payload that this invoice would be accepted or retried with, as indented JSON, other people's text as it is.
 
@@ -205,7 +207,7 @@ def payload(
     actor = directory.refresh(db, actor)
     actor.require_approver()
     company = directory.company(db)
-    terms = Terms(action, company, profile, accounting_date, None)
+    terms = Terms(action, company, profile, accounting_date, None, override=reason(override))
     judge = Judge(db, actor, terms)
     for chunk in candidates.load(db, [invoice_id]):
         going, stays = judge.chunk(chunk)

@@ -27,10 +27,11 @@ from store.selecting import Seen
 from tui.keymap import Place, bindings
 from tui.screens import dry_run
 from tui.screens.dialog import Dialog
-from tui.screens.dry_run import DryRunScreen, Subject
+from tui.screens.dry_run import DryRunScreen
 from tui.screens.fields import button, field, parse_day
 from tui.screens.hold import noun
 from tui.screens.plan_text import plan_text, totals_text
+from tui.screens.trying import Subject
 
 if TYPE_CHECKING:
     from tui.bootstrap import Desk
@@ -351,7 +352,7 @@ class ConfirmExport(Dialog[ExportChoice | None]):
         except PayappError as error:
             self._text("#problem", str(error))
         else:
-            await self.app.push_screen(DryRunScreen(desk, plan, Subject(self._action, day, again)))
+            await self.app.push_screen(DryRunScreen(desk, plan, Subject(self._action, day, again, override)))
 
     # -- deciding ----------------------------------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -15,13 +14,13 @@ from store import invoices, previewing
 from store.causes import Snag
 from store.domain.errors import Interrupted, PayappError
 from store.domain.money import show
-from store.domain.status import Action
 from store.domain.text import safe
 from store.invoices import Row
 from tui.keymap import Place, bindings
 from tui.screens.dialog import Dialog
 from tui.screens.dry_run_text import about
 from tui.screens.payload import PayloadScreen
+from tui.screens.trying import Subject
 from tui.text import cut
 
 if TYPE_CHECKING:
@@ -41,9 +40,9 @@ class DryListScreen(Dialog[None]):
     GUARD = 0.0
     BINDINGS = bindings(Place.DRY_LIST)
 
-    def __init__(self, desk: Desk, title: str, ids: Sequence[int], action: Action, day: date | None) -> None:
+    def __init__(self, desk: Desk, title: str, ids: Sequence[int], subject: Subject) -> None:
         super().__init__()
-        self._desk, self._heading, self._ids, self._action, self._day = desk, title, ids, action, day
+        self._desk, self._heading, self._ids, self._subject = desk, title, ids, subject
         self._cursor = self._top = 0
         self._rows: dict[int, Row] = {}
         self._snags: dict[int, list[Snag]] = {}
@@ -100,16 +99,16 @@ class DryListScreen(Dialog[None]):
 
     def action_open(self) -> None:
         """All of one."""
-        self.app.push_screen(PayloadScreen(self._desk, self._ids, self._action, self._day, self._cursor))
+        self.app.push_screen(PayloadScreen(self._desk, self._ids, self._subject, self._cursor))
 
     # -- showing -----------------------------------------------------------------------------------------------
 
     async def _read(self) -> None:
-        desk, wanted = self._desk, list(self._page())
+        desk, wanted, of = self._desk, list(self._page()), self._subject
         try:
             rows = await desk.db.read(invoices.rows, wanted, desk.me)
             snags = await desk.db.read(
-                previewing.snags, desk.me, wanted, desk.profile, self._action, self._day
+                previewing.snags, desk.me, wanted, desk.profile, of.action, of.day, override=of.override
             )
         except Interrupted:
             return

@@ -24,12 +24,13 @@ from tui.keymap import Place, bindings, way
 from tui.screens.ask import AskScreen
 from tui.screens.confirm import ConfirmExport, ExportChoice
 from tui.screens.deciding import Press
-from tui.screens.dry_run import LISTED, DryRunScreen, Subject
+from tui.screens.dry_run import LISTED, DryRunScreen
 from tui.screens.export_values import ExportValues, ExportValuesScreen
 from tui.screens.hold import being, noun
 from tui.screens.regarding import LookingScreen, unhindered
 from tui.screens.reject import RejectChoice, RejectScreen
 from tui.screens.tools import ApproverScreen
+from tui.screens.trying import Subject
 from tui.widgets.export_panel import ExportPanel, seconds_held
 
 if TYPE_CHECKING:

@@ -30,9 +30,7 @@ class PayloadScreen(Dialog[None]):
     GUARD = 0.0
     BINDINGS = bindings(Place.PAYLOAD)
 
-    def __init__(
-        self, desk: Desk, ids: Sequence[int], subject: Subject, place: int = 0
-    ) -> None:
+    def __init__(self, desk: Desk, ids: Sequence[int], subject: Subject, place: int = 0) -> None:
         super().__init__()
         self._desk, self._ids, self._subject = desk, ids, subject
         self._place = place
