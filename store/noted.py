@@ -60,6 +60,8 @@ _AMOUNTS = {
     "lines.amount": "work_before + work_now + stored_now - coalesce(total_before, 0)",
     "lines.retainage": "held - released",
 }
+# What str.strip() takes for blank.
+_BLANK = "".join(character for character in map(chr, range(0x3001)) if character.isspace())
 _TEXTS = {f"{LINES}{name}": name for name in ("item_type", "cost_code", "description")}
 
 
@@ -241,8 +243,8 @@ def _doubtful_lines(rules: Sequence[Rule]) -> str | None:
             found.append(f"{amount} = 0")
         elif text and rule.kind in {Kind.MAX_LENGTH, Kind.MAX_LINE_LENGTH}:
             found.append(f"length({text}) > {rule.value}")
-        elif text and rule.kind is Kind.PRESENT and rule.field != "lines.cost_code":
-            found.append(f"trim({text}) = ''")
+        elif text and rule.kind is Kind.PRESENT:
+            found.append(f"trim({text}, '{_BLANK}') = ''")
         else:
             return None
     return " OR ".join(found)

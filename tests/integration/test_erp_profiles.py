@@ -107,7 +107,7 @@ def test_a_rule_over_lines_finds_the_same_as_looking_at_every_line(
     made = {
         "plain": (work,),
         "text": (work, line(2)),
-        "empty": (dataclasses.replace(work, description=" "),),
+        "empty": (dataclasses.replace(work, description=" \u3000\t"),),
         "cents": (dataclasses.replace(work, work_now=12_345, held=0),),
         "credit": (dataclasses.replace(work, work_now=-50_000, held=-5_000, scheduled=-100_000),),
     }
