@@ -86,7 +86,7 @@ def require(profile: Profile) -> None:
         raise Disallowed(
             f"{safe(profile.title)} does not say what was paid",
             why="payapp has no way to ask it for payments",
-            fix="payapp erp show tells what it can do",
+            fix=f"payapp erp show {profile.name} tells what it can do",
         )
 
 
@@ -287,3 +287,28 @@ def issued(db: Database, commitment: int) -> dict[str, int]:
         (commitment,),
     ).fetchall()
     return {currency: int(amount) for currency, amount in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """What is to be paid and was paid of the synced invoices of one commitment in one currency, in its minor units."""
+
+    job: str
+    commitment: str
+    vendor: str
+    currency: str
+    invoices: int
+    due: int
+    issued: int
+
+
+def by_commitment(db: Database) -> list[Issued]:
+    """Every commitment with a synced invoice, by job and number; amounts are never added across currencies."""
+    rows = db.execute(
+        "SELECT j.number, c.number, v.name, i.currency, count(*), sum(i.net + i.tax), coalesce(sum(p.paid), 0)"
+        " FROM invoices i JOIN commitments c ON c.id = i.commitment_id JOIN projects j ON j.id = c.project_id"
+        " JOIN vendors v ON v.id = c.vendor_id LEFT JOIN"
+        " (SELECT invoice_id, sum(amount) AS paid FROM payments GROUP BY invoice_id) p ON p.invoice_id = i.id"
+        f" WHERE {_SYNCED} GROUP BY c.id, j.number, c.number, v.name, i.currency ORDER BY j.number, c.number, c.id, 4"
+    ).fetchall()
+    return [Issued(*row[:4], *map(int, row[4:])) for row in rows]

@@ -222,6 +222,8 @@ def test_the_detail_pane_and_the_sheet_show_what_was_paid_and_the_commitment_s_s
     ]  # fmt: skip
     assert all(len(line) <= 60 for line in shown) and "\x1b" not in "".join(shown)
     assert any(line.endswith(" 50.00") for line in lines_of(db, second, 30))
+    [both] = payments.by_commitment(db)
+    assert (both.commitment, both.invoices, both.due, both.issued) == ("SC-101", 2, 180_000, 45_000)
     with db.transaction():
         db.execute("UPDATE invoices SET erp_status = 'not_sent' WHERE id = ?", (first,))
     assert not any(line.startswith("Paid") for line in lines_of(db, first, 60))
@@ -290,6 +292,27 @@ def test_the_command_tells_what_it_took_over(
     payer.told = [paid("P-1", "4", currency="EUR")]
     code, out, err = told("--as", "jlopez", "payments", "pull")
     assert code == 3 and "0 changed" in out and "is in EUR" in err
+
+
+def test_what_was_issued_is_listed_by_commitment_and_currency(
+    place: Path, company: Database, payer: Payer, told: Told
+) -> None:
+    assert told("--as", "jlopez", "payments", "list")[:2] == (0, "No invoice is Synced.\n")
+    synced(company)
+    synced(company, "101-002", application=2)
+    synced(company, "J-1", currency="JPY", commitment="SC-J", vendor=HOSTILE, vendor_ref="H")
+    make(company, "NEW", commitment="SC-NEW")
+    payer.told = [paid("P-1", "400.00"), paid("P-2", "1", bill="B-101-002")]
+    assert told("--as", "jlopez", "payments", "pull")[0] == 0
+    listed = json.loads(told("--as", "jlopez", "payments", "list", "--json")[1])
+    assert [(row["commitment"], row["invoices"], row["due"], row["issued"], row["left"]) for row in listed] == [
+        ("SC-101", 2, "1800.00", "401.00", "1399.00"), ("SC-J", 1, "90000", "0", "90000"),
+    ]  # fmt: skip
+    table = told("--as", "jlopez", "payments", "list")[1]
+    assert "1,399.00" in table and "\x1b" not in table and max(map(len, table.splitlines())) <= 100
+    assert told("--as", "jlopez", "payments", "list", "--csv")[1].startswith(
+        "job,commitment,vendor,currency,invoices"
+    )
 
 
 def test_the_command_refuses_with_its_exit_code(

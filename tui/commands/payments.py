@@ -9,7 +9,7 @@ import click
 
 from store.domain.text import safe
 from tui.commands.options import acting, books_and_actor
-from tui.commands.output import print_json, say
+from tui.commands.output import print_csv, print_json, print_table, say
 
 if TYPE_CHECKING:
     from store.domain.actor import Actor
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tui.bootstrap import Books
 
 SOME_UNREAD = 3
+COLUMNS = ("job", "commitment", "vendor", "currency", "invoices", "due", "issued", "left")
+TITLES = ("Job", "Commitment", "Vendor", "", "Inv", "Due", "Issued", "Left")
 
 
 @click.group()
@@ -50,6 +52,43 @@ def pull(ctx: click.Context, everything: bool, as_json: bool, login: str | None)
     else:
         _tell(pulled)
     ctx.exit(SOME_UNREAD if pulled.unread_count else 0)
+
+
+@payments.command("list")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--csv", "as_csv", is_flag=True, help="As CSV.")
+@acting
+@click.pass_context
+def list_(ctx: click.Context, as_json: bool, as_csv: bool, login: str | None) -> None:
+    """List the payments issued on each commitment, as the ERP told them last.
+
+    \b
+    payapp payments list
+    payapp payments list --csv > issued.csv
+    """  # noqa: D301 - \b keeps click from wrapping the examples
+    from store import payments as paid
+    from store.domain.money import plain, show
+    from tui.commands.reading import require_any_reader
+    from tui.text import cut
+
+    with books_and_actor(ctx, login) as (books, me):
+        require_any_reader(me)
+        found = paid.by_commitment(books.db)
+    written = show if not (as_json or as_csv) else plain
+    rows = []
+    for r in found:
+        amounts = [written(amount, r.currency) for amount in (r.due, r.issued, r.due - r.issued)]
+        rows.append((r.job, r.commitment, r.vendor, r.currency, str(r.invoices), *amounts))
+    if as_json:
+        print_json([{**dict(zip(COLUMNS, row, strict=True)), "invoices": int(row[4])} for row in rows])
+    elif as_csv:
+        print_csv(COLUMNS, rows, numeric=COLUMNS[4:])
+    elif rows:
+        print_table(
+            TITLES, [(*row[:2], cut(row[2], 20).rstrip(), *row[3:]) for row in rows], right=(4, 5, 6, 7)
+        )
+    else:
+        say("No invoice is Synced.")
 
 
 async def _pull(books: Books, me: Actor, *, everything: bool) -> Pulled:
