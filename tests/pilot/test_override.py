@@ -12,6 +12,8 @@ from store.db import Database
 from store.domain.selection import Marked
 from store.models import Project, Vendor
 from tui.screens.confirm import ConfirmExport
+from tui.screens.dry_run import DryRunScreen
+from tui.screens.payload import PayloadScreen
 
 WHY = "two floors, yes"
 
@@ -70,6 +72,33 @@ async def test_one_reason_for_all_of_them_takes_them_along_in_the_same_press(
     found = books.execute("SELECT DISTINCT invoice_id, comment FROM overrides ORDER BY invoice_id").fetchall()
     assert [tuple(row) for row in found] == [(number, WHY) for number in pair]
     assert books.execute("SELECT count(DISTINCT batch_id) FROM export_jobs").fetchone()[0] == 1
+
+
+async def test_what_is_listed_from_there_goes_with_the_reason_too(
+    start: Start, books: Database, pair: tuple[int, int]
+) -> None:
+    async with start() as hand:
+        await hand.press("slash", *"q7", "enter", "space")
+        await confirming(hand, "x")
+        await hand.press("d")
+        await hand.dialog(DryRunScreen)
+        assert "It may be a duplicate" in hand.causes()
+        await hand.press("escape")
+        await hand.focus("#override")
+        await hand.burst(*WHY, "enter")
+        await hand.until(lambda: hand.text("#totals").startswith("1 in USD"))
+        await hand.press("d")
+        await hand.dialog(DryRunScreen)
+        await hand.press("p")
+        await hand.until(lambda: '"number": "q7"' in payload_of(hand))
+        assert "BLOCKED" not in payload_of(hand)
+        await hand.press("escape")
+        assert "It may be a duplicate" not in hand.causes()
+
+
+def payload_of(hand: Hand) -> str:
+    """What a payload's screen says; nothing before it is there."""
+    return hand.text("#payload") if isinstance(hand.app.screen, PayloadScreen) else ""
 
 
 async def test_where_nothing_looks_alike_there_is_no_field_for_it(start: Start) -> None:
