@@ -138,7 +138,7 @@ async def test_the_erp_is_asked_about_what_is_listed_and_about_a_new_name(
         object.__setattr__(hand.app.desk, "ask_afresh", ask)
         table = await open_tab(hand)
         await hand.press("slash", *"bell", "enter", "i")
-        await hand.until(lambda: "The ERP answered for 1 code." in hand.text("#foot"))
+        await hand.until(lambda: "The ERP HAS IT NOT." in hand.text("#foot"))
         assert asked == [{Kind.VENDOR: {"V2"}}] and lines(table)[0].rstrip().endswith("GONE")
         await hand.press("e")
         await hand.dialog(MappingEdit)

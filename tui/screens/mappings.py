@@ -29,6 +29,7 @@ from tui.widgets.bar import BOLD, DIM, WARN, Bar, plain
 from tui.widgets.mapping_table import MappingTable, has_it
 
 if TYPE_CHECKING:
+    from erp.knowing import Asked
     from tui.bootstrap import Desk
 
 TABS = "Subcontractor Invoices | MAPPINGS"
@@ -296,7 +297,7 @@ class MappingsScreen(Dialog[str | None]):
     # -- asking the ERP ----------------------------------------------------------------------------------------
 
     def action_ask(self) -> None:
-        """Ask the ERP whether it has what is listed, as far as that was not asked lately."""
+        """Ask the ERP whether it has what is listed."""
         rows = self.table.rows
         self.run_worker(lambda: self._ask(rows[:ASKED_MOST], ""), group="ask", exclusive=True)
 
@@ -311,15 +312,20 @@ class MappingsScreen(Dialog[str | None]):
         self._say(f"{said} Asking the ERP.".strip())
         asked = await self._desk.ask_afresh(codes)
         await self._read()
-        silent = (
-            f" It cannot be asked for: {', '.join(kind.value for kind in asked.silent)}."
-            if asked.silent
-            else ""
-        )
-        trouble = f" It did not answer: {asked.trouble}." if asked.trouble else ""
-        self._say(
-            f"{said} The ERP answered for {asked.answered:,} {'code' if asked.answered == 1 else 'codes'}.{silent}{trouble}".strip()
-        )
+        self._say(f"{said} {self._answer(rows, asked)}".strip())
+
+    def _answer(self, rows: Sequence[Row], asked: Asked) -> str:
+        """What the ERP said of these; of a single one whether it has it."""
+        wanted = {(row.kind, row.target) for row in rows}
+        found = self._listed.rows if self._listed is not None else ()
+        known = {row.known for row in found if (row.kind, row.target) in wanted}
+        if len(wanted) == 1 and asked.answered and len(known) == 1:
+            said = "The ERP has it." if known == {True} else "The ERP HAS IT NOT."
+        else:
+            said = f"The ERP answered for {asked.answered:,} {'code' if asked.answered == 1 else 'codes'}."
+        if asked.silent:
+            said += f" It cannot be asked for: {', '.join(kind.value for kind in asked.silent)}."
+        return f"{said} It did not answer: {asked.trouble}." if asked.trouble else said
 
     # -- the whole screen --------------------------------------------------------------------------------------
 
