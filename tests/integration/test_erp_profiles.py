@@ -259,6 +259,13 @@ def test_a_connector_that_does_not_go_with_the_erp_is_refused(
         assert "Use files" in err
 
 
+def test_a_company_of_an_erp_that_there_is_not_is_not_set_up(told: Told, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "payapp.toml"
+    code, _, err = told("--config", path, "init", "--company", "ACME", "--erp", "sage")
+    assert code == 2 and "sage100contractor, sage300cre" in err
+    assert not path.parent.exists()
+
+
 def test_without_settings_and_without_a_name_it_asks_for_one(
     told: Told, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
