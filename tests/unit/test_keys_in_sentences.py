@@ -17,7 +17,7 @@ from tui.keymap import KEYS, Place, pressed, way
 ROOT = Path(__file__).parents[2]
 # Their own keys are not the user's to change, and stand on them; command lines and the table itself.
 FIXED = {
-    "ask", "ask_by_mail", "confirm", "dialog", "dry_run", "edit", "export_values", "help", "hold", "more", "plan_text",
+    "ask", "ask_by_mail", "confirm", "dialog", "dry_list", "dry_run", "edit", "export_values", "help", "hold", "more", "payload", "plan_text",
     "reject", "too_small", "views", "writing",
 }  # fmt: skip
 APART = {"keymap", "user_keymap", "driver"}
