@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from erp.connector import ParcelRefusedError, UnavailableError
-from erp.connectors import tryton_asking, tryton_bill
+from erp.connectors import tryton_asking, tryton_bill, tryton_payments
 from erp.connectors.tryton_bill import Currency, Known, Party, Standing
 from erp.connectors.tryton_company import Company, texts
 from erp.connectors.tryton_rpc import DoubtfulReplyError, Session, TrytonRefusedError
@@ -121,7 +121,7 @@ class Tryton:
     async def payments(self, refs: Sequence[str]) -> AsyncIterator[Sequence[Paid]]:
         """What was paid of these invoices, some invoices at a time."""
         for first in range(0, len(refs), self._page):
-            yield await tryton_asking.payments(self._company, refs[first : first + self._page])
+            yield await tryton_payments.payments(self._company, refs[first : first + self._page])
 
     async def close(self) -> None:
         """Close the connections. Closing twice is no harm."""
