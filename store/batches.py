@@ -134,9 +134,10 @@ def progress(db: Database, batch: int, *, failures: int = 5) -> Progress:
 
 
 def _awaited_since(db: Database, batch: int) -> int | None:
+    """Since when the first of them waits: one row, however many there are, for every desk asks at every change."""
     of = (ExportJob.batch == batch) & (ExportJob.state == JobState.SENT.value)
-    since = db.rows(ExportJob.select(fn.MIN(ExportJob.updated_at)).where(of))[0][0]
-    return None if since is None else int(since)
+    rows = db.rows(ExportJob.select(ExportJob.updated_at).where(of).order_by(ExportJob.id).limit(1))
+    return int(rows[0][0]) if rows else None
 
 
 def _eta(db: Database, batch: int, ended: int, left: int) -> int | None:

@@ -175,6 +175,9 @@ def _xero(header: Sequence[str], rows: Sequence[tuple[int, list[str]]], name: st
     seen: set[tuple[str, str, str]] = set()
     for number, row in _named(header, rows, name):
         amount = row.get("Total", "").replace(",", "")
+        if "credit" in row.get("Type", "").lower():
+            # A credit note's total is told without its sign.
+            amount = "-" + amount.lstrip("-")
         own = (row.get("ContactName", ""), row.get("InvoiceNumber", ""), amount)
         if row.get("Status", "").lower() not in _XERO_STANDS or own in seen:
             continue

@@ -447,8 +447,10 @@ def test_xeros_list_of_bills_books_each_bill_once_whatever_its_lines(
 ) -> None:
     db = sqlite_db
     one, two, three = make_bill(1), make_bill(2), make_bill(3)
-    ids = delivered(db, one, two, three)
+    credit = make_bill(4, gross="-1200.00", retainage="-120.00", net="-1080.00")
+    ids = delivered(db, one, two, three, credit)
     rows = [
+        f'V-1,,{credit.number},,31/10/2026,30/11/2026,"1,080.00",Credit,1,1200.00,USD,Bill Credit Note,Paid',
         f"V-1,,{one.number},,31/10/2026,30/11/2026,{one.net},Concrete,1,90.00,USD,Bill,Draft",
         f"V-1,,{one.number},,31/10/2026,30/11/2026,{one.net},Drywall,1,1.01,USD,Bill,Draft",
         f"V-1,,{two.number},,31/10/2026,30/11/2026,{two.net},Concrete,1,90.00,USD,Bill,Voided",
@@ -456,8 +458,8 @@ def test_xeros_list_of_bills_books_each_bill_once_whatever_its_lines(
         "Power & Light,,0815,,31/10/2026,30/11/2026,80.00,Power,1,80.00,USD,Bill,Paid",
     ]
     found = take(db, approver, *rows, header=XERO)
-    assert fates(found) == [Fate.BOOKED, Fate.DIFFERS, Fate.OTHERS]
-    assert [invoice(db, n)[0] for n in ids] == ["synced", "exporting", "exporting"]
+    assert fates(found) == [Fate.BOOKED, Fate.BOOKED, Fate.DIFFERS, Fate.OTHERS]
+    assert [invoice(db, n)[0] for n in ids] == ["synced", "exporting", "exporting", "synced"]
 
 
 def test_a_report_of_quickbooks_books_bills_and_credits_by_their_type(
