@@ -99,8 +99,11 @@ def test_what_is_exported_waits_is_listed_filled_in_and_read_back(
     code, out, _ = told("--as", "jlopez", "receipt", filled)
     assert code == 3
     assert "filled.csv: 1 booked, 1 refused, 1 waiting, 1 differs." in out
-    assert f"row 3, {bills[1].key}: refused: Vendor is inactive" in out
-    assert f"row 4, {bills[2].key}: differs: it was sent with 91.03, and the receipt says 1.00" in out
+    assert f"row 3, {bills[1].key} (invoice #2): refused: Vendor is inactive" in out
+    assert (
+        f"row 4, {bills[2].key} (invoice #3): differs: it was sent with 91.03, and the receipt says 1.00"
+        in out
+    )
     assert "2 still wait for a receipt." in out
     assert states(office) == {"done": 1, "failed": 1, "sent": 2}
 

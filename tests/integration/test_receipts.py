@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -24,6 +27,7 @@ from store import (
     review,
     standing,
 )
+from store import db as database
 from store.db import Database
 from store.detail import detail
 from store.domain.actor import Actor
@@ -248,6 +252,24 @@ def test_one_file_counts_once_and_each_line_again_is_no_harm(db: Database, appro
     # What did nothing may be given again.
     assert db.execute("SELECT count(*) FROM receipts").fetchone()[0] == 1
     assert db.execute("SELECT booked, refused FROM receipts").fetchone()[0] == 1
+
+
+def test_one_file_read_by_two_at_once_is_read_once(db: Database, db_url: str, approver: Actor) -> None:
+    bills = [make_bill(n) for n in range(1, 4)]
+    delivered(db, *bills)
+    lines = "".join(f"{bill.key},,,B-{bill.number},{bill.net},booked,\n" for bill in bills)
+    start = threading.Barrier(2)
+
+    def one() -> Reading:
+        with contextlib.closing(database.open(db_url)) as own:
+            start.wait(20)
+            return receipts.take(own, approver, "receipt.csv", (HEADER + lines).encode())
+
+    with ThreadPoolExecutor(2) as pool:
+        found = [future.result(30) for future in [pool.submit(one), pool.submit(one)]]
+    assert sorted(reading.before is None for reading in found) == [False, True]
+    assert sorted(reading.count(Fate.BOOKED) for reading in found) == [0, 3]
+    assert states(db) == {"done": 3}
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,8 @@ def _print(found: Reading) -> None:
 
 def _print_named(told: list[Told]) -> None:
     for one in told[:NAMED]:
-        say(f"row {one.row}, {safe(one.name)}: {one.fate.value}: {safe(one.cause)}")
+        invoice = "" if one.invoice_id is None else f" (invoice #{one.invoice_id})"
+        say(f"row {one.row}, {safe(one.name)}{invoice}: {one.fate.value}: {safe(one.cause)}")
         if one.fix:
             say(f"    {spelled(one.fix)}")
     if len(told) > NAMED:
