@@ -21,6 +21,16 @@ EVERYWHERE: Final = 0
 _BY_JOB = (Kind.TERMS, Kind.TAX)
 
 
+def named(db: Database, kind: Kind, code: str, project: int) -> str:
+    """What a single code is mapped to on a job; "" where no mapping says anything."""
+    row = db.execute(
+        "SELECT m.target FROM mappings m JOIN company c ON c.erp = m.erp WHERE m.kind = ? AND m.code = ?"
+        " AND coalesce(m.project_id, 0) IN (0, ?) ORDER BY coalesce(m.project_id, 0) DESC LIMIT 1",
+        (kind.value, code, project),
+    ).fetchone()
+    return str(row[0]) if row else ""
+
+
 class Called:
     """The names of one ERP, as they were when it was made. It may be used in several threads."""
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from store import alike, evidence, holds, invoices, payments
+from store.called import named
 from store.db import Database
 from store.domain.actor import Actor
 from store.domain.errors import BadInput, NothingMatched
 from store.domain.invoice import Line, Summary, summarize
+from store.domain.knowing import Kind
 from store.domain.money import show, to_minor
 from store.domain.status import TITLES, ErpStatus, JobState
 from store.models import (
@@ -44,7 +46,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """One invoice with everything about it. Amounts are minor units of ``row.currency``."""
+    """One invoice with everything about it. Amounts are minor units of ``row.currency``.
+
+    ``vendor_ref``: what the ERP calls the vendor by now, by its mapping or the master.
+    """
 
     row: invoices.Row
     vendor_ref: str
@@ -97,7 +102,7 @@ def detail(db: Database, invoice_id: int, me: Actor | None = None) -> Detail:
             Commitment.retainage_bp, Invoice.commitment, Invoice.period_start, Invoice.period_end,
             Invoice.billing_date, Invoice.accounting_date, Invoice.description, Invoice.creator_name,
             Invoice.creator_login, User.login, Invoice.sent_at, Invoice.batch, Invoice.final, Invoice.tax,
-            Batch.accounting_date, Batch.description,
+            Batch.accounting_date, Batch.description, Vendor.source_id, Invoice.project,
         )
         .left_outer_join(User, on=Invoice.sender == User.id)
         .left_outer_join(Batch, on=Invoice.batch == Batch.id)
@@ -113,7 +118,7 @@ def detail(db: Database, invoice_id: int, me: Actor | None = None) -> Detail:
     )
     return Detail(
         row=_proven(db, found[0]),
-        vendor_ref=row[0],
+        vendor_ref=named(db, Kind.VENDOR, row[21], row[22]) or row[0],
         project_name=row[1],
         commitment_title=row[2],
         commitment_kind=row[3],

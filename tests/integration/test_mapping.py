@@ -9,7 +9,7 @@ import pytest
 from invoice_factory import HOSTILE, make, version
 
 from erp import profiles
-from store import directory, known, mapping, mapping_list, review
+from store import detail, directory, known, mapping, mapping_list, review
 from store.db import Database
 from store.domain.actor import Actor
 from store.domain.bill import Bill, decode
@@ -57,6 +57,14 @@ def rows(db: Database, me: Actor, **given: Any) -> dict[tuple[str, str, str], Ro
 
 
 # -- the frozen bill -------------------------------------------------------------------------------------------
+
+
+def test_an_invoice_is_shown_with_what_its_vendor_is_called_there(db: Database, approver: Actor) -> None:
+    number = make(db)
+    for target, job in (("", ""), ("ALL", ""), ("OWN", "24-101")):
+        if target:
+            put(db, approver, Kind.VENDOR, "APEX", target, job)
+        assert detail.detail(db, number, approver).vendor_ref == (target or "APEX")
 
 
 def test_without_mappings_a_bill_has_what_the_masters_say(db: Database, approver: Actor) -> None:
