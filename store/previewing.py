@@ -32,6 +32,7 @@ from store.domain.text import safe
 from store.mapped import Mapped
 from store.overriding import Needing, Possible, reason
 from store.planning import Going, Judge, Stay, Terms, check_values
+from store.posting import Posting
 from store.selecting import Seen, ids_of, seen
 from store.sums import Sums
 
@@ -159,7 +160,7 @@ def plan_export(
         flagged=rows(gathered.flagged),
         alike=Listed(gathered.alike.count(), gathered.alike.first(listed)),
         hidden=rows(hidden),
-        warnings=gathered.warnings(db),
+        warnings=look.posting.told() + gathered.warnings(db),
         dates=tuple(sorted((day.isoformat(), count) for day, count in gathered.dates.items())),
         periods_known=bool(periods.of(db, company.erp)),
         asking=asking(db, company.erp, look.depending.codes),
@@ -259,10 +260,12 @@ class _Look:
         self.judge = Judge(db, actor, terms)
         self._called = called
         self.depending = Depending(db, terms.company.erp, called)
+        self.posting = Posting()
 
     def chunk(self, chunk: Sequence[Candidate]) -> tuple[list[Going], list[Stay], list[Snag]]:
         """What goes, what stays, and the snags of all of them, invoice by invoice."""
         going, stays = self.judge.chunk(chunk)
+        self.posting.add(going, self.judge.notes)
         taken = self._called.taken(chunk)
         noted = self.judge.notes
         found = {stay.invoice_id: of_stay(stay, noted.get(stay.invoice_id, ())) for stay in stays}

@@ -11,6 +11,7 @@ import msgspec
 from store.domain.bill import Bill, BillLine, Written
 from store.domain.profile import (
     LINES,
+    TELLABLE,
     Apart,
     Effect,
     Finding,
@@ -132,7 +133,8 @@ class Checks:
 
     def _point(self, point: Point, value: str, line: int | None = None) -> Note:
         rule = self.points[point]
-        return self._note(rule, rule.message.format(value=value), rule.message.format(value="…"), line)
+        note = self._note(rule, rule.message.format(value=value), rule.message.format(value="…"), line)
+        return msgspec.structs.replace(note, lost=value) if note.policy and point in TELLABLE else note
 
     def _note(self, rule: Rule | Unsupported, cause: str, kind: str, line: int | None) -> Note:
         if line is not None:

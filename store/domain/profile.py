@@ -238,7 +238,8 @@ class Note(msgspec.Struct, frozen=True):
     """What comes of one unsupported point or broken rule of a bill; ``line`` is the G703 line that it is about.
 
     ``kind`` is what its cause has in common with others of the same code. ``policy``: the company's own reason, where its
-    policy lets the case pass; where it is about money the cause says what will post then.
+    policy lets the case pass; where it is about money the cause says what will post then, and ``lost`` is what will not, as a
+    plain decimal.
     """
 
     effect: Effect
@@ -248,6 +249,7 @@ class Note(msgspec.Struct, frozen=True):
     line: int | None = None
     policy: str = ""
     kind: str = ""
+    lost: str = ""
 
 
 class Apart(msgspec.Struct, frozen=True):

@@ -156,6 +156,34 @@ def test_what_is_only_ignored_goes_and_is_told(db: Database, approver: Actor) ->
     assert review.accept(db, approver, mark(db, number), SAGE).done == (number,)
 
 
+def test_what_policy_lets_pass_is_invoiced_and_will_post(
+    db: Database, approver: Actor, tmp_path: Path
+) -> None:
+    path = tmp_path / "own.toml"
+    cases = "".join(
+        f'[[policy]]\ncase = "{case}"\neffect = "ignored"\nreason = "by hand"\n'
+        for case in ("tax", "retainage_released")
+    )
+    path.write_text(
+        'extends = "mri"\n[capabilities]\ntax = false\n[[unsupported]]\npoint = "tax"\neffect = "ignored"\n'
+        'message = "no {value}"\nfix = "f"\nsource = "s"\n' + cases
+    )
+    taxed, plain = make(db, "E-1"), make(db, "E-2", application=2)
+    netted = make(db, "E-3", commitment="SC-9", lines=(releasing(held=9_000, released=2_000),))
+    db.execute("UPDATE invoices SET tax = 4550 WHERE id = ?", (taxed,))
+    chosen = mark(db, taxed, plain, netted)
+    plan = review.plan_export(db, approver, chosen, profiles.read(path), Action.ACCEPT)
+    assert plan.count == 3
+    # 900.00 and 45.50 of tax; 1,000.00 less 90.00 held, and 20.00 that are released.
+    assert plan.warnings[0] == (
+        "By company policy 2 post otherwise than invoiced: payment due 1,875.50 USD invoiced, 1,810.00 will post"
+    )
+    assert {cause.cause for cause in plan.causes if cause.effect == "ignored"} == {
+        "no … (company policy: by hand)",
+        "MRI would not release its … of retainage (company policy: by hand)",
+    }
+
+
 def test_an_integration_without_invoices_takes_none_anywhere(
     db: Database, approver: Actor, sender: Actor
 ) -> None:
