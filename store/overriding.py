@@ -7,7 +7,7 @@ are only ever added.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from store import alike, audit
@@ -86,36 +86,35 @@ class Needing:
         )
 
 
-def record(db: Database, actor: Actor, terms: Terms, going: Sequence[Going]) -> Iterator[audit.Change]:
-    """Write the overrides of those among these that need one, in the deciding transaction; yields the audit's changes.
+def record(db: Database, actor: Actor, terms: Terms, going: Sequence[Going]) -> list[audit.Change]:
+    """Write the overrides of those among these that need one, in the deciding transaction; returns the audit's changes.
 
     ``terms.override`` is the reason; None: nothing is written. Call it before the invoices change.
     """
     if terms.override is None:
-        return
+        return []
     looked = [g.candidate.id for g in going if g.rule.endswith(OVERRIDDEN)]
     others = alike.unsettled(db, looked, terms.erp_number) if looked else {}
     said = alike.refused(db, [g.candidate for g in going])
     rules = {g.candidate.id: g.rule for g in going}
+    rows: list[tuple[int, str, str]] = []
+    changes: list[audit.Change] = []
     for number in sorted({*others, *said}):
         twins = others.get(number, ())
-        about = [(one.value, alike.subject(twin.id)) for twin in twins for one in twin.open]
+        rows += [(number, one.value, alike.subject(twin.id)) for twin in twins for one in twin.open]
         after = {"override": terms.override}
         if twins:
             after["possible duplicate of"] = alike.named(twins)
         if number in said:
             cause, revision = said[number]
-            about.append((Likeness.SIMILAR.value, f"erp, revision {revision}: {cause[:_SAID_MOST]}"))
+            rows.append((number, Likeness.SIMILAR.value, f"erp, revision {revision}: {cause[:_SAID_MOST]}"))
             after["refused by the ERP"] = cause
-        write(db, actor, number, about, terms.override)
-        yield audit.Change("invoice", number, {}, after, rules.get(number, ""))
-
-
-def write(db: Database, actor: Actor, invoice: int, about: Sequence[tuple[str, str]], comment: str) -> None:
-    """One row for each code and what it is about."""
-    now = db.now()
-    db.executemany(
-        "INSERT INTO overrides (invoice_id, code, other, comment, made_by, made_at) VALUES (?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT DO NOTHING",
-        [(invoice, code, other, comment, actor.id, now) for code, other in about],
-    )
+        changes.append(audit.Change("invoice", number, {}, after, rules[number]))
+    if rows:
+        now = db.now()
+        db.executemany(
+            "INSERT INTO overrides (invoice_id, code, other, comment, made_by, made_at) VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT DO NOTHING",
+            [(*row, terms.override, actor.id, now) for row in rows],
+        )
+    return changes
