@@ -103,7 +103,8 @@ def test_what_was_delivered_waits_with_no_lease_and_stays_exporting(db: Database
     assert "delivered as payapp-1.csv" in str([event.what for event in detail(db, number).history])
 
 
-def test_it_is_neither_sent_again_nor_asked_about(db: Database) -> None:
+def test_it_is_neither_sent_again_nor_asked_about(sqlite_db: Database) -> None:
+    db = sqlite_db
     delivered(db, make_bill(1))
     assert outbox.begin(db, "sandbox", WORKER, limit=9, lease_ms=1000, concurrency=4) == (0, [])
     assert lookup.claim_lookups(db, "sandbox", WORKER, limit=9, lease_ms=1000) == []
@@ -113,8 +114,9 @@ def test_it_is_neither_sent_again_nor_asked_about(db: Database) -> None:
 
 
 def test_it_cannot_be_recalled_rejected_or_retrieved_and_the_sentence_says_why(
-    db: Database, approver: Actor, sender: Actor
+    sqlite_db: Database, approver: Actor, sender: Actor
 ) -> None:
+    db = sqlite_db
     [number] = delivered(db, make_bill(1))
     deeds: tuple[Callable[[], object], ...] = (
         lambda: review.recall(db, approver, marked(db, number)),
@@ -156,7 +158,10 @@ def test_a_restored_database_that_finds_it_delivered_waits_too(
     assert lookup.claim_lookups(db, "sandbox", WORKER, limit=9, lease_ms=1000) == []
 
 
-def test_an_adopted_database_leaves_what_was_delivered_to_its_receipt(db: Database, admin: Actor) -> None:
+def test_an_adopted_database_leaves_what_was_delivered_to_its_receipt(
+    sqlite_db: Database, admin: Actor
+) -> None:
+    db = sqlite_db
     delivered(db, make_bill(1))
     adopted = adopting.adopt(db, admin, "restored", settle_ms=0)
     assert (adopted.awaiting, adopted.queued, adopted.uncertain) == (1, 0, 0)
@@ -229,7 +234,8 @@ def test_a_refusal_is_failed_to_export_with_cause_and_fix_and_goes_again_as_a_ne
     assert fates(again) == [Fate.KNOWN, Fate.WAITING]
 
 
-def test_a_partial_receipt_leaves_the_rest_waiting(db: Database, approver: Actor) -> None:
+def test_a_partial_receipt_leaves_the_rest_waiting(sqlite_db: Database, approver: Actor) -> None:
+    db = sqlite_db
     one, two = make_bill(1), make_bill(2)
     delivered(db, one, two)
     found = take(db, approver, f"{one.key},,,B-1,{one.net},booked,", f"{two.key},,,,,,")
@@ -307,8 +313,9 @@ def test_another_currency_differs(sqlite_db: Database, approver: Actor) -> None:
 
 
 def test_two_bills_of_one_number_are_told_apart_by_their_amounts_or_not_at_all(
-    db: Database, approver: Actor
+    sqlite_db: Database, approver: Actor
 ) -> None:
+    db = sqlite_db
     one, two = make_bill(1, number="7"), make_bill(2, number="7")
     same = make_bill(3, number="8"), make_bill(3, number="8", key=make_bill(4).key, application=4)
     ids = delivered(db, one, two, *same)
@@ -318,7 +325,8 @@ def test_two_bills_of_one_number_are_told_apart_by_their_amounts_or_not_at_all(
     assert "Give its key" in found.told[1].fix
 
 
-def test_one_reference_is_of_one_invoice(db: Database, approver: Actor) -> None:
+def test_one_reference_is_of_one_invoice(sqlite_db: Database, approver: Actor) -> None:
+    db = sqlite_db
     one, two = make_bill(1), make_bill(2)
     [first, _] = delivered(db, one, two)
     found = take(db, approver, f"{one.key},,,B-1,{one.net},booked,", f"{two.key},,,B-1,{two.net},booked,")
@@ -351,7 +359,8 @@ def test_a_receipt_settles_what_is_uncertain_and_fences_off_who_asks(
     assert invoice(db, number)[:2] == ("synced", "B-1") and states(db) == {"done": 1}
 
 
-def test_what_is_not_delivered_yet_is_left_alone(db: Database, approver: Actor) -> None:
+def test_what_is_not_delivered_yet_is_left_alone(sqlite_db: Database, approver: Actor) -> None:
+    db = sqlite_db
     bill = make_bill(1)
     [number] = queue_jobs(db, [bill])
     found = take(db, approver, f"{bill.key},,,B-1,{bill.net},booked,")
@@ -373,7 +382,8 @@ def test_what_was_given_up_and_is_in_the_erp_all_the_same_cannot_go_out_again(
     assert invoice(db, number)[:2] == ("synced", "B-1")
 
 
-def test_a_person_settles_what_no_receipt_comes_for(db: Database, approver: Actor) -> None:
+def test_a_person_settles_what_no_receipt_comes_for(sqlite_db: Database, approver: Actor) -> None:
+    db = sqlite_db
     [first, second] = delivered(db, make_bill(1), make_bill(2))
     resolving.booked(db, approver, first, "B-1", "seen in QuickBooks")
     resolving.not_booked(db, approver, second, "the file was lost", settle_ms=0)
@@ -383,8 +393,9 @@ def test_a_person_settles_what_no_receipt_comes_for(db: Database, approver: Acto
 
 
 def test_a_late_word_of_the_sending_that_a_receipt_has_refused_stands_against_nothing(
-    db: Database, approver: Actor
+    sqlite_db: Database, approver: Actor
 ) -> None:
+    db = sqlite_db
     [number] = sent(db, [make_bill(1)], None)
     outbox.expire(db, settle_ms=0, sole_worker="next")
     job = lookup_job(db)
@@ -404,7 +415,10 @@ def test_a_late_word_of_the_sending_that_a_receipt_has_refused_stands_against_no
 # -- who may, and what is no receipt -------------------------------------------------------------------------------
 
 
-def test_approvers_and_admins_of_the_erp_may_and_the_store_decides(db: Database, approver: Actor) -> None:
+def test_approvers_and_admins_of_the_erp_may_and_the_store_decides(
+    sqlite_db: Database, approver: Actor
+) -> None:
+    db = sqlite_db
     one, two = make_bill(1), make_bill(2)
     delivered(db, one, two)
     for login in ("viewer", "nopush", "mgarcia"):
@@ -514,7 +528,8 @@ def test_a_credit_is_not_taken_for_a_bill(sqlite_db: Database, approver: Actor) 
 # -- what waits ----------------------------------------------------------------------------------------------------
 
 
-def test_what_waits_is_listed_with_what_the_erp_should_say(db: Database, approver: Actor) -> None:
+def test_what_waits_is_listed_with_what_the_erp_should_say(sqlite_db: Database, approver: Actor) -> None:
+    db = sqlite_db
     bills = [make_bill(1), make_bill(2)]
     ids = delivered(db, *bills)
     [page] = receipts.awaited(db, approver, "sandbox")
@@ -523,7 +538,8 @@ def test_what_waits_is_listed_with_what_the_erp_should_say(db: Database, approve
     ]
 
 
-def test_booked_and_unknown_outcomes_of_a_sending_are_as_they_were(db: Database) -> None:
+def test_booked_and_unknown_outcomes_of_a_sending_are_as_they_were(sqlite_db: Database) -> None:
+    db = sqlite_db
     sent(db, [make_bill(1)], lambda job: Booked(job.key, "B-1"))
     sent(db, [make_bill(2)], lambda job: Unknown(job.key, "lost"))
     assert states(db) == {"done": 1, "uncertain": 1}
