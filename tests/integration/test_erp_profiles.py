@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import msgspec
@@ -20,7 +21,9 @@ from store.db import Database
 from store.domain.actor import Actor
 from store.domain.errors import Blocked
 from store.domain.invoice import Line
-from store.domain.profile import Capabilities, Note, Phase, Profile, Rule, Unsupported
+from store.domain.money import plain
+from store.domain.noting import notes
+from store.domain.profile import Apart, Capabilities, Note, Phase, Profile, Rule, Unsupported
 from store.domain.selection import Marked
 from store.domain.status import Action
 from store.noted import Noted
@@ -82,6 +85,46 @@ def test_materials_releases_attachments_and_orders_are_found_among_others(db: Da
     assert codes(yardi, ordered) == ["blocked purchase_orders"]
     assert noted(db, profiles.load("tryton"), material, moved, netted, ordered) == {}
     assert noted(db, profiles.load("sandbox"), *every) == {}
+
+
+def looked_at_each(db: Database, profile: Profile, ids: tuple[int, ...]) -> dict[int, list[Note]]:
+    """The same, from the whole bill of every invoice and from its own lines."""
+    called, found = Called(db, "sandbox"), {}
+    own = candidates.lines(db, ids)
+    for chunk in candidates.load(db, sorted(ids)):
+        billed = candidates.bill_lines(db, chunk, called.account)
+        for c in chunk:
+            apart = Apart(
+                tuple((x.position, plain(s, "USD")) for x in own[c.id] if (s := x.stored_now - x.stored_before + x.moved)),
+                tuple((x.position, plain(x.released, "USD")) for x in own[c.id] if x.released),
+                2 if c.number == "A-1" else 0,
+                c.commitment == "PO-1",
+            )  # fmt: skip
+            bill = candidates.bill(
+                c, billed[c.id], company="ACME BUILDERS", erp="sandbox", accounting_date=date(2026, 10, 31)
+            )
+            if told := notes(profile, bill, apart):
+                found[c.id] = told
+    return found
+
+
+def test_a_chunk_tells_what_looking_at_each_bill_tells(db: Database) -> None:
+    every = (
+        make(db, "A-1", vendor_ref="V-LONGER-THAN-10"),
+        make(db, "A-" + "2" * 40, application=2, lines=(line(1), stored(12_345, 2))),
+        make(db, "A-3", application=3, lines=(releasing(held=9_000, released=2_000),)),
+        make(db, "A-4", application=4, lines=(line(work=-50_000, held=-5_000, scheduled=-100_000),)),
+        make(db, "A-5", application=5, lines=(dataclasses.replace(line(work=0, before=500_000, held=0), released=50_000),)),
+        make(db, "A-6", commitment="PO-1", lines=(line(work=99_999_999_999, held=0),)),
+    )  # fmt: skip
+    db.execute("UPDATE commitments SET kind = 'purchase_order' WHERE number = 'PO-1'")
+    db.execute("UPDATE invoices SET tax = 100 WHERE number = 'A-3'")
+    for name in ("waiver.pdf", "photo.jpg"):
+        db.execute("INSERT INTO attachments (invoice_id, filename, url) VALUES (?, ?, '')", (every[0], name))
+    for name in profiles.names():
+        profile = profiles.load(name)
+        assert noted(db, profile, *every) == looked_at_each(db, profile, every), name
+    assert looked_at_each(db, profiles.load("yardi"), every).keys() >= set(every[:3])
 
 
 @pytest.mark.parametrize(
