@@ -27,6 +27,8 @@ A = TypeVar("A")
 # So many wait, beside the one that is being written and the one that is being made.
 WAITING = 2
 _SIZE = 8
+# What Linux lets anybody have; a part is about as large.
+_PIPE = 1 << 20
 # The driver that is not needed takes as long to load as all the rest.
 _CODE = """import sys
 for name in ("psycopg", "psycopg2", "psycopg2cffi"):
@@ -54,6 +56,7 @@ class Maker(Generic[T]):
                 # Nothing of where the user stands, and none of its keys: an interrupt is the caller's to handle.
                 [sys.executable, "-P", "-c", _CODE],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
+                pipesize=_PIPE,
                 env={**os.environ, "PYTHONPATH": path},
             )  # fmt: skip
 

@@ -10,7 +10,7 @@ import msgspec
 
 from store.candidates import Candidate, day_of
 from store.db import Database
-from store.domain.money import plain
+from store.domain.money import decimals, plain
 from store.packed import among, packed
 
 T = TypeVar("T")
@@ -45,7 +45,9 @@ class Texts:
     def lines(self, chunk: Sequence[Candidate]) -> dict[int, list[str]]:
         """The lines of these invoices' bills, by invoice."""
         made: dict[int, list[str]] = {c.id: [] for c in chunk}
-        about = {c.id: (c.project_id, c.currency, made[c.id].append) for c in chunk}
+        about = {
+            c.id: (c.project_id, c.currency, decimals(c.currency) == 2, made[c.id].append) for c in chunk
+        }
         known = self._lines
         found = self._db.execute(
             "SELECT invoice_id, position, item_type, cost_code, description,"
@@ -54,12 +56,18 @@ class Texts:
             (packed(self._db, made),),
         ).fetchall()
         for number, position, kind, code, description, amount, retained in found:
-            project, currency, add = about[number]
+            project, currency, cents, add = about[number]
             key = (project, kind, code, description)
             before, after = known.get(key) or self._line(key)
-            add(
-                f'{{"position":{position}{before}{plain(amount, currency)}","retainage":"{plain(retained, currency)}{after}'
-            )
+            if cents and amount > 99 and retained > 99:
+                # As plain(), which is called for the others: this is done for every line of very many.
+                a, r = str(amount), str(retained)
+                add(
+                    f'{{"position":{position}{before}{a[:-2]}.{a[-2:]}","retainage":"{r[:-2]}.{r[-2:]}{after}'
+                )
+                continue
+            a, r = plain(amount, currency), plain(retained, currency)
+            add(f'{{"position":{position}{before}{a}","retainage":"{r}{after}')
         return made
 
     def _line(self, key: tuple[int, str, str, str]) -> tuple[str, str]:

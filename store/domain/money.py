@@ -103,5 +103,5 @@ def _written(minor: int, currency: str, separator: str) -> str:
 
 def hash_part(number: str) -> int:
     """What one ERP invoice number adds to a batch's hash total: its last nine digits, none = 0."""
-    digits = _NO_DIGITS.sub("", number)
+    digits = number if number.isdecimal() and number.isascii() else _NO_DIGITS.sub("", number)
     return int(digits[-9:]) if digits else 0
