@@ -177,6 +177,24 @@ async def test_hostile_names_and_codes_reach_the_terminal_visibly(start: Start, 
         assert list(targets(books).values()) == ["V3"]
 
 
+async def test_a_hostile_job_s_number_is_in_no_box_and_its_mapping_stays_its_own(
+    start: Start, books: Database
+) -> None:
+    hostile = "24 [/]\x1b]52;c;x\x07\u202e"
+    mapping.put(books, directory.actor(books, "jlopez"), Want(Kind.ACCOUNT, "03-300", "5100", "24-101"))
+    books.execute("UPDATE projects SET number = ?", (hostile,))
+    async with start() as hand:
+        await open_tab(hand)
+        await hand.press("slash", *"5100", "enter", "e")
+        await hand.dialog(MappingEdit)
+        screen = "\n".join(strip.text for strip in hand.app.screen._compositor.render_strips())
+        assert not set(screen) & {"\x1b", "\x07", "\u202e"}
+        await hand.press(*["backspace"] * 4, *"5200", "enter", "enter")
+        await hand.dialog(MappingsScreen)
+        project = books.execute("SELECT id FROM projects").fetchone()[0]
+        assert targets(books) == {("account", "03-300", project): "5200"}
+
+
 async def test_what_another_maps_shows_itself_and_the_cursor_stays(start: Start, books: Database) -> None:
     async with start() as hand:
         table = await open_tab(hand)

@@ -53,3 +53,10 @@ def test_the_text_of_very_many_has_the_same_bytes_too(data: st.DataObject) -> No
         bill = candidates.bill(of, (), company='Co "1"', erp="sandbox", accounting_date=day)
         text = texts.bill(of, bill.key, [], day.isoformat())
         assert (text, digest(text)) == encode(bill)
+
+
+def test_a_line_that_was_frozen_before_accounts_had_a_field_is_booked_on_its_cost_code() -> None:
+    before = '{"position":1,"item_type":"x","cost_code":"5100","description":"","amount":"1.00","retainage":"0.00"}'
+    assert msgspec.json.decode(before, type=BillLine).account == "5100"
+    named = BillLine(1, "x", "03-300", "", "1.00", "0.00", "5100")
+    assert msgspec.json.decode(msgspec.json.encode(named), type=BillLine) == named

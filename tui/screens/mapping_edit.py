@@ -10,6 +10,7 @@ from textual.widgets import Button, Input, Static
 
 from store.domain.errors import PayappError
 from store.domain.knowing import Kind
+from store.domain.text import safe
 from store.mapping import TARGET_MOST, Want
 from store.mapping_list import Origin, Row
 from tui.keymap import pressed
@@ -58,7 +59,8 @@ class MappingEdit(Dialog[str | None]):
             yield Static(told(row), classes="title", markup=False)
             # The terminal must see no more of it than safe() lets through.
             placeholder = cut(now or OTHERWISE.get(row.origin, ""), 40).rstrip()
-            box = Input(self._own, placeholder=placeholder, max_length=TARGET_MOST, id="target")
+            shown = self._own if safe(self._own) == self._own else ""
+            box = Input(shown, placeholder=placeholder, max_length=TARGET_MOST, id="target")
             yield field("In the ERP", box)
             if self._by_job:
                 yield field("Job", Input(row.job, placeholder="all jobs", max_length=JOB_MOST, id="job"))
@@ -71,8 +73,8 @@ class MappingEdit(Dialog[str | None]):
 
     @property
     def _by_job(self) -> bool:
-        """Whether it may be called otherwise on one job than on the others."""
-        return self._row.kind not in {Kind.JOB, Kind.COMMITMENT}
+        """Whether it may be called otherwise on one job than on the others; a number that no box can show stays."""
+        return self._row.kind not in {Kind.JOB, Kind.COMMITMENT} and safe(self._row.job) == self._row.job
 
     def _note(self) -> str:
         jobs = " Job empty: on every job without a name of its own." if self._by_job else ""
