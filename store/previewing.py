@@ -199,6 +199,7 @@ def payload(
     profile: Profile,
     action: Action,
     accounting_date: date | None = None,
+    description: str | None = None,
     override: str | None = None,
 ) -> str:
     """The payload that this invoice would be accepted or retried with, as indented JSON, other people's text as it is.
@@ -208,7 +209,7 @@ def payload(
     actor = directory.refresh(db, actor)
     actor.require_approver()
     company = directory.company(db)
-    terms = Terms(action, company, profile, accounting_date, None, override=reason(override))
+    terms = Terms(action, company, profile, accounting_date, description, override=reason(override))
     judge = Judge(db, actor, terms)
     for chunk in candidates.load(db, [invoice_id]):
         going, stays = judge.chunk(chunk)

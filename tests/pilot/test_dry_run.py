@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import cast
 
 import pytest
 from hand import Hand, Start, add_invoice
@@ -173,6 +174,21 @@ async def test_the_confirmation_warns_of_what_the_erp_has_not_and_exports_all_th
         assert "ERP: asked 5 min ago: 1 vendor (1 unknown)" in hand.text("#plan")
         await hand.pilot.press("y")
         await hand.says("1 accepted for export")
+
+
+async def test_what_is_typed_in_the_confirmation_is_in_the_payload(start: Start, books: Database) -> None:
+    async with start() as hand:
+        await hand.press("space", "x")
+        await hand.dialog(ConfirmExport)
+        await hand.focus("#text")
+        confirm = cast("ConfirmExport", hand.app.screen)
+        await hand.press(*"Level-2", "enter")
+        await hand.until(lambda: confirm._plan is not None and confirm._values_shown[1] == "Level-2")
+        await hand.press("d")
+        await hand.dialog(DryRunScreen)
+        await hand.press("p")
+        await hand.dialog(PayloadScreen)
+        await hand.until(lambda: '"description": "Level-2"' in hand.text("#payload"))
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])

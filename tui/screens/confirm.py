@@ -352,7 +352,8 @@ class ConfirmExport(Dialog[ExportChoice | None]):
         except PayappError as error:
             self._text("#problem", str(error))
         else:
-            await self.app.push_screen(DryRunScreen(desk, plan, Subject(self._action, day, again, override)))
+            tried = Subject(self._action, day, again, override, text)
+            await self.app.push_screen(DryRunScreen(desk, plan, tried))
 
     # -- deciding ----------------------------------------------------------------------------------------------
 

@@ -108,7 +108,14 @@ class DryListScreen(Dialog[None]):
         try:
             rows = await desk.db.read(invoices.rows, wanted, desk.me)
             snags = await desk.db.read(
-                previewing.snags, desk.me, wanted, desk.profile, of.action, of.day, override=of.override
+                previewing.snags,
+                desk.me,
+                wanted,
+                desk.profile,
+                of.action,
+                of.day,
+                of.description,
+                of.override,
             )
         except Interrupted:
             return

@@ -60,13 +60,13 @@ class PayloadScreen(Dialog[None]):
             for row in await desk.db.read(invoices.rows, [number], desk.me):
                 name = f": {cut(row.number, 40).rstrip()}"
             snags = await desk.db.read(
-                previewing.snags, desk.me, [number], desk.profile, of.action, of.day, override=of.override
+                previewing.snags, desk.me, [number], desk.profile, of.action, of.day, of.description, of.override
             )  # fmt: skip
             said = [
                 f"{snag.effect.upper()}: {about(snag.cause, snag.fix)}\n" for snag in snags.get(number, ())
             ]
             text = await desk.db.read(
-                previewing.payload, desk.me, number, desk.profile, of.action, of.day, override=of.override
+                previewing.payload, desk.me, number, desk.profile, of.action, of.day, of.description, of.override
             )  # fmt: skip
         except PayappError as error:
             # Why it stays is said already.

@@ -12,7 +12,7 @@ from store.review import Plan
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is tried: the action, and the accounting date given; ``again`` looks at all of it anew.
+    """What is tried: the action, the accounting date and description given; ``again`` looks at all of it anew.
 
     ``override``: why what may be a duplicate would go.
     """
@@ -21,3 +21,4 @@ class Subject:
     day: date | None
     again: Callable[[], Awaitable[Plan]]
     override: str | None = None
+    description: str | None = None
