@@ -13,6 +13,7 @@ from invoice_factory import line, make, state, version
 
 from erp import profiles
 from store import (
+    accepting,
     audit,
     candidates,
     commitments,
@@ -73,7 +74,12 @@ def one(db: Database, sql: str, *values: object) -> tuple[object, ...]:
     return tuple(db.execute(sql, values).fetchone())
 
 
-def test_thousands_go_in_one_batch_with_exact_totals_and_one_event(db: Database, approver: Actor) -> None:
+# Made here; on SQLite by another process too.
+@pytest.mark.parametrize("ahead", [MANY, MANY - 1])
+def test_thousands_go_in_one_batch_with_exact_totals_and_one_event(
+    db: Database, approver: Actor, monkeypatch: pytest.MonkeyPatch, ahead: int
+) -> None:
+    monkeypatch.setattr(accepting, "AHEAD", ahead)
     multiply(db, MANY)
     plan = review.plan_export(db, approver, every(View.READY), PROFILE, Action.ACCEPT)
     assert plan.count == plan.goes.count == MANY and len(plan.goes.first) == review.LISTED
