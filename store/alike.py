@@ -10,7 +10,7 @@ from store.db import Database
 from store.domain.likeness import WORDS, Likeness
 from store.domain.status import TITLES, ErpStatus
 from store.domain.text import fold, one_line
-from store.duplicates import Known, known, same_money, same_number
+from store.duplicates import Known, flagged, known, same_money, same_number
 from store.packed import among, packed
 
 # How many others a sentence names.
@@ -64,7 +64,11 @@ def twins(db: Database, ids: Sequence[int], given: str | None = None) -> dict[in
 
 
 def unsettled(db: Database, ids: Sequence[int], given: str | None = None) -> dict[int, tuple[Twin, ...]]:
-    """As twins(), without the pairs that an approver has let pass for the invoice."""
+    """As twins(), without the pairs that an approver has let pass for the invoice.
+
+    What has no flag looks like no other and is not looked at, unless it goes under another number.
+    """
+    ids = flagged(db, ids) if given is None else ids
     found = {
         number: tuple(twin for twin in others if twin.open)
         for number, others in twins(db, ids, given).items()

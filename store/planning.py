@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from store import alike, candidates, duplicates, evidence, holds, periods
+from store import alike, candidates, evidence, holds, periods
 from store.called import Called
 from store.candidates import Candidate
 from store.db import Database
@@ -198,11 +198,8 @@ class Judge:
 
     def _alike(self, chunk: Sequence[Candidate]) -> dict[int, tuple[alike.Twin, ...]]:
         given = self._terms.erp_number
-        if given is not None:
-            return alike.unsettled(self._db, [c.id for c in chunk], given)
-        # What has no flag looks like no other.
-        looked = duplicates.flagged(self._db, [c.id for c in chunk if c.flagged])
-        return alike.unsettled(self._db, looked) if looked else {}
+        looked = [c.id for c in chunk if c.flagged or given is not None]
+        return alike.unsettled(self._db, looked, given) if looked else {}
 
     def sent(self, c: Candidate) -> Candidate:
         """The invoice with what the approver gives to it."""

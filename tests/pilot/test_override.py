@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 from hand import PROFILE, Hand, Start, add_invoice
 from invoice_factory import version
@@ -94,6 +96,27 @@ async def test_what_is_listed_from_there_goes_with_the_reason_too(
         assert "BLOCKED" not in payload_of(hand)
         await hand.press("escape")
         assert "It may be a duplicate" not in hand.causes()
+
+
+async def test_a_retry_lets_the_warning_of_the_erp_pass_with_a_reason(start: Start, books: Database) -> None:
+    with books.transaction():
+        books.execute(
+            "UPDATE invoices SET error_code = 'duplicate.similar', error_cause = 'It has BILL-7, which is like it',"
+            " revision = 1 WHERE number = 'F-00'"
+        )
+    async with start() as hand:
+        plan = await confirming(hand, "3", "A", "x")
+        assert "Possible duplicates (1): a reason in Override lets the ERP's own warning pass" in plan
+        assert plan.count("It has BILL-7, which is like it") == 1
+        await hand.focus("#override")
+        await hand.burst(*WHY, "enter")
+        # The plan is made anew for the reason.
+        screen = cast("ConfirmExport", hand.app.screen)
+        await hand.until(lambda: screen._plan is not None)
+        await hand.press("y")
+        await hand.until(lambda: hand.state("F-00")[0] == "queued")
+    found = books.execute("SELECT payload FROM export_jobs ORDER BY id").fetchall()
+    assert ['"overrides":["duplicate.similar"]' in row[0] for row in found] == [True, False]
 
 
 def payload_of(hand: Hand) -> str:

@@ -127,7 +127,8 @@ def _effects(text: Text, plan: Plan) -> None:
 
 def _failed(text: Text, plan: Plan) -> None:
     """Of those that go again, why the ERP refused them the last time."""
-    again = [row for row in plan.goes.first if row.error_code]
+    # What it took for a duplicate is told by itself.
+    again = [row for row in plan.goes.first if row.error_code not in {"", *_LIKENESSES}]
     if not again:
         return
     more = plan.count > len(plan.goes.first)
