@@ -136,7 +136,11 @@ class IifCase(FilesCase):
 
     def make(self) -> Connector:
         settings = FilesSettings(
-            str(self.folder / "drop"), Form.IIF, payable="Payable", retainage="Retainage", currency=self.currency
+            str(self.folder / "drop"),
+            Form.IIF,
+            payable="Payable",
+            retainage="Retainage",
+            currency=self.currency,
         )
         return Files(settings, _listing("quickbooks-desktop"))
 
