@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 # While a batch runs its panel is read at most twice a second.
 TICK = 0.5
 # What the codes of errors begin with, and the kind of mapping that mends them.
-MAPPED_KINDS = {"vendor": "vendor", "account": "account", "cost_code": "account", "commitment": "commitment", "job": "job"}
+MAPPED_KINDS = {kind: kind for kind in ("vendor", "account", "commitment", "job")} | {"cost_code": "account"}
 
 
 def _action(at: Press[View]) -> Action:
@@ -97,9 +97,11 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
     def mappings_text(self) -> str:
         """Of a failed invoice what its error is about: the vendor, or the kind of code that the ERP does not know."""
         row = self.table.current_row
-        kind = MAPPED_KINDS.get(row.error_code.partition(".")[0], "") if row is not None and row.error_code else ""
-        named = kind == "vendor" and row is not None and one_line(row.vendor) == row.vendor
-        return f"{kind} {row.vendor}" if named and row is not None else kind
+        if row is None:
+            return ""
+        kind = MAPPED_KINDS.get(row.error_code.partition(".")[0], "")
+        named = kind == "vendor" and one_line(row.vendor) == row.vendor
+        return f"{kind} {row.vendor}" if named else kind
 
     def lacks(self) -> str:
         """That the company's integration takes no subcontractor invoices, in the words that fit behind the tabs."""
