@@ -130,10 +130,10 @@ def test_what_was_granted_before_by_hand_is_taken_back(owned: Database, role: st
         assert not held.fetchone()[0], table
 
 
+@pytest.mark.usefixtures("place")
 def test_the_command_grants_and_refuses_on_sqlite(
-    owned: Database, role: str, place: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+    owned: Database, role: str, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert place
     code, _, err = told("role", role)
     assert code == 2
     assert "SQLite has no roles" in err

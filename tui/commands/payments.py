@@ -23,7 +23,12 @@ TITLES = ("Job", "Commitment", "Vendor", "", "Inv", "Due", "Issued", "Left")
 
 @click.group()
 def payments() -> None:
-    """Payments made in the ERP, as it tells them."""
+    """Payments made in the ERP, as it tells them.
+
+    \b
+    payapp payments pull
+    payapp payments list
+    """  # noqa: D301 - \b keeps click from wrapping the examples
 
 
 @payments.command()

@@ -19,7 +19,8 @@ def role(ctx: click.Context, name: str) -> None:
     name ROLE in the URL that everybody uses.
 
     \b
-    payapp --config owner.toml role payapp_app
+    payapp role payapp_app                           with the owner's URL in the settings
+    payapp --config owner.toml role payapp_app       or in settings of its own
     """  # noqa: D301 - \b keeps click from wrapping the examples
     from store import roles
 
