@@ -68,12 +68,8 @@ async def test_one_payment_of_several_bills_and_a_credit_is_shared_out_exactly(
     assert sums(await told(connector, second)) == {second: sums(paid)[second]}
 
 
-@pytest.mark.parametrize(
-    ("currency", "gross", "part"), [("JPY", "90000", "30001"), ("KWD", "90.005", "30.001")]
-)
-async def test_payments_in_another_currency_are_told_in_it(
-    connect: Connect, currency: str, gross: str, part: str
-) -> None:
+async def test_payments_in_another_currency_are_told_in_it(connect: Connect) -> None:
+    currency, gross, part = "KWD", "90.005", "30.001"
     connector, clerk = connect(), connect()
     bill = await booked(connector, one_line(gross, kept="0", currency=currency))
     await pay(clerk, bill, part, date(2026, 11, 5))

@@ -40,8 +40,7 @@ def same_number(n: int) -> Bill:
     return make_bill(n, number="101-001")
 
 
-@pytest.mark.parametrize("kind", [Tryton, Unaware])
-@pytest.mark.parametrize("export_key", [True, False])
+@pytest.mark.parametrize(("kind", "export_key"), [(Tryton, True), (Unaware, True), (Unaware, False)])
 async def test_a_similar_bill_is_refused_by_name_and_booked_where_it_was_let_pass(
     tryton: Server, connect: Connect, kind: type[Tryton], export_key: bool
 ) -> None:
