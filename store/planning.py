@@ -320,7 +320,7 @@ def _duplicate(c: Candidate, others: Sequence[alike.Twin]) -> Stay:
         f"It may be a duplicate of {alike.named(others)}",
         fix="Compare the two; where both are right, give a reason for the override ({invoices.export}, or --override)",
     )
-    return stay(c, worst.value, error, f"It may be a duplicate: {WORDS[worst]} as another invoice of the vendor")
+    return stay(c, worst.value, error, f"It may be a duplicate: another invoice of the vendor has {WORDS[worst]}")
 
 
 def _footing(candidate: Candidate, own: Sequence[Line]) -> None:
