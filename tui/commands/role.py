@@ -19,8 +19,8 @@ def role(ctx: click.Context, name: str) -> None:
     name ROLE in the URL that everybody uses.
 
     \b
-    payapp role payapp_app                           with the owner's URL in the settings
-    payapp --config owner.toml role payapp_app       or in settings of its own
+    payapp role payapp_app                       with the owner's URL
+    payapp --config owner.toml role payapp_app   in settings of its own
     """  # noqa: D301 - \b keeps click from wrapping the examples
     from store import roles
 
