@@ -61,7 +61,7 @@ async def refresh(
         for kind, named in (await db.read(known.to_ask, erp, codes, most_ms)).items():
             for first in range(0, len(named), CODES):
                 run = named[first : first + CODES]
-                await _pace(connector, first)
+                await _pace(connector, end)
                 told = await _answer(connector, connector.known(kind, run), end)
                 if told is None:
                     silent.append(kind)
@@ -87,10 +87,14 @@ async def _answer(connector: Connector, question: Awaitable[T], end: float) -> T
     raise _Unanswered(why)
 
 
-async def _pace(connector: Connector, place: int) -> None:
-    """An ERP that bears few requests is asked as often as it bears."""
-    if place and connector.profile.per_minute is not None:
-        await asyncio.sleep(60 / connector.profile.per_minute)
+async def _pace(connector: Connector, end: float) -> None:
+    """An ERP that bears few requests is asked as often as it bears. Raises _Unanswered where the time is over before."""
+    if connector.profile.per_minute is None:
+        return
+    wait = 60 / connector.profile.per_minute
+    if asyncio.get_running_loop().time() + wait > end:
+        raise _Unanswered("it bears no more requests within the time")
+    await asyncio.sleep(wait)
 
 
 def _of_these(told: Sequence[Fact], kind: Kind, codes: Sequence[str]) -> list[Fact]:

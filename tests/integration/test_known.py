@@ -161,6 +161,16 @@ async def test_a_slow_erp_is_waited_for_within_both_limits(
     assert (asked.answered, asked.trouble) == (0, "it did not answer in time")
 
 
+@pytest.mark.parametrize(("bears", "answered"), [(1, 0), (60_000, 1)])
+async def test_an_erp_that_bears_few_requests_gets_few(
+    sqlite_db: Database, bears: int, answered: int
+) -> None:
+    one = Told(per_minute=bears)
+    asked = await ask(sqlite_db, one, {Kind.VENDOR: ["V-1"]}, seconds=20)
+    assert asked.answered == len(one.questions) == answered and asked.periods
+    assert asked.trouble == ("" if answered else "it bears no more requests within the time")
+
+
 async def test_a_kind_that_cannot_be_asked_for_is_told_and_strangers_are_not_kept(
     sqlite_db: Database,
 ) -> None:
