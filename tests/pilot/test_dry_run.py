@@ -65,7 +65,7 @@ async def test_what_is_known_stands_there_at_once_and_the_answer_comes(start: St
         erp = Erp(books, silent=(Kind.COMMITMENT,))
         await tried(hand, erp, "A", "d")
         assert "10  Would go" in hand.causes() and "Warned" not in hand.causes()
-        await hand.until(lambda: "Asking the ERP" in hand.text("#asked"))
+        await hand.until(lambda: "Asking the ERP\u2026 ERP: not asked for" in hand.text("#asked"))
         assert sorted(erp.codes[Kind.VENDOR]) == ["V1", "V2", "V3"]
         erp.may.set()
         await hand.until(lambda: "Warned: the ERP may refuse it" in hand.causes())
@@ -102,7 +102,9 @@ async def test_books_that_cannot_be_written_leave_what_was_known(
         erp.may.set()
         monkeypatch.setattr(known, "put", locked)
         await tried(hand, erp, "A", "d")
-        await hand.until(lambda: "The database is locked. Try again." in hand.text("#asked"))
+        await hand.until(
+            lambda: "The database is locked. Try again. ERP: not asked for" in hand.text("#asked")
+        )
         assert "10  Would go" in hand.causes()
 
 

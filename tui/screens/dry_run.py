@@ -116,7 +116,8 @@ class DryRunScreen(Dialog[None]):
         """What the ERP was asked and when, and what is under way or went wrong."""
         known = asked_text(self._plan.asking, silent)
         parts = [now, f"ERP: {known}" if known else "", silent_text(silent)]
-        self.query_one("#asked", Static).update(". ".join(part for part in parts if part))
+        told = ". ".join(part.rstrip(".") for part in parts if part)
+        self.query_one("#asked", Static).update(told.replace("\u2026. ", "\u2026 "))
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """What the line is about, in full."""
