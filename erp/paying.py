@@ -42,6 +42,9 @@ async def pull(
         total.add(await db.write(payments.replace, actor, erp, asked, told))
         if stop is not None and stop.is_set():
             break
+        if connector.profile.per_minute is not None:
+            # An ERP that bears few requests is asked as often as it bears.
+            await asyncio.sleep(60 / connector.profile.per_minute)
     return total
 
 

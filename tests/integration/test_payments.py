@@ -197,6 +197,22 @@ def test_an_erp_that_does_not_pay_back_or_does_not_answer_is_a_sentence(
     assert pull(sqlite_db, approver, payer).issued == {"USD": 500}
 
 
+def test_an_erp_that_bears_few_requests_is_asked_as_often_as_it_bears(
+    sqlite_db: Database, approver: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+
+    async def wait(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr("erp.paying.asyncio.sleep", wait)
+    monkeypatch.setattr(payments, "PAGE", 1)
+    for number in (1, 2):
+        synced(sqlite_db, f"N-{number}", application=number)
+    pull(sqlite_db, approver, Payer(profile=msgspec.structs.replace(PROFILE, per_minute=30)))
+    assert waits == [2.0, 2.0]
+
+
 def test_a_list_without_an_end_is_given_up(sqlite_db: Database, approver: Actor) -> None:
     synced(sqlite_db)
 
