@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from cli_case import Told
@@ -10,6 +11,7 @@ from invoice_factory import line, make, state
 
 from store import duplicates
 from store.db import Database
+from store.intake import example
 
 pytest_plugins = ["cli_case"]
 AS = ("--as", "jlopez")
@@ -82,3 +84,22 @@ def test_the_document_of_a_dry_run_has_the_others(
     [possible] = said["possible_duplicates"]["first"]
     assert [other["id"] for other in possible["others"]] == [pair[0]]
     assert possible["others"][0]["codes"] == ["duplicate.number"]
+
+
+def test_an_import_names_what_looks_like_what(company: Database, told: Told, tmp_path: Path) -> None:
+    folder = tmp_path / "example"
+    example.write(folder)
+    for name in example.FILES:
+        code, _, err = told("--as", "mgarcia", "import", str(folder / name))
+        assert (code, "possible duplicate" in err) == (0, False), err
+    number, other = company.execute(
+        "SELECT i.number, o.number FROM invoices i JOIN invoices o ON o.vendor_id = i.vendor_id AND o.id <> i.id"
+        " WHERE i.erp_status = 'not_sent' ORDER BY i.id"
+    ).fetchone()
+    listed = json.loads((folder / "invoices.json").read_text())
+    record = next(one for one in listed if one["invoice_number"] == number)
+    again = tmp_path / "again.json"
+    again.write_text(json.dumps([{**record, "invoice_number": f"0{other}."}]))
+    code, out, err = told("--as", "mgarcia", "import", str(again))
+    assert (code, "1 changed" in out) == (0, True), err
+    assert f"possible duplicate: 0{other}." in err and f": {other} (" in err
