@@ -47,7 +47,8 @@ def test_one_cent_off_in_a_line_is_found_with_both_figures(own: list[Line], colu
     if column == "work_now":
         # This period alone moves both sides alike; the claims of the whole find it.
         claims = {"gross": summarize(own).gross}
-        assert "gross says" in foot([bad, *own[1:]], claims, "USD")[0]
+        # What its retainage says of that line may come before.
+        assert any("gross says" in fault for fault in foot([bad, *own[1:]], claims, "USD"))
     else:
         assert found and found[0].startswith(f"line {bad.position}: completed to date")
 
