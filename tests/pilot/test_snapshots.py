@@ -28,6 +28,7 @@ from tui.screens.ask_by_mail import AskByMailScreen
 from tui.screens.commitments import CommitmentsScreen
 from tui.screens.confirm import ConfirmExport
 from tui.screens.dialog import Dialog
+from tui.screens.dry_list import DryListScreen
 from tui.screens.dry_run import DryRunScreen
 from tui.screens.edit import EditScreen
 from tui.screens.export_values import ExportValuesScreen
@@ -153,6 +154,7 @@ SCENES = {
     "confirm": Scene(("a", "x"), shows=ConfirmExport),
     "confirm-hidden": Scene(("A", *FILTER_BELL, "x", "y"), books=much, shows=ConfirmExport),
     "dry-run": Scene(("A", *FILTER_BELL, "d"), books=much, shows=DryRunScreen),
+    "dry-list": Scene(("A", *FILTER_BELL, "d", "enter"), books=much, shows=DryListScreen),
     "payload": Scene(("space", "space", "d", "p"), shows=PayloadScreen),
     "reject-one": Scene(("space", "r"), shows=RejectScreen),
     "reject-many": Scene((*["space"] * 4, "r", *"Retainage is 5 percent", "shift+tab", "down", "o", *"Wrong period"), shows=RejectScreen),
