@@ -138,6 +138,12 @@ def _export(
                 why="nothing was changed by you",
                 fix="Look at the list again ({list.refresh}) and decide again",
             )
+        if expect is not None and expect.let not in {None, end.let}:
+            raise Changed(
+                "The possible duplicates that go with the override are not those that were shown",
+                why="nothing was changed by you",
+                fix="Look at them again ({list.refresh}) and decide again",
+            )
         for t in totals:
             batches.close(t)
         epochs.look_first(db, decision.batches)

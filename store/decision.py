@@ -48,12 +48,14 @@ class Decision:
 class Expectation:
     """Control totals that the caller expects of what goes; None: not checked. ``net`` as a Decimal amount.
 
-    ``masters``: the digest of what the bills take from vendors, jobs, commitments and cost codes, as a plan tells it.
+    ``masters``: the digest of what the bills take from vendors, jobs, commitments and cost codes, ``let``: that of the
+    possible duplicates which go with the override and of the others they look like, both as a plan tells them.
     """
 
     count: int | None = None
     net: Decimal | None = None
     masters: str | None = None
+    let: str | None = None
 
 
 class Chosen:

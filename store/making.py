@@ -19,7 +19,7 @@ from store.domain.bill import idempotency_key
 from store.domain.selection import Totals
 from store.domain.status import TRANSITIONS, ErpStatus
 from store.mapped import Mapped
-from store.planning import OVERRIDDEN, Going, Stay, Terms, walk
+from store.planning import OVERRIDDEN, Going, Judge, Stay, Terms, check_values
 from store.selecting import Picked
 from store.sums import Sums
 
@@ -50,10 +50,14 @@ class Part(NamedTuple):
 
 
 class End(NamedTuple):
-    """After the last part: control totals, the digest of what the masters say, and the numbers that others changed."""
+    """After the last part: control totals, and the numbers that others changed.
+
+    ``masters``: the digest of what the masters say; ``let``: that of the pairs which an override let pass.
+    """
 
     totals: tuple[Totals, ...]
     masters: str
+    let: str
     changed: list[str]
 
 
@@ -65,11 +69,13 @@ def parts(db: Database, asked: Asked) -> Iterator[Part | End]:
     called = Called(db, terms.company.erp)
     texts = Texts(db, terms.company.name, terms.company.erp, called.account)
     chunks = evidence.held(db, chosen.chunks())
-    for going, stays in walk(db, asked.actor, len(chosen.ids), chunks, terms):
+    check_values(len(chosen.ids), terms.description, terms.erp_number)
+    judge = Judge(db, asked.actor, terms)
+    for going, stays in map(judge.chunk, chunks):
         sums.add(going)
         mapped.add(going)
         yield _part(asked, numbers, texts, going, stays)
-    yield End(sums.totals(), mapped.digest(called), chosen.changed)
+    yield End(sums.totals(), mapped.digest(called), judge.let, chosen.changed)
 
 
 class _Numbers:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
@@ -115,16 +116,6 @@ def noted_stay(c: Candidate, found: Sequence[Note]) -> Stay:
     return stay(c, found[0].code, Blocked(causes, fix=fixes))
 
 
-def walk(
-    db: Database, actor: Actor, count: int, chunks: Iterable[list[Candidate]], terms: Terms
-) -> Iterator[tuple[list[Going], list[Stay]]]:
-    """Every one of these ``count`` invoices, going or staying, a chunk at a time in their order. Writes nothing."""
-    check_values(count, terms.description, terms.erp_number)
-    judge = Judge(db, actor, terms)
-    for chunk in chunks:
-        yield judge.chunk(chunk)
-
-
 class _Facts(NamedTuple):
     """What the rules look at beside the invoices of one chunk themselves; only what stands against one of them."""
 
@@ -155,6 +146,12 @@ class Judge:
         self._noted = Noted(db, terms.company, terms.profile, self._called)
         # What the ERP's profile has to say of the invoices of the last chunk, by id.
         self.notes: Mapping[int, list[Note]] = {}
+        self._let = hashlib.sha256()
+
+    @property
+    def let(self) -> str:
+        """The digest of the pairs that the override lets pass, of all chunks so far in the order of the ids."""
+        return self._let.hexdigest()
 
     def chunk(self, chunk: Sequence[Candidate]) -> tuple[list[Going], list[Stay]]:
         """These invoices, each either going or staying."""
@@ -264,6 +261,8 @@ class Judge:
         if others := facts.alike.get(c.id):
             if self._terms.override is None:
                 return _duplicate(c, others)
+            pairs = [(twin.id, *twin.open) for twin in others]
+            self._let.update(f"{c.id} {pairs}\n".encode())
             return Going(c, sent, day, f"{self._rule}; {OVERRIDDEN}")
         return Going(c, sent, day, self._rule)
 
@@ -320,7 +319,9 @@ def _duplicate(c: Candidate, others: Sequence[alike.Twin]) -> Stay:
         f"It may be a duplicate of {alike.named(others)}",
         fix="Compare the two; where both are right, give a reason for the override ({invoices.export}, or --override)",
     )
-    return stay(c, worst.value, error, f"It may be a duplicate: another invoice of the vendor has {WORDS[worst]}")
+    return stay(
+        c, worst.value, error, f"It may be a duplicate: another invoice of the vendor has {WORDS[worst]}"
+    )
 
 
 def _footing(candidate: Candidate, own: Sequence[Line]) -> None:

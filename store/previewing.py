@@ -75,7 +75,7 @@ class Plan:
     where ``periods_known`` is False. ``causes``: all that stands against it, and what of it would be skipped, ignored or
     truncated, with ``touched``: the ids by effect; ``asking``: what the ERP said of its codes.
     ``alike``: what may be a duplicate, whether it stays for that or goes with the override. ``hidden`` are those of the selection that the filter hides. ``seen`` is what a
-    selection by filters had, for the digest of the decision; None for marked ones. ``masters``: for its Expectation.
+    selection by filters had, for the digest of the decision; None for marked ones. ``masters`` and ``let``: for its Expectation.
     """
 
     goes: Listed[invoices.Row]
@@ -95,6 +95,7 @@ class Plan:
     asking: Asking
     seen: Seen | None
     masters: str
+    let: str
 
     @property
     def groups(self) -> tuple[Cause, ...]:
@@ -166,6 +167,7 @@ def plan_export(
         asking=asking(db, company.erp, look.depending.codes),
         seen=found,
         masters=gathered.mapped.digest(called),
+        let=look.judge.let,
     )
 
 

@@ -9,9 +9,11 @@ import pytest
 from cli_case import Told
 from invoice_factory import line, make, state
 
-from store import duplicates
+from store import directory, duplicates, mapping
 from store.db import Database
+from store.domain.knowing import Kind
 from store.intake import example
+from store.mapping import Want
 
 pytest_plugins = ["cli_case"]
 AS = ("--as", "jlopez")
@@ -50,6 +52,24 @@ def test_with_a_reason_it_goes_and_both_are_told(
     out = told(*AS, "show", "inv 12")[1]
     assert "a number that differs in case, zeros or punctuation alone" in out
     assert "let pass by jlopez" in out and "Second delivery" in out
+
+
+def test_what_comes_while_a_person_is_asked_does_not_go_with_it(
+    company: Database, told: Told, pair: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def twin() -> None:
+        third = make(company, "INV 00012", commitment="SC-3", lines=(line(work=70_000),))
+        with company.transaction():
+            duplicates.refresh(company, duplicates.known(company, [third]))
+
+    def mapped() -> None:
+        mapping.put(company, directory.actor(company, "jlopez"), Want(Kind.VENDOR, "APEX", "OTHER"))
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    for meanwhile, why in ((twin, "possible duplicates"), (mapped, "What the ERP calls a vendor")):
+        monkeypatch.setattr("click.confirm", lambda *_args, meanwhile=meanwhile, **_more: meanwhile() or True)
+        code, _, err = told(*AS, "export", "inv 12", "--override", "Second delivery")
+        assert (code, why in err, state(company, pair[1])) == (1, True, "ready_to_export"), err
 
 
 @pytest.mark.parametrize("reason", ["", "   "])

@@ -14,10 +14,10 @@ from erp import profiles
 from store import alike, detail, directory, duplicates, outbox, overriding, review
 from store import db as database
 from store.db import Database
-from store.decision import Decision
+from store.decision import Decision, Expectation
 from store.domain.actor import Actor
 from store.domain.bill import decode
-from store.domain.errors import BadInput, Blocked, NotPermitted, PayappError
+from store.domain.errors import BadInput, Blocked, Changed, NotPermitted, PayappError
 from store.domain.likeness import Likeness
 from store.domain.outcome import Booked, Refused
 from store.domain.selection import Marked
@@ -256,3 +256,23 @@ def test_an_import_says_what_looks_like_what(db: Database, admin: Actor, tmp_pat
 
 def test_reasons_are_kept_as_they_were_meant(db: Database) -> None:
     assert overriding.reason(" a ") == "a" and overriding.reason(None) is None
+
+
+def test_a_twin_that_comes_while_the_override_is_looked_at_is_not_let_pass_unseen(
+    db: Database, approver: Actor
+) -> None:
+    invoice(db, "A-7", 1, erp_status="synced")
+    own = invoice(db, "A7", 2)
+    seen = mark(db, own)
+
+    def expected() -> Expectation:
+        plan = review.plan_export(db, approver, seen, PROFILE, Action.ACCEPT, override=WHY)
+        return Expectation(plan.count, None, plan.masters, plan.let)
+
+    before = expected()
+    later = invoice(db, "a 07", 3)
+    with pytest.raises(Changed, match="not those that were shown"):
+        review.accept(db, approver, seen, PROFILE, override=WHY, expect=before)
+    assert (rows(db), state(db, own)) == (set(), "ready_to_export")
+    review.accept(db, approver, seen, PROFILE, override=WHY, expect=expected())
+    assert {row[0] for row in db.execute("SELECT other FROM overrides").fetchall()} >= {f"invoice {later}"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -276,6 +277,11 @@ def _export(
             said = alike.named(possible.others) or possible.said
             click.echo(f"goes with the override: {safe(possible.name)}: {safe(said)}", err=True)
         confirm(f"Export {plan.count} invoices to {safe(profile.title)}?", yes=yes)
+        # What was told is what goes; a person was told how many.
+        expect = replace(
+            expect, masters=plan.masters, let=plan.let,
+            count=plan.count if expect.count is None and not yes else expect.count,
+        )  # fmt: skip
         if action is Action.ACCEPT:
             decision = review.accept(
                 books.db, me, chosen, profile, accounting_date=day, description=description, override=override,
@@ -294,11 +300,9 @@ def _export(
         ctx.exit(_code(decision))
 
 
-def _expectation(count: int | None, total: str | None) -> Expectation | None:
+def _expectation(count: int | None, total: str | None) -> Expectation:
     from store.review import Expectation
 
-    if count is None and total is None:
-        return None
     return Expectation(count, None if total is None else amount(total, "--expect-total"))
 
 

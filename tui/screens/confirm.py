@@ -384,7 +384,7 @@ class ConfirmExport(Dialog[ExportChoice | None]):
         selection = self._selection
         if isinstance(selection, Matching) and plan.seen is not None:
             selection = replace(selection, digest=plan.seen.digest)
-        expect = Expectation(plan.count, net, plan.masters)
+        expect = Expectation(plan.count, net, plan.masters, plan.let)
         why = self._override()
         self.dismiss(ExportChoice(selection, day, text, expect, plan.seen, self._boxes(), why))
 
