@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -39,7 +40,8 @@ class Source(StrEnum):
 class Line:
     """One line, its row counted from 1 with the header. ``key`` or ``vendor`` and ``number`` name the bill.
 
-    ``amount`` is what is payable, as the ERP writes it but for separators; "" where it does not say.
+    ``amount`` is what is payable, as the ERP writes it but for separators of thousands and parentheses; "" where it does
+    not say.
     """
 
     row: int
@@ -76,6 +78,8 @@ _SAID = {word: said for said, words in _WORDS.items() for word in words}
 _XERO_STANDS = frozenset(
     {"draft", "submitted", "awaiting approval", "authorised", "awaiting payment", "paid"}
 )
+# A comma elsewhere may be a decimal sign.
+_GROUPED = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?")
 _QUICKBOOKS_BILLS = {"bill": "", "credit": "-", "bill credit": "-", "bill refund": "-"}
 
 
@@ -141,6 +145,13 @@ def _named(
         )
 
 
+def _amount(text: str) -> str:
+    """Without separators of thousands; parentheses are a minus. Whatever else is written stays, and is no amount."""
+    if text.startswith("(") and text.endswith(")") and text[1:2].isdigit():
+        text = f"-{text[1:-1]}"
+    return text.replace(",", "") if _GROUPED.fullmatch(text) else text
+
+
 def _own(header: Sequence[str], rows: Sequence[tuple[int, list[str]]], name: str) -> Iterator[Line]:
     for number, row in _named(header, rows, name):
         word, error = row.get("status", ""), row.get("error", "")
@@ -166,7 +177,7 @@ def _own(header: Sequence[str], rows: Sequence[tuple[int, list[str]]], name: str
             )
         yield Line(
             number, row.get("key", ""), row.get("vendor", ""), row.get("number", ""), row.get("reference", ""),
-            row.get("amount", "").replace(",", ""), row.get("currency", ""), said, error,
+            _amount(row.get("amount", "")), row.get("currency", ""), said, error,
         )  # fmt: skip
 
 
@@ -174,7 +185,7 @@ def _xero(header: Sequence[str], rows: Sequence[tuple[int, list[str]]], name: st
     """Xero's own export of bills: a row per line of a bill, each with the bill's total."""
     seen: set[tuple[str, str, str]] = set()
     for number, row in _named(header, rows, name):
-        amount = row.get("Total", "").replace(",", "")
+        amount = _amount(row.get("Total", ""))
         if "credit" in row.get("Type", "").lower():
             # A credit note's total is told without its sign.
             amount = "-" + amount.lstrip("-")
@@ -194,7 +205,7 @@ def _quickbooks(header: Sequence[str], rows: Sequence[tuple[int, list[str]]], na
         sign = _QUICKBOOKS_BILLS.get(row.get("Type", "").lower())
         if sign is None:
             continue
-        amount = row.get("Amount", "").replace(",", "").lstrip("-")
+        amount = _amount(row.get("Amount", "")).lstrip("-")
         yield Line(
             number, "", row.get("Name", ""), row.get("Num", ""), row.get("Trans #", ""), sign + amount, "",
             Said.BOOKED, "",

@@ -16,6 +16,8 @@ from store.job import JOB_COLUMNS, Job, chunks, job_of, marks
 from store.receipt_lines import Line
 
 PAGE = 500
+# These were sent and given up: refused, or taken for lost.
+GIVEN_UP = (JobState.FAILED, JobState.CANCELLED)
 # In these nobody has heard yet what the ERP made of it, and where their invoices stand.
 AWAITED = {
     JobState.SENT: (ErpStatus.EXPORTING,),
@@ -35,7 +37,8 @@ class _Named(msgspec.Struct):
 class Match:
     """A job that a line names, with where it and its invoice stand. ``bill``: None where its bytes were changed.
 
-    ``newer`` and ``older``: something of a later or an earlier export of the invoice was sent too.
+    ``newer`` and ``older``: something of a later or an earlier export of the invoice was sent too. ``begun``: when its
+    sending began, in ms of the database's clock; None where it was not sent from here.
     """
 
     job: Job
@@ -45,10 +48,14 @@ class Match:
     newer: bool
     older: bool
     bill: Bill | None
+    begun: int | None
 
 
-def of(db: Database, erp: str, lines: Sequence[Line]) -> list[list[Match]]:
-    """Of each line the jobs that it may be of, all of them locked until the transaction's end."""
+def of(db: Database, erp: str, lines: Sequence[Line], read_at: int | None = None) -> list[list[Match]]:
+    """Of each line the jobs that it may be of, all of them locked until the transaction's end.
+
+    ``read_at``: the receipt was read already, then. By a name it says nothing of what was sent after that.
+    """
     by_key = _by_key(db, [line.key for line in lines if line.key])
     by_number = _by_number(db, erp, [line for line in lines if not line.key])
     found = [
@@ -58,7 +65,14 @@ def of(db: Database, erp: str, lines: Sequence[Line]) -> list[list[Match]]:
         for line in lines
     ]
     matches = _locked(db, erp, sorted({number for own in found for number in own}))
-    return [[matches[number] for number in own if number in matches] for own in found]
+    return [
+        [match for number in own if (match := matches.get(number)) and (line.key or _before(match, read_at))]
+        for line, own in zip(lines, found, strict=True)
+    ]
+
+
+def _before(match: Match, read_at: int | None) -> bool:
+    return read_at is None or (match.begun is not None and match.begun <= read_at)
 
 
 def references(db: Database, lines: Sequence[Line]) -> dict[str, int]:
@@ -103,7 +117,7 @@ def _by_key(db: Database, keys: Sequence[str]) -> dict[str, int]:
 
 
 def _by_number(db: Database, erp: str, lines: Sequence[Line]) -> dict[tuple[str, str], list[int]]:
-    """The jobs that wait, or else those that were booked, of the bills with that vendor and number."""
+    """The jobs of the bills with that vendor and number that wait, were booked, or were sent and given up."""
     wanted = {_pair(line) for line in lines}
     found: dict[tuple[str, str], list[int]] = {}
     if not wanted:
@@ -116,18 +130,18 @@ def _by_number(db: Database, erp: str, lines: Sequence[Line]) -> dict[tuple[str,
         ).fetchall():
             last = rows[-1][0]
             _gather(rows, wanted, found)
-    rest = wanted - found.keys()
     # As the index has it: no entry of PostgreSQL's has more than 200 characters.
     renumbered = "substr(i.erp_number, 1, 200)" if db.postgres else "i.erp_number"
-    for numbers in chunks(sorted({number for _, number in rest})):
+    ended = (JobState.DONE.value, *(state.value for state in GIVEN_UP))
+    for numbers in chunks(sorted({number for _, number in wanted})):
         which = marks(numbers)
         for own in (f"i.number IN ({which})", f"i.erp_number <> '' AND {renumbered} IN ({which})"):
             rows = db.execute(
                 "SELECT j.id, j.payload FROM invoices i JOIN export_jobs j ON j.invoice_id = i.id"
-                f" WHERE {own} AND j.erp = ? AND j.state = '{JobState.DONE}' ORDER BY j.id",
-                (*numbers, erp),
+                f" WHERE {own} AND j.erp = ? AND j.state IN ({marks(ended)}) AND (j.state = ? OR j.sends > 0) ORDER BY j.id",
+                (*numbers, erp, *ended, JobState.DONE.value),
             ).fetchall()
-            _gather(rows, rest, found)
+            _gather(rows, wanted, found)
     return found
 
 
@@ -150,14 +164,14 @@ def _locked(db: Database, erp: str, ids: Sequence[int]) -> dict[int, Match]:
     found: dict[int, Match] = {}
     for chunk in chunks(ids):
         rows = db.execute(
-            f"SELECT {JOB_COLUMNS}, state, erp_ref FROM export_jobs WHERE id IN ({marks(chunk)}) AND erp = ?"
+            f"SELECT {JOB_COLUMNS}, state, erp_ref, send_begun FROM export_jobs WHERE id IN ({marks(chunk)}) AND erp = ?"
             f" ORDER BY id{lock}",
             (*chunk, erp),
         ).fetchall()
-        jobs = [(job_of(row), JobState(row[-2]), row[-1]) for row in rows]
+        jobs = [(job_of(row), JobState(row[-3]), row[-2], row[-1]) for row in rows]
         if not jobs:
             continue
-        invoices = [job.invoice_id for job, _, _ in jobs]
+        invoices = [job.invoice_id for job, _, _, _ in jobs]
         statuses = dict(
             db.execute(
                 f"SELECT id, erp_status FROM invoices WHERE id IN ({marks(invoices)}) ORDER BY id{lock}",
@@ -165,12 +179,12 @@ def _locked(db: Database, erp: str, ids: Sequence[int]) -> dict[int, Match]:
             ).fetchall()
         )
         others = _revisions(db, invoices)
-        for job, state, reference in jobs:
+        for job, state, reference, begun in jobs:
             own = others.get(job.invoice_id, [])
             found[job.id] = Match(
                 job, state, ErpStatus(statuses[job.invoice_id]), reference,
                 newer=any(number > job.id for number in own), older=any(number < job.id for number in own),
-                bill=bill_of(job.payload, job.payload_sha256),
+                bill=bill_of(job.payload, job.payload_sha256), begun=begun,
             )  # fmt: skip
     return found
 

@@ -26,11 +26,13 @@ from store.receipt_matches import Match, bill_of, payable
 # The code of an invoice that a receipt has refused.
 REFUSED = "receipt.refused"
 PAGE = 500
+# Who reads a receipt does it alone, on PostgreSQL: "paya" plus three.
+_LOCK = 0x70617964
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a receipt did. ``before``: it was read already, then (ms UTC) and by whom, and nothing was done now.
+    """What a receipt did. ``before``: it was read already, then (ms UTC) and by whom.
 
     ``waiting`` still wait for a receipt.
     """
@@ -84,37 +86,34 @@ def _awaited(row: Sequence[Any]) -> Awaited:
 def take(db: Database, actor: Actor, name: str, data: bytes) -> Reading:
     """Book or refuse what the receipt says, in one transaction. For approvers, and admins of ERP Integrations.
 
-    A file that did something is read once, by its SHA-256. Raises NotPermitted, and BadInput for what is no receipt: then
-    nothing was done.
+    A file that was read already, by its SHA-256, settles what it could not settle then: by its key, or by vendor and number
+    where it was sent before that. Raises NotPermitted, and BadInput for what is no receipt: then nothing was done.
     """
     _require(actor)
     lines = read(data, name)
     digest = hashlib.sha256(data).hexdigest()
     with db.transaction(), audit.Trail() as trail:
+        if db.postgres:
+            # One at a time: two could give one reference to two invoices.
+            db.execute("SELECT pg_advisory_xact_lock(?)", (_LOCK,))
         actor = directory.refresh(db, actor)
         _require(actor)
         erp = directory.company(db).erp
-        receipt = _begun(db, actor, erp, name, digest)
-        if receipt is None:
-            return Reading(name, digest, (), _before(db, digest), _waiting(db, erp))
+        before = _before(db, digest)
         work = Work()
-        found = receipt_matches.of(db, erp, lines.lines)
+        found = receipt_matches.of(db, erp, lines.lines, before[0] if before else None)
         taken = receipt_matches.references(db, lines.lines)
         for line, own in zip(lines.lines, found, strict=True):
             judge(line, own, lines.source, taken, work)
+        if before:
+            work.proven = [pair for pair in work.proven if not _gone_since(db, pair[0], before[0])]
         _write(db, work, trail)
-        counts = {fate.value: sum(told.fate is fate for told in work.told) for fate in Fate}
-        db.execute(
-            "UPDATE receipts SET booked = ?, refused = ? WHERE id = ?",
-            (len(work.booked), len(work.refused), receipt),
-        )
         if trail.count:
+            _keep(db, actor, erp, name, digest, work)
+            counts = {fate.value: sum(told.fate is fate for told in work.told) for fate in Fate}
             detail = {"erp": erp, "file": safe(name), "sha256": digest, "lines": counts}
             audit.record(db, actor, "receipt", detail, trail)
-        else:
-            # It did nothing, and may be given again when it can.
-            db.execute("DELETE FROM receipts WHERE id = ?", (receipt,))
-        return Reading(name, digest, tuple(work.told), None, _waiting(db, erp))
+        return Reading(name, digest, tuple(work.told), before, _waiting(db, erp))
 
 
 def _require(actor: Actor) -> None:
@@ -122,22 +121,31 @@ def _require(actor: Actor) -> None:
         actor.require_approver("read receipts")
 
 
-def _begun(db: Database, actor: Actor, erp: str, name: str, digest: str) -> int | None:
-    """The receipt's own row; None where there is one already. Who reads the same file now waits here."""
-    row = db.execute(
-        "INSERT INTO receipts (erp, name, sha256, read_by, read_at, booked, refused) VALUES (?, ?, ?, ?, ?, 0, 0)"
-        " ON CONFLICT (sha256) DO NOTHING RETURNING id",
-        (erp, safe(name), digest, actor.id, db.now()),
-    ).fetchone()
-    return None if row is None else int(row[0])
+def _keep(db: Database, actor: Actor, erp: str, name: str, digest: str, work: Work) -> None:
+    """A file that did something is known by its SHA-256, since it was read first."""
+    db.execute(
+        "INSERT INTO receipts (erp, name, sha256, read_by, read_at, booked, refused) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (sha256) DO UPDATE SET booked = receipts.booked + excluded.booked,"
+        " refused = receipts.refused + excluded.refused",
+        (erp, safe(name), digest, actor.id, db.now(), len(work.booked), len(work.refused)),
+    )
 
 
-def _before(db: Database, digest: str) -> tuple[int, str]:
+def _before(db: Database, digest: str) -> tuple[int, str] | None:
     row = db.execute(
         "SELECT r.read_at, u.login FROM receipts r JOIN users u ON u.id = r.read_by WHERE r.sha256 = ?",
         (digest,),
     ).fetchone()
-    return int(row[0]), str(row[1])
+    return (int(row[0]), str(row[1])) if row else None
+
+
+def _gone_since(db: Database, match: Match, moment: int) -> bool:
+    """Whether somebody has said since then that the ERP does not have it."""
+    row = db.execute(
+        "SELECT 1 FROM export_attempts WHERE job_id = ? AND kind = 'hand' AND outcome = 'missing' AND at >= ?",
+        (match.job.id, moment),
+    ).fetchone()
+    return row is not None
 
 
 def _waiting(db: Database, erp: str) -> int:

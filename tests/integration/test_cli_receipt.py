@@ -108,7 +108,8 @@ def test_what_is_exported_waits_is_listed_filled_in_and_read_back(
     assert states(office) == {"done": 1, "failed": 1, "sent": 2}
 
     code, out, _ = told("--as", "jlopez", "receipt", filled)
-    assert code == 0 and "was read already" in out and "by jlopez" in out
+    assert code == 3 and "was read already" in out and "by jlopez" in out
+    assert "filled.csv: 2 known, 1 waiting, 1 differs." in out
     assert states(office) == {"done": 1, "failed": 1, "sent": 2}
 
 

@@ -76,10 +76,9 @@ def _print(found: Reading) -> None:
     name = safe(found.name)
     if found.before is not None:
         at, who = found.before
-        say(f"{name} was read already, {_moment(at)} by {safe(who)}: nothing was done now.")
-    else:
-        words = [f"{found.count(fate):,} {fate.value}" for fate in Fate if found.count(fate)]
-        say(f"{name}: {', '.join(words) or 'no lines'}.")
+        say(f"{name} was read already, {_moment(at)} by {safe(who)}; read again:")
+    words = [f"{found.count(fate):,} {fate.value}" for fate in Fate if found.count(fate)]
+    say(f"{name}: {', '.join(words) or 'no lines'}.")
     for fate in (Fate.REFUSED, *(one for one in Fate if one in TO_SETTLE)):
         _print_named([told for told in found.told if told.fate is fate])
     if found.waiting:
