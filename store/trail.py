@@ -91,8 +91,8 @@ def rows(db: Database, number: int) -> Iterator[Row]:
                 position,
                 subject,
                 subject_id,
-                audit.detail_of(before),
-                audit.detail_of(after),
+                _said(before),
+                _said(after),
                 rule,
             )
 
@@ -146,4 +146,12 @@ def _condition(wanted: Wanted) -> tuple[str, list[Any]]:
 
 def _event(row: tuple[Any, ...]) -> Event:
     number, at, actor, origin, action, detail, row_count, own_hash = row
-    return Event(number, at, actor, origin, action, audit.detail_of(detail), row_count, own_hash)
+    return Event(number, at, actor, origin, action, _said(detail), row_count, own_hash)
+
+
+def _said(text: str) -> dict[str, Any]:
+    """Values as they were recorded; of a text that somebody changed into none, the text."""
+    try:
+        return audit.detail_of(text)
+    except msgspec.MsgspecError:
+        return {"unreadable": text}

@@ -6,6 +6,7 @@ at the end together with the head shows only against a head that was kept elsewh
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from typing import Any
 
 from store import audit
 from store.db import Database
-from store.domain.errors import BadInput
+from store.domain.errors import BadInput, StoreError
 from store.snapshot import snapshot
 from store.statements import run
 
@@ -67,8 +68,9 @@ class Verified:
 
 
 def head(db: Database) -> Head:
-    """The head now: what reports and mails print."""
-    return Head(*db.execute("SELECT event_id, hash FROM audit_head WHERE id = 1").fetchone())
+    """The head now: what reports and mails print. Where somebody removed it, that of an empty trail."""
+    row = db.execute("SELECT event_id, hash FROM audit_head WHERE id = 1").fetchone()
+    return Head(*row) if row else Head(0, "")
 
 
 def parse_head(text: str) -> Head:
@@ -86,17 +88,43 @@ def verify(db: Database, kept: Head | None = None) -> Verified:
 
     Bounded memory; others go on writing.
     """
+    try:
+        return _walked(db, kept)
+    except StoreError as error:
+        if db.postgres or "UTF-8" not in error.why:
+            raise
+    # Bytes that no text has were put somewhere: they are read as what no text has, so that their place is told.
+    with _any_bytes(db):
+        return _walked(db, kept)
+
+
+@contextlib.contextmanager
+def _any_bytes(db: Database) -> Iterator[None]:
+    connection = db.pw.connection()
+    before = connection.text_factory
+    connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+    try:
+        yield
+    finally:
+        connection.text_factory = before
+
+
+def _walked(db: Database, kept: Head | None) -> Verified:
     found = Verified()
     with snapshot(db):
         found.head = head(db)
         last, previous, kept_hash = 0, "", None
         for event in _events(db):
             found.events += 1
+            if event[0] < 1:
+                found.add(event[0], "it was put there: the first event is 1")
+                continue
             _follows(found, event, last, previous)
             last, previous = event[0], event[10]
             if kept is not None and last == kept.event:
                 kept_hash = previous
         _ends(found, last, previous)
+        _strays(found, db, last)
         if kept is not None and kept_hash != kept.hash:
             was = "is not there any more" if kept_hash is None else "has another hash now"
             found.add(kept.event, f"event {kept.event}, the head that was printed, {was}")
@@ -106,7 +134,7 @@ def verify(db: Database, kept: Head | None = None) -> Verified:
 def _events(db: Database) -> Iterator[Row]:
     """Every event in order, each with the count, digest and places of its rows behind its own columns."""
     columns = "id, at, actor_id, actor, origin, action, detail, row_count, rows_digest, prev_hash, hash"
-    last = 0
+    last = _LEAST
     while events := db.execute(
         f"SELECT {columns} FROM audit_events WHERE id > ? ORDER BY id LIMIT ?", (last, RUN)
     ).fetchall():
@@ -116,7 +144,11 @@ def _events(db: Database) -> Iterator[Row]:
             yield (*event, *of.get(event[0], (0, _EMPTY, None)))
 
 
+# No event has this number: SQLite's smallest integer, and PostgreSQL's.
+_LEAST = -(2**63)
 _EMPTY = hashlib.sha256().hexdigest()
+# In place of a row that has bytes which no text has: no row is written so.
+_NO_TEXT = b"?\n"
 
 
 def _rows(db: Database, first: int, last: int) -> dict[int, tuple[int, str, int | None]]:
@@ -134,9 +166,23 @@ def _rows(db: Database, first: int, last: int) -> dict[int, tuple[int, str, int 
             count += 1
             if gap is None and row[1] != count:
                 gap = count
-            digest.update(audit.line(row[1:]))
+            digest.update(_line(row[1:]))
         found[event] = (count, digest.hexdigest(), gap)
     return found
+
+
+def _line(row: Row) -> bytes:
+    try:
+        return audit.line(row)
+    except UnicodeEncodeError:
+        return _NO_TEXT
+
+
+def _hash(own: Row) -> str:
+    try:
+        return audit.hash_of(own)
+    except UnicodeEncodeError:
+        return ""
 
 
 def _follows(found: Verified, event: Row, last: int, previous: str) -> None:
@@ -148,11 +194,11 @@ def _follows(found: Verified, event: Row, last: int, previous: str) -> None:
         found.add(last + 1, f"{missing} missing")
     elif event[9] != previous:
         found.add(number, "it does not follow the event before it: one of them was put there or changed")
-    if audit.hash_of(event[:10]) != event[10]:
+    if _hash(event[:10]) != event[10]:
         found.add(number, "its hash is not that of what it says")
     if gap is not None or count != event[7]:
         where = f": row {gap} is missing" if gap is not None else ""
-        found.add(number, f"it has {count:,} rows and was written with {event[7]:,}{where}")
+        found.add(number, f"it has {count:,} rows and was written with {_count(event[7])}{where}")
     elif digest != event[8]:
         found.add(number, "one of its rows was changed, or two changed places")
 
@@ -163,3 +209,19 @@ def _ends(found: Verified, last: int, previous: str) -> None:
         found.add(0, f"the head is event {head.event}, and the last event is {last}")
     elif head.hash != previous:
         found.add(0, f"the head has another hash than event {last}")
+
+
+def _strays(found: Verified, db: Database, last: int) -> None:
+    """Rows of no event, before the first or behind the last; of one that is missing between them its absence is told."""
+    for sql in (
+        "SELECT min(event_id) FROM audit_rows WHERE event_id < 1",
+        "SELECT min(event_id) FROM audit_rows WHERE event_id > ?",
+    ):
+        number = db.execute(sql, (last,) if "?" in sql else ()).fetchone()[0]
+        if number is not None:
+            found.add(number, "it has rows and is not there")
+
+
+def _count(value: object) -> str:
+    # SQLite keeps text in a column of numbers too.
+    return f"{value:,}" if isinstance(value, int) else repr(value)

@@ -151,6 +151,61 @@ def test_a_head_that_was_moved_alone_is_found(db: Database, five: int) -> None:
     assert causes(db) == {0: f"the head is event {five + 5}, and the last event is {five + 4}"}
 
 
+def test_an_event_before_the_first_is_found_and_is_shown_as_nothing_more(db: Database, five: int) -> None:
+    db.execute(
+        "INSERT INTO audit_events (id, at, actor_id, actor, origin, action, detail, row_count, rows_digest, prev_hash,"
+        " hash) SELECT -5, at, actor_id, 'boss', origin, action, detail, 0, rows_digest, prev_hash, hash"
+        " FROM audit_events WHERE id = ?",
+        (five,),
+    )
+    assert [event.id for event in trail.newest(db, Wanted(actor="boss"), 9)] == [-5]
+    assert causes(db) == {-5: "it was put there: the first event is 1"}
+
+
+@pytest.mark.parametrize("where", [-1, 1])
+def test_rows_of_no_event_are_found(sqlite_db: Database, where: int) -> None:
+    number = verifying.head(sqlite_db).event + 1 if where == 1 else where
+    sqlite_db.execute("PRAGMA foreign_keys = OFF")
+    sqlite_db.execute(
+        "INSERT INTO audit_rows (event_id, position, subject, subject_id, before, after, rule)"
+        " VALUES (?, 1, 'invoice', 7, '{}', '{}', 'a rule')",
+        (number,),
+    )
+    assert causes(sqlite_db) == {number: "it has rows and is not there"}
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        (
+            "audit_rows SET after = CAST(x'7bff7d' AS TEXT)",
+            "one of its rows was changed, or two changed places",
+        ),
+        ("audit_events SET detail = CAST(x'7bff7d' AS TEXT)", "its hash is not that of what it says"),
+        ("audit_events SET row_count = 'many'", "it has 3 rows and was written with 'many'"),
+    ],
+)
+def test_what_no_text_and_no_number_is_is_located_too(
+    sqlite_db: Database, approver: Actor, change: str, cause: str
+) -> None:
+    number = decide(sqlite_db, approver, 1)
+    column = "event_id" if "audit_rows" in change else "id"
+    sqlite_db.execute(f"UPDATE {change} WHERE {column} = ?", (number,))
+    assert causes(sqlite_db) == {number: cause}
+    assert sqlite_db.execute("SELECT 'x'").fetchone() == ("x",)
+
+
+def test_a_head_that_was_removed_is_found(db: Database, five: int) -> None:
+    db.execute("DELETE FROM audit_head")
+    assert causes(db) == {0: f"the head is event 0, and the last event is {five + 4}"}
+
+
+def test_what_is_no_json_any_more_is_read_as_it_is(db: Database, five: int) -> None:
+    db.execute("UPDATE audit_rows SET after = 'gone' WHERE event_id = ? AND position = 1", (five,))
+    db.execute("UPDATE audit_events SET detail = 'gone' WHERE id = ?", (five,))
+    assert trail.event(db, five).detail == next(trail.rows(db, five)).after == {"unreadable": "gone"}
+
+
 @pytest.mark.parametrize(
     "text", ["", "12", "12:", "12:xyz", f"a:{'0' * 64}", f"1:{'0' * 63}", f"-1:{'0' * 64}"]
 )
