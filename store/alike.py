@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+import msgspec
 
 from store.candidates import Candidate
 from store.db import Database
@@ -79,7 +82,8 @@ def unsettled(db: Database, ids: Sequence[int], given: str | None = None) -> dic
 def names(db: Database, ids: Sequence[int]) -> dict[int, str]:
     """How a sentence calls these invoices, by id in their order."""
     return {
-        number: one_line(f"{row[1]} ({row[3]}, job {row[4]})") for number, row in sorted(_rows(db, ids).items())
+        number: one_line(f"{row[1]} ({row[3]}, job {row[4]})")
+        for number, row in sorted(_rows(db, ids).items())
     }
 
 
@@ -105,21 +109,65 @@ def said(db: Database, ids: Sequence[int]) -> dict[int, tuple[str, str]]:
     return {int(row[0]): (str(row[1]) or WORDS[Likeness.SIMILAR], str(row[2])) for row in rows}
 
 
-def carried(db: Database, chunk: Sequence[Candidate], *, given: bool) -> set[int]:
+def carried(db: Database, sents: Sequence[Candidate], *, given: bool) -> set[int]:
     """Those whose bills carry that the ERP's own warning was let pass; ``given``: a reason comes with this press.
 
-    It counts until the invoice is sent anew from Commitments.
+    ``sents`` are the invoices as they are sent. It counts until the invoice is sent anew from Commitments, and for the
+    vendor and number that the ERP refused: under another one it would be another warning, which nobody has seen.
     """
     # What was never accepted was never refused.
-    again = [c for c in chunk if c.revision]
+    again = [c for c in sents if c.revision]
     if not again:
         return set()
     rows = db.execute(
-        "SELECT DISTINCT o.invoice_id FROM overrides o JOIN invoices i ON i.id = o.invoice_id"
+        "SELECT o.invoice_id, o.other FROM overrides o JOIN invoices i ON i.id = o.invoice_id"
         f" WHERE {among(db, 'o.invoice_id')} AND o.code = ? AND o.made_at >= coalesce(i.sent_at, 0)",
         (packed(db, [c.id for c in again]), Likeness.SIMILAR.value),
     ).fetchall()
-    return {int(row[0]) for row in rows} | (refused(db, again).keys() if given else set())
+    passed = {(int(row[0]), revision_said(row[1])) for row in rows}
+    if given:
+        passed |= {(number, revision) for number, (_, revision) in refused(db, again).items()}
+    if not passed:
+        return set()
+    as_sent = {c.id: (c.vendor_ref, c.posted_number) for c in again}
+    named = _refused_as(db, sorted({number for number, _ in passed}))
+    # What was never a job here has nothing to be compared with.
+    return {
+        number
+        for number, revision in passed
+        if named.get((number, revision), as_sent[number]) == as_sent[number]
+    }
+
+
+def said_of(revision: str, said: str) -> str:
+    """What an override of the ERP's own refusal of a revision says it is about."""
+    return f"erp, revision {revision}: {said}"
+
+
+def revision_said(other: str) -> str:
+    """The revision in said_of()."""
+    return other.removeprefix("erp, revision ").partition(":")[0]
+
+
+class _Named(msgspec.Struct):
+    """Of a payload, what names the bill."""
+
+    vendor: str
+    number: str
+
+
+def _refused_as(db: Database, ids: Sequence[int]) -> dict[tuple[int, str], tuple[str, str]]:
+    """By invoice and revision the vendor and number of the bills that went."""
+    rows = db.execute(
+        f"SELECT invoice_id, revision, payload FROM export_jobs WHERE {among(db, 'invoice_id')}",
+        (packed(db, ids),),
+    ).fetchall()
+    found = {}
+    for number, revision, payload in rows:
+        with contextlib.suppress(msgspec.MsgspecError):
+            named = msgspec.json.decode(payload, type=_Named)
+            found[int(number), str(revision)] = (named.vendor, named.number)
+    return found
 
 
 def _twins(db: Database, own: Sequence[Known]) -> dict[int, tuple[Twin, ...]]:

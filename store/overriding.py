@@ -95,7 +95,8 @@ def record(db: Database, actor: Actor, terms: Terms, going: Sequence[Going]) -> 
         return []
     looked = [g.candidate.id for g in going if g.rule.endswith(OVERRIDDEN)]
     others = alike.unsettled(db, looked, terms.erp_number) if looked else {}
-    said = alike.refused(db, [g.candidate for g in going])
+    # The reason is of what was refused: what goes under another vendor or number carries none.
+    said = alike.refused(db, [g.candidate for g in going if Likeness.SIMILAR in g.sent.overrides])
     rules = {g.candidate.id: g.rule for g in going}
     rows: list[tuple[int, str, str]] = []
     changes: list[audit.Change] = []
@@ -107,7 +108,7 @@ def record(db: Database, actor: Actor, terms: Terms, going: Sequence[Going]) -> 
             after["possible duplicate of"] = alike.named(twins)
         if number in said:
             cause, revision = said[number]
-            rows.append((number, Likeness.SIMILAR.value, f"erp, revision {revision}: {cause[:_SAID_MOST]}"))
+            rows.append((number, Likeness.SIMILAR.value, alike.said_of(revision, cause[:_SAID_MOST])))
             after["refused by the ERP"] = cause
         changes.append(audit.Change("invoice", number, {}, after, rules[number]))
     if rows:

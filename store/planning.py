@@ -163,7 +163,7 @@ class Judge:
         doubtful |= facts.booked.keys() | facts.alike.keys() | facts.stopped.keys()
         going: list[Going] = []
         stays: list[Stay] = []
-        if passed := alike.carried(self._db, chunk, given=self._terms.override is not None):
+        if passed := alike.carried(self._db, sents, given=self._terms.override is not None):
             let = (Likeness.SIMILAR.value,)
             sents = [s._replace(overrides=let) if s.id in passed else s for s in sents]
         for c, sent in zip(chunk, sents, strict=True):

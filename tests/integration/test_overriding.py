@@ -11,19 +11,21 @@ import pytest
 from invoice_factory import line, make, state, version
 
 from erp import profiles
-from store import alike, detail, directory, duplicates, outbox, overriding, review
+from store import alike, detail, directory, duplicates, mapping, outbox, overriding, review
 from store import db as database
 from store.db import Database
 from store.decision import Decision, Expectation
 from store.domain.actor import Actor
 from store.domain.bill import decode
 from store.domain.errors import BadInput, Blocked, Changed, NotPermitted, PayappError
+from store.domain.knowing import Kind
 from store.domain.likeness import Likeness
 from store.domain.outcome import Booked, Refused
 from store.domain.selection import Marked
 from store.domain.status import Action
 from store.intake import example
 from store.intake.load import import_file
+from store.mapping import Want
 
 PROFILE = profiles.load("sandbox")
 WHY = "Two floors, two invoices"
@@ -276,3 +278,26 @@ def test_a_twin_that_comes_while_the_override_is_looked_at_is_not_let_pass_unsee
     assert (rows(db), state(db, own)) == (set(), "ready_to_export")
     review.accept(db, approver, seen, PROFILE, override=WHY, expect=expected())
     assert {row[0] for row in db.execute("SELECT other FROM overrides").fetchall()} >= {f"invoice {later}"}
+
+
+def test_the_erps_warning_is_let_pass_for_the_number_and_vendor_that_it_refused(
+    db: Database, approver: Actor
+) -> None:
+    own = invoice(db, "A-7", 1)
+    review.accept(db, approver, mark(db, own), PROFILE)
+    assert answer(db, Likeness.SIMILAR) == [""]
+    # Repaired in the same press: the reason is of the refused number, and nobody has seen what the other is like.
+    review.retry(db, approver, mark(db, own), PROFILE, erp_number="B-9", override=WHY)
+    assert (answer(db, Likeness.SIMILAR), rows(db)) == ([""], set())
+    review.retry(db, approver, mark(db, own), PROFILE, override=WHY)
+    assert answer(db, "period.closed") == [Likeness.SIMILAR]
+    review.set_export_values(db, approver, mark(db, own), erp_number="C-1")
+    review.retry(db, approver, mark(db, own), PROFILE)
+    assert answer(db, "period.closed") == [""]
+    review.set_export_values(db, approver, mark(db, own), erp_number="B-9")
+    mapping.put(db, approver, Want(Kind.VENDOR, "APEX", "ELSE"))
+    review.retry(db, approver, mark(db, own), PROFILE)
+    assert answer(db, "period.closed") == [""]
+    mapping.put(db, approver, Want(Kind.VENDOR, "APEX", ""))
+    review.retry(db, approver, mark(db, own), PROFILE)
+    assert answer(db) == [Likeness.SIMILAR]
