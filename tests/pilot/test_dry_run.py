@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import date
 from typing import cast
 
 import pytest
@@ -11,10 +12,11 @@ from hand import Hand, Start, add_invoice
 from textual.widgets import OptionList
 
 from erp.knowing import Asked
-from store import known
+from store import known, periods
 from store.db import Database
 from store.domain.errors import StoreError
 from store.domain.knowing import Fact, Kind
+from store.domain.outcome import Period
 from store.known import Codes
 from store.models import Project, Vendor
 from tui.app import DeskApp
@@ -191,6 +193,38 @@ async def test_what_is_typed_in_the_confirmation_is_in_the_payload(start: Start,
         await hand.press("p")
         await hand.dialog(PayloadScreen)
         await hand.until(lambda: '"description": "Level-2"' in hand.text("#payload"))
+
+
+async def test_a_line_without_a_list_says_so(start: Start, books: Database) -> None:
+    later = Period(date(2026, 11, 1), date(2026, 11, 30), is_open=True)
+    periods.put(books, "sandbox", [Period(date(2026, 10, 1), date(2026, 10, 31), is_open=False), later])
+    async with start() as hand:
+        await tried(hand, None, "A", "d")
+        assert "Enter lists them" in hand.text(".note")
+        while "posted in another month" not in hand.text("#about"):
+            await hand.press("j")
+        assert "Enter lists them" not in hand.text(".note")
+        await hand.press("enter")
+        await hand.until(lambda: "This line has no list" in hand.text("#about"))
+        assert isinstance(hand.app.screen, DryRunScreen)
+
+
+async def test_a_wide_window_shows_causes_whole(start: Start, books: Database) -> None:
+    job = f"J-{'1' * 60}"
+    books.execute("UPDATE projects SET erp_ref = ? WHERE id = 1", (job,))
+    known.put(books, "sandbox", [Fact(Kind.JOB, job, known=False)])
+    async with start(size=(80, 24)) as hand:
+        await tried(hand, None, "A", "d")
+        assert f"Job {job} is" not in hand.causes()
+        await hand.pilot.resize_terminal(200, 60)
+        await hand.until(lambda: f"Job {job} is not known to the ERP" in hand.causes())
+        await hand.press("enter")
+        await hand.dialog(DryListScreen)
+        await hand.until(lambda: "USD" in hand.text("#invoices"))
+        wide = hand.app.screen.query_one(".frame").region.width
+        await hand.pilot.resize_terminal(80, 24)
+        await hand.until(lambda: hand.app.screen.query_one(".frame").region.width < wide)
+        assert max(map(len, hand.text("#invoices").splitlines())) <= 74
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])

@@ -17,10 +17,10 @@ from store.domain.money import show
 from store.domain.text import safe
 from store.invoices import Row
 from tui.keymap import Place, bindings
-from tui.screens.dialog import Dialog
 from tui.screens.dry_run_text import about
 from tui.screens.payload import PayloadScreen
 from tui.screens.trying import Subject
+from tui.screens.wide import WideDialog
 from tui.text import cut
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ LEAST = 4
 KEPT = 2000
 
 
-class DryListScreen(Dialog[None]):
+class DryListScreen(WideDialog[None]):
     """The invoices with these ids, in their order; below them what is said of the one under the cursor."""
 
     CSS_PATH = ["dialog.tcss", "dry_run.tcss"]
@@ -130,7 +130,7 @@ class DryListScreen(Dialog[None]):
         self._draw()
 
     def _draw(self) -> None:
-        width = min(self.app.size.width, 78) - 4
+        width = self.cells
         text = Text(no_wrap=True)
         for place, number in enumerate(self._page(), self._top):
             here = place == self._cursor
@@ -138,7 +138,7 @@ class DryListScreen(Dialog[None]):
         text.rstrip()
         self.query_one("#invoices", Static).update(text)
         self.query_one("#which", Static).update(
-            f"{cut(self._heading, 56).rstrip()}  {self._cursor + 1:,} of {len(self._ids):,}"
+            f"{cut(self._heading, width - 18).rstrip()}  {self._cursor + 1:,} of {len(self._ids):,}"
         )
         said = [about(snag.cause, snag.fix) for snag in self._snags.get(self._ids[self._cursor], ())]
         self.query_one("#about", Static).update(safe("\n".join(said), lines=True))

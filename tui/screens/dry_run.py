@@ -21,12 +21,12 @@ from store.domain.errors import Interrupted, PayappError
 from store.domain.knowing import Kind
 from store.previewing import Plan
 from tui.keymap import Place, bindings
-from tui.screens.dialog import Dialog
 from tui.screens.dry_list import DryListScreen
 from tui.screens.dry_run_text import Line, asked_text, not_reached, overview, silent_text
 from tui.screens.payload import PayloadScreen
 from tui.screens.plan_text import totals_text
 from tui.screens.trying import Subject
+from tui.screens.wide import WideDialog
 
 if TYPE_CHECKING:
     from erp.knowing import Asked
@@ -35,14 +35,17 @@ if TYPE_CHECKING:
 # So many of each group are read with the plan; the others when they are looked at.
 LISTED = 500
 ASKING = "Asking the ERP\u2026"
-# Cells around the text: the frame, its padding and the list's scroll bar.
-AROUND = 5
+OTHER_KEYS = "p: payload   Esc closes"
+KEYS = f"Enter lists them   {OTHER_KEYS}"
+UNLISTED = "This line has no list"
+# Cells of the list's scroll bar.
+BAR = 1
 # Rows beside the causes and the totals: the frame, the title, what the ERP was asked, what a line is about, the keys.
 ROWS = 12
 LEAST = 4
 
 
-class DryRunScreen(Dialog[None]):
+class DryRunScreen(WideDialog[None]):
     """Shows a plan; ``current``: whose payload comes first."""
 
     CSS_PATH = ["dialog.tcss", "dry_run.tcss"]
@@ -66,7 +69,7 @@ class DryRunScreen(Dialog[None]):
             yield Static(id="asked", markup=False)
             yield OptionList(id="causes", markup=False)
             yield Static(id="about", markup=False)
-            yield Static("Enter lists them   p: payload   Esc closes", classes="note", markup=False)
+            yield Static(KEYS, classes="note", markup=False)
 
     def on_mount(self) -> None:
         """What is known; then the ERP is asked."""
@@ -90,7 +93,7 @@ class DryRunScreen(Dialog[None]):
         before = causes.highlighted
         was = self._lines[before].text if before is not None and self._lines else ""
         self._lines = overview(self._plan)
-        width = min(self.app.size.width, 78) - AROUND
+        width = self.cells - BAR
         causes.clear_options()
         causes.add_options(
             [
@@ -104,8 +107,8 @@ class DryRunScreen(Dialog[None]):
         self._fit()
 
     def on_resize(self) -> None:
-        """Another height shows more or fewer lines."""
-        self._fit()
+        """Another window shows more or fewer lines, and more or less of each."""
+        self._show()
 
     def _fit(self) -> None:
         """The causes take what the rest leaves."""
@@ -115,7 +118,11 @@ class DryRunScreen(Dialog[None]):
     def _tell(self, now: str, silent: Sequence[Kind] = ()) -> None:
         """What the ERP was asked and when, and what is under way or went wrong."""
         known = asked_text(self._plan.asking, silent)
-        parts = [now, f"ERP: {known}" if known else "", silent_text(silent)]
+        parts = [
+            now,
+            f"ERP: {known}" if known else "",
+            silent_text(silent, "It" if known or now else "The ERP"),
+        ]
         told = ". ".join(part.rstrip(".") for part in parts if part)
         self.query_one("#asked", Static).update(told.replace("\u2026. ", "\u2026 "))
 
@@ -124,6 +131,7 @@ class DryRunScreen(Dialog[None]):
         event.stop()
         line = self._lines[event.option_index]
         self.query_one("#about", Static).update(line.about)
+        self.query_one(".note", Static).update(KEYS if line.ids else f"{UNLISTED}   {OTHER_KEYS}")
 
     # -- the ERP -----------------------------------------------------------------------------------------------
 
@@ -175,6 +183,9 @@ class DryRunScreen(Dialog[None]):
         line = self._line
         if line is not None and line.ids:
             self.app.push_screen(DryListScreen(self._desk, line.text, line.ids, self._subject))
+        elif line is not None:
+            told = f"{UNLISTED}: Enter lists the invoices of the others."
+            self.query_one("#about", Static).update(f"{told}\n{line.about}".rstrip())
 
     def action_payload(self) -> None:
         """What the ERP would get, first of the one that the list's cursor was on."""

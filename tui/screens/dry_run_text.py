@@ -109,7 +109,7 @@ def periods_text(plan: Plan) -> str:
     """Whether the periods of what goes are open, and how long ago the ERP said so."""
     asked = plan.asking.periods_at
     if not plan.periods_known or asked is None:
-        return "the ERP's periods are not known yet"
+        return "the ERP's periods are not known"
     return f"open in the ERP, asked {ago(plan.asking.now - asked)}"
 
 
@@ -133,9 +133,9 @@ def asked_text(asking: Asking, silent: Sequence[Kind] = (), *, periods: bool = T
     return "; ".join(parts)
 
 
-def silent_text(silent: Sequence[Kind]) -> str:
-    """What this ERP cannot be asked for."""
-    return f"It cannot be asked for {', '.join(KINDS[kind] for kind in silent)}" if silent else ""
+def silent_text(silent: Sequence[Kind], subject: str = "It") -> str:
+    """What this ERP cannot be asked for; ``subject`` where nothing before has named it."""
+    return f"{subject} cannot be asked for {', '.join(KINDS[kind] for kind in silent)}" if silent else ""
 
 
 def not_reached(trouble: str) -> str:

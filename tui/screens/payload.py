@@ -13,16 +13,16 @@ from store import invoices, previewing
 from store.domain.errors import PayappError
 from store.domain.text import safe
 from tui.keymap import Place, bindings
-from tui.screens.dialog import Dialog
 from tui.screens.dry_run_text import about
 from tui.screens.trying import Subject
+from tui.screens.wide import WideDialog
 from tui.text import cut
 
 if TYPE_CHECKING:
     from tui.bootstrap import Desk
 
 
-class PayloadScreen(Dialog[None]):
+class PayloadScreen(WideDialog[None]):
     """What is said of one invoice, and its payload as it would be frozen; n and p go through the others."""
 
     CSS_PATH = ["dialog.tcss", "dry_run.tcss"]
