@@ -11,6 +11,8 @@ from store.db import Database
 from store.domain.errors import BadInput, NotPermitted
 
 APPEND_ONLY = ("audit_events", "audit_rows", "export_attempts", "overrides", "epochs")
+# PostgreSQL's own roles that write to any of its files.
+_SERVER_FILES = ("pg_execute_server_program", "pg_write_server_files")
 
 
 def grant(db: Database, role: str) -> tuple[str, ...]:
@@ -26,11 +28,13 @@ def grant(db: Database, role: str) -> tuple[str, ...]:
             fix="Protect the file; docs/postgres.md tells what PostgreSQL does",
         )
     with db.transaction():
-        owner = _checked(db, role)
+        _checked(db, role)
         name = str(db.execute("SELECT quote_ident(?)", (role,)).fetchone()[0])
         changed = sorted(set(db.pw.get_tables()) - {*APPEND_ONLY, "schema_version"})
         for sql in (
             f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {name}",
+            f"REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM {name}",
+            f"REVOKE ALL ON SCHEMA public FROM {name}",
             f"GRANT USAGE ON SCHEMA public TO {name}",
             f"GRANT SELECT, INSERT ON {', '.join(APPEND_ONLY)} TO {name}",
             f"GRANT SELECT, INSERT, UPDATE, DELETE ON {', '.join(changed)} TO {name}",
@@ -39,12 +43,12 @@ def grant(db: Database, role: str) -> tuple[str, ...]:
             f"REVOKE ALL ON {', '.join(APPEND_ONLY)} FROM PUBLIC",
         ):
             db.execute(sql)
-        _check_rest(db, role, owner)
+        _check_rest(db, role)
     return APPEND_ONLY
 
 
-def _checked(db: Database, role: str) -> str:
-    """The owner of the audit trail. Raises where the grant would mean nothing or cannot be given."""
+def _checked(db: Database, role: str) -> None:
+    """Raise where there is no such role, or where nothing can be granted here."""
     row: Any = db.execute(
         "SELECT o.rolname, current_user, (SELECT count(*) FROM pg_roles WHERE rolname = ?)"
         " FROM pg_class c JOIN pg_roles o ON o.oid = c.relowner WHERE c.oid = 'audit_events'::regclass",
@@ -57,25 +61,34 @@ def _checked(db: Database, role: str) -> str:
         raise NotPermitted(
             f"{me} cannot grant anything here", why=f"the tables belong to {owner}", fix=f"Connect as {owner}"
         )
-    return str(owner)
 
 
-def _check_rest(db: Database, role: str, owner: str) -> None:
-    """Refuse a role that has more than it was granted: by itself, or by what it is a member of."""
-    is_super = db.execute("SELECT rolsuper FROM pg_roles WHERE rolname = ?", (role,)).fetchone()[0]
-    owns = db.execute("SELECT pg_has_role(?, ?, 'MEMBER')", (role, owner)).fetchone()[0]
-    still = [
-        table
-        for table in APPEND_ONLY
-        if db.execute(
-            "SELECT has_table_privilege(?, ?, 'UPDATE, DELETE, TRUNCATE')", (role, table)
-        ).fetchone()[0]
-    ]
-    if not (is_super or owns or still):
-        return
-    why = "it is a superuser" if is_super else f"it is, or may become, {owner}, which owns the tables"
-    if not (is_super or owns):
-        why = f"it still can change {', '.join(still)}, by a role that it is a member of"
-    raise BadInput(
+def _check_rest(db: Database, role: str) -> None:
+    """Refuse a role that has more than it was granted: by itself, or by what it may become (SET ROLE)."""
+    # Each role that it is or may become, itself first; whether that rules the tables, and which of them it can change.
+    found = db.execute(
+        "SELECT r.rolname, CASE WHEN r.rolsuper THEN 'is a superuser'"
+        " WHEN r.oid IN (SELECT relowner FROM pg_class WHERE relname = ANY(?) AND relnamespace = 'public'::regnamespace)"
+        " THEN 'owns the tables'"
+        " WHEN r.oid = (SELECT datdba FROM pg_database WHERE datname = current_database()) THEN 'owns the database'"
+        " WHEN r.oid = (SELECT nspowner FROM pg_namespace WHERE nspname = 'public') THEN 'owns the schema'"
+        " WHEN r.rolname = ANY(?) THEN 'writes files on the server' END,"
+        " ARRAY(SELECT t FROM unnest(?::text[]) AS t WHERE has_table_privilege(r.oid, t, 'UPDATE, DELETE, TRUNCATE, TRIGGER')"
+        " OR has_any_column_privilege(r.oid, t, 'UPDATE'))"
+        " FROM pg_roles r WHERE pg_has_role(?, r.oid, 'MEMBER') ORDER BY r.rolname <> ?, starts_with(r.rolname, 'pg_'), r.rolname",
+        (list(APPEND_ONLY), list(_SERVER_FILES), list(APPEND_ONLY), role, role),
+    ).fetchall()
+    for name, rules, _ in found:
+        if rules:
+            raise _meaningless(
+                role, f"it {rules}" if name == role else f"it is, or may become, {name}, which {rules}"
+            )
+    still = sorted({table for *_, tables in found for table in tables})
+    if still:
+        raise _meaningless(role, f"it still can change {', '.join(still)}, by a role that it is a member of")
+
+
+def _meaningless(role: str, why: str) -> BadInput:
+    return BadInput(
         f"What is granted to {role} would mean nothing", why=why, fix="Name a role of its own for payapp"
     )

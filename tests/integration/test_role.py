@@ -121,10 +121,49 @@ def test_a_role_that_has_more_through_another_is_refused_and_nothing_is_granted(
         owned.execute(f"DROP ROLE {wide}")
 
 
+WIDER = {
+    "a column alone": (("GRANT UPDATE (detail) ON audit_events TO {wide}", "GRANT {wide} TO {role}"), "still can change audit_events"),
+    "a trigger": (("GRANT TRIGGER ON audit_rows TO {wide}", "GRANT {wide} TO {role}"), "still can change audit_rows"),
+    "set role alone": (
+        ("GRANT DELETE ON epochs TO {wide}", "GRANT {wide} TO {role} WITH INHERIT FALSE"), "still can change epochs",
+    ),
+    "all data": (("GRANT pg_write_all_data TO {role} WITH INHERIT FALSE",), "still can change audit_events"),
+    "a superuser": (("ALTER ROLE {wide} SUPERUSER", "GRANT {wide} TO {role}"), "which is a superuser"),
+    "the database": (("ALTER DATABASE {base} OWNER TO {role}",), "it owns the database"),
+    "the schema": (("ALTER SCHEMA public OWNER TO {wide}", "GRANT {wide} TO {role}"), "which owns the schema"),
+    "files": (("GRANT pg_execute_server_program TO {role}",), "which writes files on the server"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WIDER)
+def test_no_way_round_what_is_granted_is_left(owned: Database, role: str, name: str) -> None:
+    given, why = WIDER[name]
+    wide = f"w{uuid.uuid4().hex}"
+    owned.execute(f"CREATE ROLE {wide}")
+    base = owned.execute("SELECT current_database()").fetchone()[0]
+    try:
+        for sql in given:
+            owned.execute(sql.format(wide=wide, role=f'"{role}"', base=base))
+        with pytest.raises(BadInput, match=why):
+            roles.grant(owned, role)
+    finally:
+        owned.execute(f"ALTER DATABASE {base} OWNER TO postgres")
+        owned.execute("ALTER SCHEMA public OWNER TO postgres")
+        owned.execute(f"DROP OWNED BY {wide}")
+        owned.execute(f"DROP ROLE {wide}")
+
+
 def test_what_was_granted_before_by_hand_is_taken_back(owned: Database, role: str) -> None:
     owned.execute(f'GRANT ALL ON ALL TABLES IN SCHEMA public TO "{role}"')
+    owned.execute(f'GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO "{role}"')
+    owned.execute(f'GRANT CREATE ON SCHEMA public TO "{role}"')
     owned.execute("GRANT UPDATE ON audit_events TO PUBLIC")
     roles.grant(owned, role)
+    for sql in (
+        "SELECT has_sequence_privilege(?, 'audit_events_id_seq', 'UPDATE')",
+        "SELECT has_schema_privilege(?, 'public', 'CREATE')",
+    ):
+        assert not owned.execute(sql, (role,)).fetchone()[0]
     for table in roles.APPEND_ONLY:
         held = owned.execute("SELECT has_table_privilege(?, ?, 'UPDATE, DELETE, TRUNCATE')", (role, table))
         assert not held.fetchone()[0], table
