@@ -34,8 +34,21 @@ def _state(error: Exception) -> str | None:
     return found
 
 
+def _first_of(error: Exception) -> Exception:
+    """The error that ended a transaction.
+
+    SQLite undoes one by itself on some, a full disk among them; that the ROLLBACK after it finds none is an error too.
+    """
+    while "no transaction is active" in str(error) and isinstance(error.__context__, Exception):
+        error = error.__context__
+    return error
+
+
 def explained(error: Exception, url: str) -> PayappError:
     """The sentence for an error of the driver, or of Peewee around it, at the database of that URL."""
+    error = _first_of(error)
+    if isinstance(error, PayappError):
+        return error
     text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     low = text.lower()
     held_up = _state(error) in _HELD_UP
