@@ -187,15 +187,15 @@ def _twins(db: Database, own: Sequence[Known]) -> dict[int, tuple[Twin, ...]]:
             likenesses.append(Likeness.EXACT if folded[number] & theirs else Likeness.NUMBER)
         if (number, other) in amounts:
             likenesses.append(Likeness.AMOUNT)
-        by = tuple(passed.get((number, one, subject(other))) for one in likenesses)
+        by = tuple(passed.get((number, one, other)) for one in likenesses)
         twin = Twin(other, name, rest[0], rest[1], ErpStatus(state), source, tuple(likenesses), by)
         found.setdefault(number, []).append(twin)
     return {number: tuple(others) for number, others in found.items()}
 
 
-def subject(invoice: int) -> str:
-    """What an override about another invoice says it is about."""
-    return f"invoice {invoice}"
+def subject(invoice: int, revision: int) -> str:
+    """What an override about another invoice, that goes with this revision of its own, says it is about."""
+    return f"invoice {invoice}, revision {revision}"
 
 
 def _rows(db: Database, ids: Iterable[int]) -> dict[int, tuple[int, str, str, str, str, str, str]]:
@@ -208,10 +208,17 @@ def _rows(db: Database, ids: Iterable[int]) -> dict[int, tuple[int, str, str, st
     return {int(row[0]): tuple(row) for row in found}
 
 
-def _passed(db: Database, ids: Iterable[int]) -> Mapping[tuple[int, str, str], Override]:
+def _passed(db: Database, ids: Iterable[int]) -> Mapping[tuple[int, str, int], Override]:
+    # What was rejected and is sent again may be another invoice by now: it was let pass as it was.
     found = db.execute(
         "SELECT o.invoice_id, o.code, o.other, o.comment, u.login, o.made_at FROM overrides o"
-        f" JOIN users u ON u.id = o.made_by WHERE {among(db, 'o.invoice_id')}",
-        (packed(db, ids),),
+        " JOIN invoices i ON i.id = o.invoice_id AND o.made_at >= coalesce(i.sent_at, 0)"
+        f" JOIN users u ON u.id = o.made_by WHERE {among(db, 'o.invoice_id')} AND o.code <> ? ORDER BY o.id",
+        (packed(db, ids), Likeness.SIMILAR.value),
     ).fetchall()
-    return {(row[0], row[1], row[2]): Override(*row[3:]) for row in found}
+    return {(row[0], row[1], _about(row[2])): Override(*row[3:]) for row in found}
+
+
+def _about(other: str) -> int:
+    """The invoice in subject()."""
+    return int(other.removeprefix("invoice ").partition(",")[0])

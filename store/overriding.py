@@ -1,8 +1,8 @@
 """Letting a warning of a possible duplicate pass: with a reason, by who may accept the invoice, for that pair alone.
 
 An override of another invoice counts for these two and what they have in common: another one that comes later warns
-again. One of what the ERP refused as similar counts until the invoice is sent anew; then the ERP is heard again. Rows
-are only ever added.
+again. Each counts until the invoice is sent anew, also one of what the ERP refused as similar: then the ERP is heard
+again. Rows are only ever added.
 """
 
 from __future__ import annotations
@@ -98,11 +98,16 @@ def record(db: Database, actor: Actor, terms: Terms, going: Sequence[Going]) -> 
     # The reason is of what was refused: what goes under another vendor or number carries none.
     said = alike.refused(db, [g.candidate for g in going if Likeness.SIMILAR in g.sent.overrides])
     rules = {g.candidate.id: g.rule for g in going}
+    revisions = {g.candidate.id: g.candidate.revision + 1 for g in going}
     rows: list[tuple[int, str, str]] = []
     changes: list[audit.Change] = []
     for number in sorted({*others, *said}):
         twins = others.get(number, ())
-        rows += [(number, one.value, alike.subject(twin.id)) for twin in twins for one in twin.open]
+        rows += [
+            (number, one.value, alike.subject(twin.id, revisions[number]))
+            for twin in twins
+            for one in twin.open
+        ]
         after = {"override": terms.override}
         if twins:
             after["possible duplicate of"] = alike.named(twins)

@@ -277,7 +277,7 @@ def test_a_twin_that_comes_while_the_override_is_looked_at_is_not_let_pass_unsee
         review.accept(db, approver, seen, PROFILE, override=WHY, expect=before)
     assert (rows(db), state(db, own)) == (set(), "ready_to_export")
     review.accept(db, approver, seen, PROFILE, override=WHY, expect=expected())
-    assert {row[0] for row in db.execute("SELECT other FROM overrides").fetchall()} >= {f"invoice {later}"}
+    assert {row[0] for row in db.execute("SELECT other FROM overrides").fetchall()} >= {f"invoice {later}, revision 1"}
 
 
 def test_the_erps_warning_is_let_pass_for_the_number_and_vendor_that_it_refused(
@@ -301,3 +301,22 @@ def test_the_erps_warning_is_let_pass_for_the_number_and_vendor_that_it_refused(
     mapping.put(db, approver, Want(Kind.VENDOR, "APEX", ""))
     review.retry(db, approver, mark(db, own), PROFILE)
     assert answer(db) == [Likeness.SIMILAR]
+
+
+def test_what_was_rejected_and_is_sent_anew_is_asked_about_again(
+    db: Database, sender: Actor, approver: Actor
+) -> None:
+    invoice(db, "A-7", 1, erp_status="synced")
+    own = invoice(db, "A-7", 2)
+    for _ in range(2):
+        review.accept(db, approver, mark(db, own), PROFILE, override=WHY)
+        review.recall(db, approver, mark(db, own))
+        # Nothing was sent anew: what was said still counts.
+        review.accept(db, approver, mark(db, own), PROFILE)
+        review.reject(db, approver, mark(db, own), "It is the same delivery after all")
+        review.send(db, sender, mark(db, own), PROFILE)
+        with pytest.raises(Blocked, match="may be a duplicate of A-7"):
+            review.accept(db, approver, mark(db, own), PROFILE)
+        [twin] = detail.detail(db, own).twins
+        assert twin.open == (Likeness.EXACT,)
+    assert len(db.execute("SELECT 1 FROM overrides").fetchall()) == 2
