@@ -78,6 +78,8 @@ class Detail:
     payments: tuple[payments.Payment, ...] = ()
     issued: int | None = None
     twins: tuple[alike.Twin, ...] = ()
+    # As what it was delivered, while the ERP's receipt for it is awaited; "" otherwise.
+    delivered: str = ""
 
 
 def lines(db: Database, invoice_id: int) -> tuple[Line, ...]:
@@ -143,7 +145,17 @@ def detail(db: Database, invoice_id: int, me: Actor | None = None) -> Detail:
         payments=payments.of_invoice(db, invoice_id),
         issued=payments.issued(db, row[6]).get(found[0].currency),
         twins=alike.twins(db, [invoice_id]).get(invoice_id, ()) if "D" in found[0].flags else (),
+        delivered=_delivered(db, found[0]),
     )
+
+
+def _delivered(db: Database, row: invoices.Row) -> str:
+    if row.erp_status is not ErpStatus.EXPORTING:
+        return ""
+    job = ExportJob.select(ExportJob.erp_ref).where(
+        ExportJob.invoice == row.id, ExportJob.state == JobState.SENT.value
+    )
+    return next((ref or "a file" for (ref,) in db.rows(job)), "")
 
 
 def _proven(db: Database, row: invoices.Row) -> invoices.Row:

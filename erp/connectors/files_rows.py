@@ -71,7 +71,8 @@ def unaccounted(bill: Bill, settings: FilesSettings) -> Iterator[Finding]:
         yield Finding(
             "tax.unmapped",
             f"the bill has tax of {bill.tax}, and no account is named for it",
-            "Name it: tax in [erp.options] of the settings; then {invoices.export} retries",
+            "Map it ({list.more}: Mappings, or payapp erp map tax), or name it: tax in [erp.options] of the settings; "
+            "then {invoices.export} retries",
         )
     for line in bill.lines:
         if not line.account:

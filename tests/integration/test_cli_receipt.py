@@ -83,6 +83,8 @@ def test_what_is_exported_waits_is_listed_filled_in_and_read_back(
     assert code == 0 and "waiting for a receipt 4, the oldest since 20" in out
     code, out, _ = told("--as", "jlopez", "status", "--json")
     assert json.loads(out)["waiting_for_a_receipt"] == 4
+    code, out, _ = told("--as", "jlopez", "show", "#1")
+    assert code == 0 and f"Delivered   {file.name}/1; its receipt is awaited: payapp receipt FILE" in out
 
     code, out, _ = told("--as", "jlopez", "receipt", "--waiting")
     rows = list(csv.DictReader(io.StringIO(out)))

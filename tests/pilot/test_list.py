@@ -469,6 +469,15 @@ async def test_the_keys_that_help_with_an_error_stand_apart(start: Start) -> Non
         await hand.press("3", "e")
         lines = [line.strip("| ") for line in hand.text("DetailPane").splitlines()]
         assert {"D: dates, description, ERP number", "x: retry", "r: reject"} <= set(lines)
+        # Its cost code is not known to the ERP: where that is mended.
+        assert "m 3: Mappings" in lines
+
+
+async def test_what_is_in_the_erp_is_not_said_to_stand_before_an_export(start: Start) -> None:
+    async with start() as hand:
+        await hand.press("4", "e")
+        assert "No errors." in hand.text("DetailPane")
+        assert "shows what would stand" not in hand.text("DetailPane")
 
 
 async def test_the_filter_says_what_it_is_for_at_80(start: Start) -> None:

@@ -81,6 +81,16 @@ def test_what_waits_for_a_receipt_is_told_with_since_when_and_is_not_called_done
     assert ("payapp receipt FILE" in lines[1]) is (width > 80)
 
 
+@pytest.mark.parametrize("width", [40, 78])
+def test_the_detail_of_what_was_delivered_says_what_it_waits_for(books: Database, width: int) -> None:
+    exported(books, 1, 2)
+    books.execute("UPDATE invoices SET erp_status = 'exporting' WHERE id IN (1, 2)")
+    books.execute("UPDATE export_jobs SET state = 'sent', erp_ref = 'payapp-1.iif/1' WHERE invoice_id = 1")
+    waits = " ".join(text(describe(detail.detail(books, 1), width, "lines")))
+    assert "Delivered as payapp-1.iif/1; its receipt is awaited: payapp receipt FILE" in waits
+    assert "receipt" not in " ".join(text(describe(detail.detail(books, 2), width, "lines")))
+
+
 def test_a_failure_has_its_line_and_its_fix_another_and_the_keys_come_last(failed: Progress) -> None:
     batch = dataclasses.replace(failed, failures=(FAILURE,) * 3)
     title, cause, fix, keys = text(report(batch, 80, 0, 4))

@@ -116,7 +116,7 @@ FILTER = ("slash", *"zebra", "enter")
         ("jlopez", None, ("a", "u"), "unmarked; Ctrl+U brings them back."),
         ("jlopez", None, ("greater_than_sign",), "Ctrl+K sorts by it."),
         ("jlopez", None, ("colon", *"nothing such", "enter"), "Up and Down choose, Enter takes it, Ctrl+X leaves."),
-        ("jlopez", mended, ("3", "enter", "e"), "Fix: 0: another date, then E retries Keys: 0: dates, description, ERP number E: retry @: reject"),
+        ("jlopez", mended, ("3", "enter", "e"), "Fix: 0: another date, then E retries Keys: Ctrl+T 3: Mappings 0: dates, description, ERP number E: retry @: reject"),
         ("jlopez", None, ("enter", "e"), "No errors. $ shows what would stand against an export."),
         ("jlopez", held, ("enter",), "% releases it"),
         ("mgarcia", approved, ("2", "space", "y"), "6 sends it"),

@@ -27,6 +27,8 @@ def invoice_sheet(of: Detail, mails: Sequence[NoticeSeen]) -> Iterator[str]:
             f"Export      ERP number {safe(row.erp_number or row.number)}   accounting date {of.accounting_date or '-'}"
             f"   {safe(of.description)}".rstrip()
         )
+    if of.delivered:
+        yield f"Delivered   {safe(of.delivered)}; its receipt is awaited: payapp receipt FILE"
     if row.origin_id:
         yield f"ERP bill    {safe(row.origin_id)}"
     if row.outcome_reason:

@@ -31,6 +31,7 @@ from tui.screens.regarding import LookingScreen, unhindered
 from tui.screens.reject import RejectChoice, RejectScreen
 from tui.screens.tools import ApproverScreen
 from tui.screens.trying import Subject
+from tui.widgets.detail import MAPPED_KINDS
 from tui.widgets.export_panel import ExportPanel, seconds_held
 
 if TYPE_CHECKING:
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 
 # While a batch runs its panel is read at most twice a second.
 TICK = 0.5
-# What the codes of errors begin with, and the kind of mapping that mends them.
-MAPPED_KINDS = {kind: kind for kind in ("vendor", "account", "commitment", "job")} | {"cost_code": "account"}
 
 
 def _action(at: Press[View]) -> Action:

@@ -11,9 +11,9 @@ from store.detail import Detail
 from store.domain.invoice import Line as BillLine
 from store.domain.likeness import WORDS
 from store.domain.money import show
-from store.domain.status import TITLES, Status
+from store.domain.status import TITLES, ErpStatus, Status
 from store.domain.text import one_line
-from tui.keymap import Place, bindings, way
+from tui.keymap import Place, bindings, pressed, way
 from tui.text import STATUS_TITLES, cut, fitting, moment, status, wrapped
 from tui.widgets.bar import BAD, BOLD, DIM, REVERSE, WARN, Bar, Line, Part, plain
 
@@ -24,6 +24,10 @@ EDGE = "| "
 MENDING = (
     ("invoices.export-values", "dates, description, ERP number"), ("invoices.export", "retry"), ("invoices.reject", "reject"),
 )  # fmt: skip
+# What the codes of errors begin with, and the kind of mapping that mends them.
+MAPPED_KINDS = {kind: kind for kind in ("vendor", "account", "commitment", "job", "tax")} | {
+    "cost_code": "account"
+}
 ELSEWHERE = "An accounting approver retries or rejects it, in ERP Integrations."
 # Where the whole G703 leaves less for a line's name, the table shows this bill's figures alone.
 NAME_LEAST = 16
@@ -80,6 +84,10 @@ def _facts(detail: Detail, width: int, *, decides: bool) -> list[Line]:
         facts.append(f"Accounting date {detail.accounting_date or '-'}  {one_line(detail.description)}")
     if row.erp_number and row.erp_number != row.number:
         facts.append(f"ERP invoice number {one_line(row.erp_number)}")
+    if detail.delivered:
+        facts.append(
+            f"Delivered as {one_line(detail.delivered)}; its receipt is awaited: payapp receipt FILE"
+        )
     if row.origin_id:
         facts.append(f"In the ERP as {one_line(row.origin_id)}, batch {detail.batch or '-'}")
     facts.append(
@@ -255,7 +263,8 @@ def _files(detail: Detail, width: int) -> list[Line]:
 def _errors(detail: Detail, width: int, *, decides: bool) -> list[Line]:
     row = detail.row
     if not row.error_code:
-        more = f" {way('invoices.dry-run')} shows what would stand against an export." if decides else ""
+        goes = decides and row.erp_status in {ErpStatus.READY, ErpStatus.FAILED}
+        more = f" {way('invoices.dry-run')} shows what would stand against an export." if goes else ""
         return _text(f"No errors.{more}", width, DIM)
     found = [
         *_text(f"FAIL {row.error_code}", width, BAD),
@@ -267,6 +276,8 @@ def _errors(detail: Detail, width: int, *, decides: bool) -> list[Line]:
     if not decides:
         return [*found, *_text(ELSEWHERE, width, DIM)]
     keys = [f"{way(name)}: {does}" for name, does in MENDING]
+    if row.error_code.partition(".")[0] in MAPPED_KINDS:
+        keys.insert(0, f"{way('list.more')} {pressed('more.third-tool')}: Mappings")
     lines = (line for text in keys for line in wrapped(text, width - 2))
     return [*found, plain("Keys:", DIM), *(plain(f"  {line}", DIM) for line in lines)]
 
