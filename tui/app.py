@@ -212,10 +212,12 @@ class DeskApp(App[None]):
             self.screen.trouble(f"{nothing} {way('list.filter')} opens the filter.")
 
     def on_key(self, event: events.Key) -> None:
-        """A key that nobody took: a list says why it is off."""
+        """A key that nobody took: a list or a tab says why it is off."""
         screen = self.screen
         if isinstance(screen, ListingScreen):
             screen.say(why_off(event.key, *self._live(screen)))
+        elif isinstance(screen, Dialog):
+            screen.untaken(event.key)
 
     def _live(self, screen: ListingScreen[Any]) -> set[Place]:
         """The places whose keys the list takes, with the focus where it is."""

@@ -251,3 +251,14 @@ async def test_thousands_of_codes_are_listed_and_one_move_draws_two_rows(
         assert len(drawn) == 2
         await hand.press("G")
         assert table.cursor == 5022 and table.current is not None and table.current.kind is Kind.TERMS
+
+
+async def test_a_key_that_does_nothing_there_says_so(start: Start) -> None:
+    async with start() as hand:
+        await open_tab(hand)
+        await hand.press("5")
+        assert "5 does nothing here. ? lists the keys." in hand.text("#foot")
+        await hand.press("r")
+        assert "r works in ERP Integrations" in hand.text("#foot")
+        await hand.press("u")
+        assert "only what is gone in the ERP or has no name of its own there" in hand.text("#info")

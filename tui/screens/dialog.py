@@ -116,6 +116,9 @@ class Dialog(Guarded, ModalScreen[T]):
         """Close without doing anything."""
         self.dismiss(None)
 
+    def untaken(self, key: str) -> None:
+        """A key, in Textual's name, that nothing here takes. What a dialog's keys are stands on it."""
+
     def trouble(self, text: str) -> None:
         """Beside the dialog's own problems; where it has no place for them, as a notice."""
         problems = self.query("#problem")

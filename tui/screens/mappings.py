@@ -16,7 +16,7 @@ from store.domain.knowing import Kind
 from store.domain.text import one_line
 from store.mapping import Want
 from store.mapping_list import Origin, Row, Searchable
-from tui.keymap import Place, bindings, footer, pressed, sections
+from tui.keymap import Place, bindings, footer, pressed, sections, why_off
 from tui.screens.ask import AskScreen
 from tui.screens.dialog import Dialog
 from tui.screens.fields import quiet
@@ -143,7 +143,7 @@ class MappingsScreen(Dialog[str | None]):
             for count, word in ((none, "without a name"), (gone, "GONE in the ERP"))
             if count
         )
-        only = "  only what no mapping and no master names" if self._wanting else ""
+        only = "  only what is gone in the ERP or has no name of its own there" if self._wanting else ""
         self.query_one("#info", Bar).show(
             (
                 *plain(f" {len(found):,} of {len(rows):,}{only}", DIM),
@@ -157,6 +157,10 @@ class MappingsScreen(Dialog[str | None]):
     def trouble(self, text: str) -> None:
         """On the line above the keys."""
         self._say(text)
+
+    def untaken(self, key: str) -> None:
+        """A tab has more keys than stand on it: it says why this one is off."""
+        self._say(why_off(key))
 
     def _say(self, text: str) -> None:
         self._message = text
