@@ -38,9 +38,9 @@ class Texts:
         self._db, self._account = db, account
         self._issuer = f',"erp":{quoted(erp)},"company":{quoted(company)},"currency":"'
         self._lines: dict[tuple[int, str, str, str], tuple[str, str]] = {}
-        self._commitments: dict[tuple[int, str], str] = {}
+        self._commitments: dict[tuple[int, str, int, int], str] = {}
         self._dates: dict[tuple[str, str, str, str, str], str] = {}
-        self._ends: dict[tuple[tuple[str, ...], str, str], str] = {}
+        self._ends: dict[tuple[tuple[str, ...], str, str, str | None], str] = {}
 
     def lines(self, chunk: Sequence[Candidate]) -> dict[int, list[str]]:
         """The lines of these invoices' bills, by invoice."""
@@ -80,9 +80,9 @@ class Texts:
     def bill(self, of: Candidate, key: str, lines: Sequence[str], accounting_date: str) -> str:
         """The payload of the bill that goes under ``key``; ``accounting_date`` is an ISO day."""
         currency = of.currency
-        at = (of.commitment_id, currency)
+        at = (of.commitment_id, currency, of.vendor_id, of.project_id)
         about = (of.period_start, of.period_end, of.billing_date, accounting_date, of.description)
-        last = (of.overrides, of.terms, of.tax_account)
+        last = (of.overrides, of.terms, of.tax_account, of.unposted)
         return (
             f'{{"key":{quoted(key)}{self._commitments.get(at) or self._commitment(of, at)}{of.application},"number":'
             f"{quoted(of.erp_number or of.number)}{self._dates.get(about) or self._date(about)}{plain(of.gross, currency)}"
@@ -90,8 +90,8 @@ class Texts:
             f'{plain(of.tax, currency)}","lines":[{",".join(lines)}{self._ends.get(last) or self._end(last)}'
         )
 
-    def _commitment(self, of: Candidate, key: tuple[int, str]) -> str:
-        # In one press a commitment has one vendor, one job and one name for each.
+    def _commitment(self, of: Candidate, key: tuple[int, str, int, int]) -> str:
+        # In one press each of them has one name.
         text = (
             f'{self._issuer}{of.currency}","vendor":{quoted(of.vendor_ref)},"vendor_name":{quoted(of.vendor)},"job":'
             f'{quoted(of.project_ref or of.project)},"commitment":{quoted(of.commitment_ref or of.commitment)}'
@@ -109,11 +109,11 @@ class Texts:
         _remember(self._dates, key, text)
         return text
 
-    def _end(self, key: tuple[tuple[str, ...], str, str]) -> str:
-        overrides, terms, tax_account = key
+    def _end(self, key: tuple[tuple[str, ...], str, str, str | None]) -> str:
+        overrides, terms, tax_account, unposted = key
         text = (
             f'],"overrides":[{",".join(map(quoted, overrides))}],"terms":{quoted(terms)},"tax_account":'
-            f"{quoted(tax_account)}}}"
+            f"{quoted(tax_account)},\"unposted\":{'null' if unposted is None else quoted(unposted)}}}"
         )
         _remember(self._ends, key, text)
         return text
