@@ -64,6 +64,8 @@ class Candidate(NamedTuple):
     tax_account: str = ""
     # The ERP's own warnings that were let pass.
     overrides: tuple[str, ...] = ()
+    # What of net and tax the ERP drops by the company's policy, as a plain decimal.
+    unposted: str | None = None
 
     @property
     def posted_number(self) -> str:
@@ -104,7 +106,7 @@ def load(db: Database, ids: Sequence[int]) -> Iterator[list[Candidate]]:
 
 def _candidate(row: Sequence[Any]) -> Candidate:
     statuses = _STATUSES[row[_STATUS]], _ERP_STATUSES[row[_STATUS + 1]]
-    return _make((*row[:_STATUS], *statuses, *row[_STATUS + 2 :], "", "", ()))
+    return _make((*row[:_STATUS], *statuses, *row[_STATUS + 2 :], "", "", (), None))
 
 
 def lines(db: Database, ids: Sequence[int]) -> dict[int, tuple[Line, ...]]:
@@ -254,6 +256,7 @@ def bill(of: Candidate, own: Sequence[BillLine], *, company: str, erp: str, acco
         overrides=of.overrides,
         terms=of.terms,
         tax_account=of.tax_account,
+        unposted=of.unposted,
     )
 
 
@@ -267,5 +270,5 @@ def written(
         of.commitment_ref or of.commitment, of.application, of.erp_number or of.number, _iso(of.period_start),
         _iso(of.period_end), _iso(of.billing_date), accounting_date, of.description, plain(of.gross, currency),
         plain(of.retainage, currency), plain(of.net, currency), plain(of.tax, currency), own,
-        of.overrides, terms=of.terms, tax_account=of.tax_account,
+        of.overrides, terms=of.terms, tax_account=of.tax_account, unposted=of.unposted,
     )  # fmt: skip

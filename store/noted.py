@@ -16,7 +16,7 @@ from store.db import Database
 from store.directory import Company
 from store.domain.bill import BillLine
 from store.domain.errors import Blocked
-from store.domain.money import decimals, plain
+from store.domain.money import decimals, plain, to_minor
 from store.domain.noting import Checks, met
 from store.domain.profile import (
     COUNTING,
@@ -78,6 +78,12 @@ def require_invoices(profile: Profile) -> None:
 def blocking(notes: Iterable[Note]) -> list[Note]:
     """Those that keep the invoice from going."""
     return [note for note in notes if note.effect is Effect.BLOCKED]
+
+
+def unposted(notes: Iterable[Note], currency: str) -> str | None:
+    """What of an invoice's net and tax will not post by the company's policy, as a plain decimal; None: all of it will."""
+    lost = [note.lost for note in notes if note.lost]
+    return plain(sum(to_minor(amount, currency) for amount in lost), currency) if lost else None
 
 
 class Noted:

@@ -24,7 +24,7 @@ from store.domain.profile import Note, Profile
 from store.domain.status import TRANSITIONS, Action, check
 from store.domain.text import safe, storable
 from store.invoices import is_own
-from store.noted import Noted, blocking, require_invoices
+from store.noted import Noted, blocking, require_invoices, unposted
 
 DESCRIPTION_MOST = 30
 # As the intake takes it of an invoice's own number (store.intake.contract).
@@ -143,6 +143,7 @@ class Judge:
         shown = "no limit" if limit is None else f"limit {show(limit, terms.company.currency)}"
         self._rule = f"preparer is not approver; {shown}"
         require_invoices(terms.profile)
+        self._policy = bool(terms.profile.policy)
         self._noted = Noted(db, terms.company, terms.profile, self._called)
         # What the ERP's profile has to say of the invoices of the last chunk, by id.
         self.notes: Mapping[int, list[Note]] = {}
@@ -166,6 +167,9 @@ class Judge:
         if passed := alike.carried(self._db, sents, given=self._terms.override is not None):
             let = (Likeness.SIMILAR.value,)
             sents = [s._replace(overrides=let) if s.id in passed else s for s in sents]
+        if self._policy and self.notes:
+            noted = {s.id: unposted(self.notes.get(s.id, ()), s.currency) for s in sents}
+            sents = [s if noted[s.id] is None else s._replace(unposted=noted[s.id]) for s in sents]
         for c, sent in zip(chunk, sents, strict=True):
             day = self._day(c)
             if day is not None and c.id not in doubtful and self._clear(c):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from store.domain.money import show, to_minor
-from store.domain.profile import Note
 from store.planning import Going
 
 
@@ -15,20 +14,15 @@ class Posting:
     def __init__(self) -> None:
         self._sums: dict[str, list[int]] = {}
 
-    def add(self, going: Sequence[Going], notes: Mapping[int, Sequence[Note]]) -> None:
-        """These go, with these notes by invoice."""
-        lost = {
-            number: found for number, each in notes.items() if (found := [n.lost for n in each if n.lost])
-        }
-        if not lost:
-            return
+    def add(self, going: Sequence[Going]) -> None:
+        """These go."""
         for g in going:
-            if (amounts := lost.get(g.candidate.id)) is not None:
-                c = g.sent
+            c = g.sent
+            if c.unposted is not None:
                 sums = self._sums.setdefault(c.currency, [0, 0, 0])
                 sums[0] += 1
                 sums[1] += c.net + c.tax
-                sums[2] += sum(to_minor(amount, c.currency) for amount in amounts)
+                sums[2] += to_minor(c.unposted, c.currency)
 
     def told(self) -> tuple[str, ...]:
         """A sentence for each currency."""

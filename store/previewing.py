@@ -268,7 +268,7 @@ class _Look:
     def chunk(self, chunk: Sequence[Candidate]) -> tuple[list[Going], list[Stay], list[Snag]]:
         """What goes, what stays, and the snags of all of them, invoice by invoice."""
         going, stays = self.judge.chunk(chunk)
-        self.posting.add(going, self.judge.notes)
+        self.posting.add(going)
         taken = self._called.taken(chunk)
         noted = self.judge.notes
         found = {stay.invoice_id: of_stay(stay, noted.get(stay.invoice_id, ())) for stay in stays}

@@ -97,8 +97,9 @@ def bill_of(payload: str, digest: str) -> Bill | None:
 
 
 def payable(bill: Bill) -> str:
-    """What the bill adds to accounts payable, net and tax, as a plain decimal."""
+    """What the bill adds to accounts payable, net and tax less what will not post by policy, as a plain decimal."""
     minor = to_minor(bill.net, bill.currency) + to_minor(bill.tax, bill.currency)
+    minor -= to_minor(bill.unposted or "0", bill.currency)
     return plain(minor, bill.currency)
 
 

@@ -65,6 +65,7 @@ class Written(msgspec.Struct, frozen=True, gc=False):
     overrides: tuple[str, ...] = ()
     terms: str = ""
     tax_account: str = ""
+    unposted: str | None = None
 
 
 class Bill(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -72,7 +73,8 @@ class Bill(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``overrides`` are the codes of the ERP's own warnings that an approver let pass for this bill, in order.
     ``vendor``, ``job``, ``commitment``, ``terms`` and ``tax_account`` are what the ERP calls them; of the last two ""
-    is the connector's own default.
+    is the connector's own default. ``unposted`` is what of net and tax the ERP drops, let pass by the company's policy, as a
+    plain decimal: what it adds to accounts payable is that much less; None: nothing.
     """
 
     key: str
@@ -99,6 +101,7 @@ class Bill(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     overrides: tuple[str, ...] = ()
     terms: str = ""
     tax_account: str = ""
+    unposted: str | None = None
 
 
 def invoice_uuid(source: str, source_id: str) -> str:

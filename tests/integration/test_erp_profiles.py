@@ -19,6 +19,7 @@ from store import db as database
 from store.called import Called
 from store.db import Database
 from store.domain.actor import Actor
+from store.domain.bill import decode
 from store.domain.errors import Blocked
 from store.domain.invoice import Line
 from store.domain.money import plain
@@ -27,6 +28,7 @@ from store.domain.profile import Apart, Capabilities, Note, Phase, Profile, Rule
 from store.domain.selection import Marked
 from store.domain.status import Action
 from store.noted import Noted
+from store.receipt_matches import payable
 
 pytest_plugins = ["cli_case"]
 
@@ -225,6 +227,13 @@ def test_what_policy_lets_pass_is_invoiced_and_will_post(
         "no … (company policy: by hand)",
         "MRI would not release its … of retainage (company policy: by hand)",
     }
+    # Its receipt says what was posted: the bill carries what was not.
+    review.accept(db, approver, chosen, profiles.read(path))
+    rows = db.execute("SELECT invoice_id, payload, payload_sha256 FROM export_jobs").fetchall()
+    bills = {number: decode(payload, digest) for number, payload, digest in rows}
+    assert {number: (bill.unposted, payable(bill)) for number, bill in bills.items()} == {
+        taxed: ("45.50", "900.00"), plain: (None, "900.00"), netted: ("20.00", "910.00"),
+    }  # fmt: skip
 
 
 def test_an_integration_without_invoices_takes_none_anywhere(

@@ -73,6 +73,21 @@ def test_what_was_delivered_waits_with_no_lease_and_stays_exporting(db: Database
     assert "delivered as payapp-1.csv" in str([event.what for event in detail(db, number).history])
 
 
+def test_what_the_erp_drops_by_policy_is_not_in_its_receipt(sqlite_db: Database, approver: Actor) -> None:
+    bills = [make_bill(n, tax="7.50", unposted="7.50") for n in (1, 2)]
+    numbers = delivered(sqlite_db, *bills)
+    [waiting] = receipts.awaited(sqlite_db, approver, "sandbox")
+    assert [one.amount for one in waiting] == [bill.net for bill in bills]
+    read = take(
+        sqlite_db,
+        approver,
+        f"{bills[0].key},,,R-1,{bills[0].net},booked,",
+        f"{bills[1].key},,,R-2,98.52,booked,",
+    )
+    assert fates(read) == [Fate.BOOKED, Fate.DIFFERS]
+    assert [invoice(sqlite_db, number)[0] for number in numbers] == ["synced", "exporting"]
+
+
 def test_it_is_neither_sent_again_nor_asked_about(sqlite_db: Database) -> None:
     db = sqlite_db
     delivered(db, make_bill(1))
