@@ -130,6 +130,7 @@ def _export(
             "exported",
             batches=tuple(batches.of(t.currency) for t in totals),
             totals=totals,
+            notes=end.posting,
         )
         _expected(totals, expect)
         if expect is not None and expect.masters not in {None, end.masters}:
@@ -149,7 +150,8 @@ def _export(
         epochs.look_first(db, decision.batches)
         outbox.grown(db, len(decision.done))
         detail = {
-            "erp": terms.company.erp, "batches": [_control(batches.of(t.currency), t) for t in totals]
+            "erp": terms.company.erp, "batches": [_control(batches.of(t.currency), t) for t in totals],
+            **({"posting": list(end.posting)} if end.posting else {}),
         }  # fmt: skip
         audit.record(db, actor, terms.action.value, detail, trail)
     batches.hold()

@@ -20,6 +20,7 @@ from store.domain.selection import Totals
 from store.domain.status import TRANSITIONS, ErpStatus
 from store.mapped import Mapped
 from store.planning import OVERRIDDEN, Going, Judge, Stay, Terms, check_values
+from store.posting import Posting
 from store.selecting import Picked
 from store.sums import Sums
 
@@ -52,18 +53,20 @@ class Part(NamedTuple):
 class End(NamedTuple):
     """After the last part: control totals, and the numbers that others changed.
 
-    ``masters``: the digest of what the masters say; ``let``: that of the pairs which an override let pass.
+    ``masters``: the digest of what the masters say; ``let``: that of the pairs which an override let pass. ``posting``: what
+    posts otherwise than invoiced, by the company's policy.
     """
 
     totals: tuple[Totals, ...]
     masters: str
     let: str
+    posting: tuple[str, ...]
     changed: list[str]
 
 
 def parts(db: Database, asked: Asked) -> Iterator[Part | End]:
     """All of it, in the order of the ids. It reads only."""
-    terms, sums, mapped = asked.terms, Sums(), Mapped()
+    terms, sums, mapped, posting = asked.terms, Sums(), Mapped(), Posting()
     chosen = Chosen(db, asked.picked._replace(changed=array("q")), marked=asked.marked)
     numbers = _Numbers(db)
     called = Called(db, terms.company.erp)
@@ -74,8 +77,9 @@ def parts(db: Database, asked: Asked) -> Iterator[Part | End]:
     for going, stays in map(judge.chunk, chunks):
         sums.add(going)
         mapped.add(going)
+        posting.add(going)
         yield _part(asked, numbers, texts, going, stays)
-    yield End(sums.totals(), mapped.digest(called), judge.let, chosen.changed)
+    yield End(sums.totals(), mapped.digest(called), judge.let, posting.told(), chosen.changed)
 
 
 class _Numbers:

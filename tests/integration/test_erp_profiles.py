@@ -228,7 +228,10 @@ def test_what_policy_lets_pass_is_invoiced_and_will_post(
         "MRI would not release its … of retainage (company policy: by hand)",
     }
     # Its receipt says what was posted: the bill carries what was not.
-    review.accept(db, approver, chosen, profiles.read(path))
+    decision = review.accept(db, approver, chosen, profiles.read(path))
+    assert decision.notes == plan.warnings[:1]
+    [event] = db.execute("SELECT detail FROM audit_events WHERE action = 'accept'").fetchall()
+    assert json.loads(event[0])["posting"] == list(decision.notes)
     rows = db.execute("SELECT invoice_id, payload, payload_sha256 FROM export_jobs").fetchall()
     bills = {number: decode(payload, digest) for number, payload, digest in rows}
     assert {number: (bill.unposted, payable(bill)) for number, bill in bills.items()} == {
