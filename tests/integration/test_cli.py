@@ -184,12 +184,20 @@ def test_a_reader_that_leaves_early_is_no_error(company: Database, place: Path) 
 
 
 @pytest.mark.parametrize(
-    "words", [[], *([name] for name in COMMANDS), ["users", "add"], ["users", "list"]], ids=" ".join
-)
+    "words",
+    [
+        [], *([name] for name in COMMANDS), ["users", "add"], ["users", "list"], ["erp", "list"], ["erp", "show"], ["erp", "map"],
+        ["payments", "pull"], ["payments", "list"], ["audit", "verify"], ["audit", "show"], ["audit", "export"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
 def test_every_help_has_its_example_and_fits_80_columns(told: Told, words: list[str]) -> None:
     code, out, _ = told(*words, "--help")
     assert code == 0 and max(map(len, out.splitlines())) <= 80
     assert " ".join(["payapp", *words]) in out.partition("\n")[2] or words == ["users"]
+    # What a command is for is told whole where the commands are listed.
+    _, _, listed = out.partition("\nCommands:\n")
+    assert not [line for line in listed.splitlines() if line.endswith("...")]
 
 
 def test_users_are_added_by_a_directory_admin_only(tmp_path: Path, place: Path, told: Told) -> None:

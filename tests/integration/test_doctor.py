@@ -48,6 +48,19 @@ def test_settings_that_cannot_be_used_are_the_first_trouble(place: Path, told: T
     assert "database" not in found
 
 
+def test_an_option_that_the_erp_needs_is_named_with_its_fix(
+    place: Path, company: Database, told: Told
+) -> None:
+    (place / "payapp.toml").write_text(
+        '[database]\nurl = "sqlite:payapp.db"\n[erp]\nconnector = "files"\n[erp.options]\nform = "iif"\n'
+    )
+    company.execute("UPDATE company SET erp = 'quickbooks-desktop'")
+    code, found = looked(told)
+    assert code == 1
+    assert "erp.options.payable cannot be used: the form iif needs it" in found["ERP"][1]
+    assert found["ERP"][2] == "Give payable (docs/files.md)"
+
+
 def test_a_database_that_is_gone_is_named(place: Path, told: Told) -> None:
     (place / "payapp.db").unlink()
     code, found = looked(told)

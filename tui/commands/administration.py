@@ -72,7 +72,7 @@ def init(
     ctx: click.Context, company: str, currency: str, erp: str, drop_folder: str, database: str | None,
     name: str | None, email: str,
 ) -> None:  # fmt: skip
-    """Set up a company: its settings file, its database, and you as its admin.
+    """Set up a company: its settings, its database, you as admin.
 
     \b
     payapp init --company 'ACME BUILDERS'
@@ -158,7 +158,7 @@ def _found(db: Database, company: str, currency: str, erp: str, login: str, name
 @click.option("--mail", metavar="HOST:PORT", help="A mail server without TLS, e.g. 127.0.0.1:2525.")
 @click.option("--no-open", is_flag=True, help="Make it, and do not open the desk.")
 def demo(folder: Path, rows: int, empty: bool, mail: str | None, no_open: bool) -> None:
-    """Make a made-up company with two users and open the desk on it, offline.
+    """Make a made-up company with two users, and open its desk.
 
     \b
     payapp demo

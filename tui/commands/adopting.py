@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 @acting
 @click.pass_context
 def adopt(ctx: click.Context, comment: str, as_copy: bool, yes: bool, login: str | None) -> None:
-    """Adopt a database that was copied, moved or restored: from here on it sends.
+    """Let a database that was copied, moved or restored send.
 
-    Until then nothing is sent from it. Whatever waits is looked for in the ERP
+    Until it is adopted nothing is sent from it. Whatever waits is looked for in the ERP
     before it is sent. Stop every worker of the other database first.
 
     \b

@@ -26,7 +26,7 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 
 @click.group()
 def audit() -> None:
-    """The audit trail: append-only, one chained event for each decision.
+    """The audit trail: append-only, each decision a chained event.
 
     \b
     payapp audit verify                      is it as it was written?
@@ -86,7 +86,9 @@ def show(
     ctx: click.Context, number: int | None, invoice: str | None, actor: str | None, action: str | None,
     since: datetime | None, until: datetime | None, most: int, as_json: bool, login: str | None,
 ) -> None:  # fmt: skip
-    """The newest events, or one with its rows: what was before, what after, by which rule.
+    """Show the newest events, or one of them with its rows.
+
+    A row tells what was before, what after, and by which rule.
 
     \b
     payapp audit show
@@ -125,7 +127,9 @@ def show(
 @acting
 @click.pass_context
 def export(ctx: click.Context, file: Path, replace: bool, login: str | None) -> None:
-    """Write all of it as JSON lines: each event as it is hashed, then its rows.
+    """Write all of it as JSON lines, for an auditor.
+
+    Each event as it is hashed, then its rows.
 
     \b
     payapp audit export trail.jsonl

@@ -22,7 +22,7 @@ FAULTY = 1
 @acting
 @click.pass_context
 def backup(ctx: click.Context, file: Path, replace: bool, login: str | None) -> None:
-    """Write all of the database into one file, while everybody works on.
+    """Write the whole database into one file, while all work on.
 
     It is read again and the audit trail is verified before the file gets its name. Exit 1 when the trail is not as it
     was written: the backup is made all the same.
@@ -45,7 +45,7 @@ def backup(ctx: click.Context, file: Path, replace: bool, login: str | None) -> 
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @click.pass_context
 def restore(ctx: click.Context, file: Path) -> None:
-    """Fill the database that the settings name, which must be empty, with a backup.
+    """Fill the empty database that the settings name from a backup.
 
     A backup of SQLite can be restored into PostgreSQL, and the other way round. Nothing is sent from what was restored
     until payapp adopt says that it is the one: what waits is looked for in the ERP first.

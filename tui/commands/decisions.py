@@ -314,7 +314,7 @@ def reject(
     ctx: click.Context, reason: str | None, words: tuple[str, ...], where: str | None, every: bool, yes: bool,
     as_json: bool, login: str | None,
 ) -> None:  # fmt: skip
-    """Reject invoices with a reason; they are editable in Commitments again.
+    """Reject invoices with a reason; they return to Commitments.
 
     \b
     payapp reject 101-008 --reason 'Retainage must be 10 %'
@@ -343,7 +343,7 @@ def recall(
     ctx: click.Context, words: tuple[str, ...], where: str | None, every: bool, yes: bool, as_json: bool,
     login: str | None,
 ) -> None:  # fmt: skip
-    """Take queued invoices back to Ready to Export, before they are sent.
+    """Take queued invoices back to Ready to Export, if not yet sent.
 
     \b
     payapp recall 101-007

@@ -65,9 +65,9 @@ def _bad(about: str, said: str, fix: str = "") -> Finding:
 @click.option("--keys", "keys", is_flag=True, help="Tell what each key sends and what the desk takes it for.")
 @click.pass_context
 def doctor(ctx: click.Context, as_json: bool, keys: bool) -> None:
-    """Look at the terminal, the settings, the database, the ERP, the mail; each trouble with its fix.
+    """Look for trouble, and tell the fix.
 
-    Nothing is changed, exported or mailed. Exit 1 when something is in the way.
+    Looks at the terminal, the settings, the keys, the database, the worker, the ERP and the mail. Nothing is changed, exported or mailed. Exit 1 when something is in the way.
 
     \b
     payapp doctor
@@ -266,12 +266,12 @@ def _erp(books: Books) -> Finding:
         finally:
             await connector.close()
 
-    said, trouble = _answered(ask)
+    said, trouble, fix = _answered(ask)
     if trouble:
         return _bad(
             about,
             f"{profile.title} did not answer: {trouble}",
-            "Check [erp.options] in the settings, and the ERP",
+            fix or "Check [erp.options] in the settings, and the ERP",
         )
     return _ok(about, f"{profile.title} answered, {said} accounting periods")
 
@@ -282,21 +282,23 @@ def _mail(books: Books) -> Finding:
         return _note(about, "no mail server in the settings: notices wait", "Add [mail] (docs/settings.md)")
     from erp.notices import Mailer
 
-    _, trouble = _answered(Mailer(mail).check)
+    _, trouble, fix = _answered(Mailer(mail).check)
     if trouble:
         return _bad(
-            about, f"{mail.host}:{mail.port} did not take us: {trouble}", "Check [mail] in the settings"
+            about,
+            f"{mail.host}:{mail.port} did not take us: {trouble}",
+            fix or "Check [mail] in the settings",
         )
     return _ok(about, f"{mail.host}:{mail.port} takes mail")
 
 
-def _answered(ask: Callable[[], object]) -> tuple[object, str]:
-    """What a coroutine function returned, or why it did not."""
+def _answered(ask: Callable[[], object]) -> tuple[object, str, str]:
+    """What a coroutine function returned, or why it did not and what helps, as far as the error says so."""
     try:
-        return asyncio.run(ask()), ""  # type: ignore[arg-type] # both are coroutine functions
+        return asyncio.run(ask()), "", ""  # type: ignore[arg-type] # both are coroutine functions
     except PayappError as error:
-        return None, error.why or error.what
+        return None, f"{error.what}: {error.why}" if error.why else error.what, error.fix
     except TimeoutError:
-        return None, "it took too long"
+        return None, "it took too long", ""
     except Exception as error:  # noqa: BLE001 - whatever a connector or a mail server raises is the finding
-        return None, str(error) or type(error).__name__
+        return None, str(error) or type(error).__name__, ""

@@ -33,7 +33,7 @@ class Lazy(click.Group):
 
 @click.group(cls=Lazy)
 def erp() -> None:
-    """The ERPs that payapp knows, what each supports, and what our codes are called there.
+    """What each ERP supports, and what our codes are called in ours.
 
     \b
     payapp erp list

@@ -84,9 +84,9 @@ def list_(as_json: bool, markdown: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.pass_context
 def show(ctx: click.Context, name: str | None, as_json: bool) -> None:
-    """Show what one ERP supports, and its rules; without a name the company's own.
+    """Show what one ERP supports, and its rules.
 
-    NAME may be a TOML file: a profile of your own, which is checked.
+    Without a NAME the company's own. NAME may be a TOML file: a profile of your own, which is checked.
 
     \b
     payapp erp show sage300cre

@@ -39,7 +39,7 @@ def import_(
     template: str | None,
     login: str | None,
 ) -> None:
-    """Bring in invoices (Procore JSON, CSV, XLSX) and masters (CSV, XLSX).
+    """Bring in invoices (Procore JSON, CSV, XLSX) and masters.
 
     \b
     payapp import invoices.json

@@ -65,7 +65,7 @@ def pull(ctx: click.Context, everything: bool, as_json: bool, login: str | None)
 @acting
 @click.pass_context
 def list_(ctx: click.Context, as_json: bool, as_csv: bool, login: str | None) -> None:
-    """List the payments issued on each commitment, as the ERP told them last.
+    """List the payments issued on each commitment, as last pulled.
 
     \b
     payapp payments list

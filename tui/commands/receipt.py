@@ -34,9 +34,9 @@ HEADER = ("key", "vendor", "number", "expected", "currency", "file", "reference"
 @acting
 @click.pass_context
 def receipt(ctx: click.Context, file: Path | None, waiting: bool, as_json: bool, login: str | None) -> None:
-    """Read a receipt: what the ERP imported of our files is Synced, what it refused is Failed to Export.
+    """Read the ERP's receipt for the files that it was given.
 
-    A receipt is a CSV file of payapp's form, Xero's export of bills, or a report of QuickBooks (docs/files.md). Exit 0
+    What it imported is Synced, what it refused is Failed to Export. A receipt is a CSV file of payapp's form, Xero's export of bills, or a report of QuickBooks (docs/files.md). Exit 0
     when every line was settled or says nothing new, 3 when some need a person: those change nothing.
 
     \b

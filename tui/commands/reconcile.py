@@ -65,9 +65,9 @@ def reconcile(
     as_json: bool,
     login: str | None,
 ) -> None:
-    """Compare what was sent with what the ERP has; by default of this month and the last.
+    """Compare what was sent with what the ERP has.
 
-    Reading is all it does, unless --resolve, --booked or --not-booked is given. Exit 0 when both agree, 6 when they
+    By default of this month and the last. Reading is all it does, unless --resolve, --booked or --not-booked is given. Exit 0 when both agree, 6 when they
     differ, 3 when the ERP gave no answer for some or some are not settled yet.
 
     \b
@@ -261,13 +261,14 @@ async def _has(books: Books, reference: str) -> bool | None:
 async def _ask(books: Books, of: OpenJob) -> tuple[Answer, bool | None]:
     """What the ERP says of it under all its keys, and of the bill that payapp has proof of."""
     from erp import reconciling
-    from store import lookup, resolving
+    from store import lookup, resolving, written_files
     from tui import bootstrap
 
     more = lookup.keys(books.db, [of.job]).get(of.job.id, []) + resolving.sent_keys(books.db, of.job)
     if of.proof is not None and of.proof.key != of.job.key:
         more.append(of.proof.key)
     connector = bootstrap.connector(books)
+    reconciling.remind(connector, written_files.newest(books.db, books.company.erp))
     try:
         answer = await reconciling.ask_one(connector, of.job, list(dict.fromkeys(more)))
         return answer, await reconciling.has(connector, of.proof.reference) if of.proof else None

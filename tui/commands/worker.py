@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 @click.option("--quiet", is_flag=True, help="Log warnings and errors only.")
 @click.pass_context
 def worker(ctx: click.Context, until_idle: bool, idle_exit: float | None, quiet: bool) -> None:
-    """Send queued invoices to the ERP, and mail notices; SIGTERM drains it.
+    """Send queued invoices to the ERP, and mail notices.
+
+    SIGTERM drains it: it finishes what it is sending and gives the rest back.
 
     \b
     payapp worker                 run until it is told to stop
