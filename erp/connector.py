@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from store.domain.bill import Bill
 from store.domain.knowing import Fact, Kind, Paid
@@ -80,4 +80,13 @@ class Connector(Protocol):
 
     async def close(self) -> None:
         """Give back connections and files."""
+        ...
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A connector that is the memory of what it wrote, and can be another place's: a folder."""
+
+    def remember(self, files: Sequence[str]) -> None:
+        """These were written before, the newest first. Where it lacks one, every call raises UnavailableError."""
         ...

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypedDict
 
 from erp import eventlog, parcel
-from erp.connector import Connector
+from erp.connector import Connector, Remembering
 from erp.lock import WorkerLock
 from erp.process import proven_dead
-from store import high_water, lookup, outbox
+from store import high_water, lookup, outbox, written_files
 from store.domain.errors import PayappError
 from store.domain.outcome import Answer, Booked, Delivered, PostOutcome
 from store.job import Job
@@ -61,6 +61,7 @@ class Exporting:
         self._holding: dict[tuple[int, int], Job] = {}
         # Whether a mark can be kept on this machine.
         self._marks = True
+        self._reminded = False
 
     async def begin(self, may_send: Callable[[], bool]) -> tuple[int, list[Job]]:
         """Claim and fence one parcel: how many were claimed, and the jobs that may be sent now.
@@ -70,6 +71,8 @@ class Exporting:
         """
         if not may_send():
             return 0, []
+        if not self._reminded:
+            await self._remind()
         began = self._clock()
         claimed, held = await self.db.write(outbox.begin, self.profile.name, self.worker, **self._limits)
         self._note(claimed, held)
@@ -201,6 +204,7 @@ class Exporting:
                 to_ask.append(job)
             else:
                 answers.append((job, Booked(job.key, reference)))
+        await self._remind()
         # Before the question: what a sender does after it and then dies of is not in the answer.
         dead = {job.id: await self._sender_dead(job) for job in jobs}
         asked, strays = await parcel.ask(self.connector, to_ask, await self.db.read(lookup.keys, to_ask))
@@ -227,6 +231,12 @@ class Exporting:
                 eventlog.warning("lookup.trouble", job=job.id, answer=word, error=error)
             else:
                 eventlog.info("lookup", job=job.id, answer=word, state=state)
+
+    async def _remind(self) -> None:
+        """Tell a connector that is its own memory what it must have, also of what other hosts wrote."""
+        if isinstance(self.connector, Remembering):
+            self.connector.remember(await self.db.read(written_files.newest, self.profile.name))
+        self._reminded = True
 
     @contextlib.contextmanager
     def _held(self, jobs: Sequence[Job]) -> Iterator[None]:

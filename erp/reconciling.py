@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
 from erp import parcel
-from erp.connector import Connector
+from erp.connector import Connector, Remembering
+from store import written_files
 from store.domain.errors import PayappError
 from store.domain.outcome import Answer, ErpBill, Unknown
 from store.domain.text import one_line
@@ -26,12 +27,19 @@ async def compare(db: Database, connector: Connector, into: Reconciliation) -> N
 
     Raises PayappError where the ERP can list its bills and does not; what it does not answer by key is a class.
     """
+    remind(connector, await db.look(written_files.newest, into.erp))
     if into.lists:
         await _list(db, connector, into)
     await db.look(into.read)
     if connector.profile.finds:
         await _ask(db, connector, into)
     await db.look(into.conclude)
+
+
+def remind(connector: Connector, files: Sequence[str]) -> None:
+    """Tell a connector that is its own memory which files it must have (store.written_files); it answers nothing else."""
+    if isinstance(connector, Remembering):
+        connector.remember(files)
 
 
 async def _list(db: Database, connector: Connector, into: Reconciliation) -> None:

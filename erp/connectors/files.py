@@ -82,6 +82,10 @@ class Files:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="payapp-files")
         self._closed = False
 
+    def remember(self, files: Sequence[str]) -> None:
+        """These files were written before, the newest first: an archive that lacks one is not the archive."""
+        self._archive.expected = tuple(files)
+
     async def post(self, bills: Sequence[Bill]) -> Sequence[Booked | Delivered | Refused | Later | Unknown]:
         """Write the bills that are not in the archive yet; each refusal is that bill's own."""
         return await self._call(lambda: self._post(bills))

@@ -27,6 +27,8 @@ from store.domain.outcome import ErpBill, Period
 
 # What the files of every form end with; a manifest ends with .json.
 SUFFIXES = (".csv", ".iif")
+# Names the files that are lost for good, with all that were written before them.
+LOST = "LOST"
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -66,6 +68,8 @@ class Archive:
         self._drop = drop
         self._archive = drop / "archive"
         self.refs: dict[str, str] = {}
+        # Files that were written before, the newest first.
+        self.expected: tuple[str, ...] = ()
         self._read: set[str] = set()
 
     @contextlib.contextmanager
@@ -106,10 +110,29 @@ class Archive:
             sync(self._drop)
 
     def _learn(self) -> None:
-        """Read what the archive has and was not read yet."""
-        for file in self.files():
+        """Read what the archive has and was not read yet. Raises UnavailableError where something is gone from it."""
+        files = self.files()
+        for file in files:
             if file.name not in self._read:
                 self._remember(file.name, _keys(file))
+        here = {file.name for file in files}
+        if gone := [name for name in (*self.expected, *sorted(self._read)) if name not in here]:
+            self._require(gone)
+
+    def _require(self, gone: Sequence[str]) -> None:
+        """Raise UnavailableError for a file that is gone, unless somebody has said so of it or of one that is newer."""
+        try:
+            said = set((self._archive / LOST).read_text(encoding="utf-8").split())
+        except FileNotFoundError:
+            said = set()
+        places = {name: place for place, name in enumerate(self.expected)}
+        since = min((places[name] for name in said if name in places), default=len(places))
+        for name in gone:
+            if name not in said and places.get(name, -1) < since:
+                raise UnavailableError(
+                    f"{name} was written before and is not in the archive of {self._drop}: what else it lacks would go out"
+                    " twice; put the archive back, or name its folder in erp.options.folder"
+                )
 
     def files(self) -> list[Path]:
         """Everything that was ever sent, by name."""

@@ -24,7 +24,7 @@ from erp import profiles
 from erp.connectors.files import Files, FilesSettings
 from erp.worker import Worker, WorkerSettings
 from store import db as database
-from store import outbox
+from store import audit, outbox
 from store.db import Database
 from store.domain.profile import Profile
 
@@ -232,3 +232,16 @@ def test_a_worker_that_dies_between_the_file_and_its_acknowledgement_writes_no_s
         ("found", "delivered"),
         ("found", "delivered"),
     ]
+
+
+def test_without_the_archive_who_settles_by_hand_is_told_that_there_is_no_answer(
+    office: Database, tmp_path: Path, told: Told
+) -> None:
+    queue_jobs(office, [make_bill(1)], erp="quickbooks-desktop")
+    worked(office, tmp_path / "drop")
+    (tmp_path / "drop").rename(tmp_path / "away")
+    code, _, err = told("--as", "jlopez", "reconcile", "#1", "--not-booked", "--comment", "lost", "--yes")
+    assert code == 0, err
+    [detail] = office.execute("SELECT detail FROM audit_events WHERE action = 'reconcile'").fetchone()
+    said = str(audit.detail_of(detail)["erp_said"])
+    assert said.startswith("no answer (") and "is not in the archive of" in said
