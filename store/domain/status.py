@@ -237,10 +237,10 @@ def allowed(action: Action, state: ErpStatus) -> bool:
 
 
 # Why nothing can be done about an invoice that was delivered, and what helps.
-_AWAITED_WHY = "it lies where the ERP takes it from, and the receipt for it is awaited"
+_AWAITED_WHY = "it was delivered, and the receipt for it is awaited"
 _AWAITED_FIX = (
-    "payapp receipt FILE reads the receipt: what the ERP refused is under Failed to Export then ({list.view-3}). Where none"
-    " will come, payapp reconcile settles it by hand"
+    "payapp receipt FILE reads it: what the ERP refused is in Failed to Export then ({list.view-3}). Without one payapp"
+    " reconcile settles it"
 )
 
 

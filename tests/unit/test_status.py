@@ -1,3 +1,5 @@
+import textwrap
+
 import pytest
 
 from store.domain.errors import Disallowed
@@ -47,3 +49,10 @@ def test_the_views_share_out_all_states_but_not_sent() -> None:
     parts = [set(VIEW_STATES[view]) for view in View if view is not View.ALL]
     assert sum(map(len, parts)) == len(set().union(*parts))
     assert set().union(*parts) == set(VIEW_STATES[View.ALL]) == set(ErpStatus) - {E.NOT_SENT}
+
+
+def test_what_awaits_its_receipt_is_told_whole_on_three_lines_of_80_columns() -> None:
+    with pytest.raises(Disallowed) as refused:
+        check(Action.REJECT, ErpStatus.EXPORTING, "2026-10-PIONEE-00021 (SC-101-01)", awaited=True)
+    assert len(textwrap.wrap(str(refused.value), 78)) <= 3
+    assert "payapp receipt FILE" in refused.value.fix and "payapp reconcile" in refused.value.fix
