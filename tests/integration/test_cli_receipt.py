@@ -23,8 +23,8 @@ from people import founded
 from erp import profiles
 from erp.connectors.files import Files, FilesSettings
 from erp.worker import Worker, WorkerSettings
-from store import db as database
 from store import audit, outbox
+from store import db as database
 from store.db import Database
 from store.domain.profile import Profile
 
