@@ -6,13 +6,17 @@ A kind at a time and many codes in one request, within a limit of time. No trans
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
 
 from erp.connector import Connector
 from store import known, periods
 from store.domain.knowing import Fact, Kind
+from store.domain.outcome import Period
 from store.domain.text import one_line
 from store.known import Codes
 
@@ -54,7 +58,7 @@ async def refresh(
     answered, others, silent = 0, False, list[Kind]()
     end = asyncio.get_running_loop().time() + seconds
     try:
-        found = await _answer(connector, connector.periods(), end)
+        found = _taken(periods_told, await _answer(connector, connector.periods(), end))
         before = await db.read(periods.of, erp)
         await db.write(periods.put, erp, found)
         others = before != await db.read(periods.of, erp)
@@ -66,7 +70,7 @@ async def refresh(
                 if told is None:
                     silent.append(kind)
                     break
-                facts = _of_these(told, kind, run)
+                facts = _taken(partial(_of_these, kind=kind, codes=run), told)
                 await db.write(known.put, erp, facts)
                 answered += len(facts)
     except _Unanswered as error:
@@ -97,7 +101,26 @@ async def _pace(connector: Connector, end: float) -> None:
     await asyncio.sleep(wait)
 
 
-def _of_these(told: Sequence[Fact], kind: Kind, codes: Sequence[str]) -> list[Fact]:
-    """The facts about what was asked for: another one's answer is none."""
+def _taken(read: Callable[[Any], T], told: object) -> T:
+    """What ``read`` makes of an answer. Raises _Unanswered for one that makes no sense."""
+    try:
+        return read(told)
+    except (TypeError, ValueError, msgspec.MsgspecError):
+        raise _Unanswered("its answer makes no sense") from None
+
+
+def periods_told(told: Iterable[Period]) -> list[Period]:
+    """The periods of an ERP's answer. Raises TypeError or MsgspecError for what are none: they decide what is closed."""
+    return [_as(Period, one) for one in told]
+
+
+def _as(of: type[T], one: object) -> T:
+    """One part of an answer, whatever its connector made of it."""
+    return msgspec.convert(msgspec.structs.asdict(one) if isinstance(one, msgspec.Struct) else one, of)
+
+
+def _of_these(told: Iterable[Fact], kind: Kind, codes: Sequence[str]) -> list[Fact]:
+    """The facts about what was asked for: another one's answer is none. Raises as periods_told() does."""
     asked = set(codes)
-    return [fact for fact in told if fact.kind is kind and fact.code in asked]
+    found = [_as(Fact, one) for one in told]
+    return [fact for fact in found if fact.kind is kind and fact.code in asked]

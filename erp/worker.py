@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from erp import eventlog, paying
+from erp import eventlog, knowing, paying
 from erp.connector import Connector
 from erp.exporting import Exporting
 from erp.lock import WorkerLock
@@ -331,7 +331,7 @@ class Worker:
         self._periods_after = self._now() + self.settings.periods
         try:
             async with asyncio.timeout(self.profile.timeout):
-                found = await self.connector.periods()
+                found = knowing.periods_told(await self.connector.periods())
         except Exception as error:  # noqa: BLE001 - the last known periods stay
             self._periods_after = self._now() + min(self.settings.periods, 30.0)
             eventlog.warning("periods.unknown", erp=self.profile.name, error=error)

@@ -19,6 +19,8 @@ from store.domain.text import safe, storable
 Codes = Mapping[Kind, Collection[str]]
 # So many codes in one statement.
 _RUN = 5000
+# So much of what the ERP calls a code is kept.
+NAME_MOST = 200
 
 
 class Known(NamedTuple):
@@ -60,6 +62,7 @@ def put(db: Database, erp: str, facts: Iterable[Fact]) -> None:
 
 
 def _kept(name: str) -> str:
+    name = name[:NAME_MOST]
     return name if storable(name) else safe(name)
 
 

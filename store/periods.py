@@ -13,8 +13,14 @@ FRESH_MS = 60_000
 
 
 def put(db: Database, erp: str, periods: Sequence[Period]) -> None:
-    """Replace what is known of this ERP's periods. Where nothing changed the time of asking alone is, once a minute."""
-    wanted = sorted(set(periods), key=lambda period: period.start)
+    """Replace what is known of this ERP's periods. Where nothing changed the time of asking alone is, once a minute.
+
+    Of several that begin on one day an open one counts before a closed one, and the longer one before the shorter.
+    """
+    begun: dict[date, Period] = {}
+    for period in sorted(periods, key=lambda period: (period.start, period.is_open, period.end)):
+        begun[period.start] = period
+    wanted = list(begun.values())
     if wanted == of(db, erp):
         asked = asked_at(db, erp)
         if asked is not None and not asked <= (now := db.now()) < asked + FRESH_MS:

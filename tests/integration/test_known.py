@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import pytest
@@ -211,3 +212,47 @@ def test_unchanged_periods_are_young_again(db: Database) -> None:
     db.execute("UPDATE erp_periods SET fetched_at = fetched_at - 1000")
     periods.put(db, "sandbox", [OCTOBER])
     assert periods.asked_at(db, "sandbox") == again - 1000
+
+
+class Wrong(Told):
+    """An ERP whose answers are what a test says."""
+
+    answers: tuple[object, object] = ([OCTOBER], [])
+
+    async def periods(self) -> Sequence[Period]:
+        return cast("Sequence[Period]", self.answers[0])
+
+    async def known(self, kind: Kind, codes: Sequence[str]) -> Sequence[Fact] | None:
+        await super().known(kind, codes)
+        return cast("Sequence[Fact]", self.answers[1])
+
+
+@pytest.mark.parametrize(
+    ("told", "facts"),
+    [
+        (None, []), ({"a": 1}, []), (["x"], []), ([Period("x", "y", True)], []),  # type: ignore[arg-type]
+        ([OCTOBER], "abc"), ([OCTOBER], [{"kind": "vendor"}]), ([OCTOBER], [Fact(Kind.VENDOR, "V-1", None)]),  # type: ignore[arg-type]
+        ([OCTOBER], [Fact(Kind.VENDOR, "V-1", "no")]), ([OCTOBER], [Fact(Kind.VENDOR, "V-1", True, None)]),  # type: ignore[arg-type]
+    ],
+)  # fmt: skip
+async def test_an_answer_that_makes_no_sense_is_none_and_what_was_known_stays(
+    db: Database, told: object, facts: object
+) -> None:
+    periods.put(db, "sandbox", [OCTOBER])
+    known.put(db, "sandbox", [Fact(Kind.VENDOR, "V-1", known=False)])
+    erp = Wrong()
+    erp.answers = told, facts
+    asked = await knowing.refresh(db, erp, "sandbox", {Kind.VENDOR: ["V-1"]}, most_ms=-1, seconds=5)
+    assert (asked.answered, asked.trouble) == (0, "its answer makes no sense")
+    assert periods.of(db, "sandbox") == [OCTOBER]
+    assert not known.of(db, "sandbox", Kind.VENDOR, ["V-1"])["V-1"].known
+
+
+async def test_periods_that_begin_on_one_day_and_names_without_end_are_taken(db: Database) -> None:
+    shut = Period(OCTOBER.start, date(2026, 12, 31), is_open=False)
+    erp = Wrong()
+    erp.answers = [OCTOBER, shut, OCTOBER], [Fact(Kind.VENDOR, "V-1", True, "n" * 1_000_000)]
+    asked = await knowing.refresh(db, erp, "sandbox", {Kind.VENDOR: ["V-1"]}, most_ms=-1, seconds=5)
+    assert (asked.answered, asked.trouble) == (1, "")
+    assert periods.of(db, "sandbox") == [OCTOBER]
+    assert len(known.of(db, "sandbox", Kind.VENDOR, ["V-1"])["V-1"].name) == known.NAME_MOST
