@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import peewee
 
-from store import directory, verifying
+from store import directory, phases, verifying
 from store.db import Database
 from store.domain.actor import Actor
 from store.domain.errors import BadInput, StoreError
@@ -109,21 +109,16 @@ def _write(db: Database, file: Any, head: verifying.Head, told: Callable[[str], 
     schema = int(db.execute("SELECT version FROM schema_version").fetchone()[0])
     tables = []
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for name, model in models_by_table().items():
+        for name in models_by_table():
             told(name)
-            tables.append(_write_table(db, archive, name, model))
+            tables.append(_write_table(db, archive, name))
         manifest = Manifest(FORMAT, schema, made, directory.company(db).name, head.text, tuple(tables))
         archive.writestr(MANIFEST, msgspec.json.encode(manifest))
     return manifest
 
 
-def _write_table(db: Database, archive: zipfile.ZipFile, name: str, model: type[peewee.Model]) -> Table:
-    made_by_engine = generated(db, name)
-    fields = {
-        column: isinstance(field, peewee.BooleanField)
-        for column, field in model._meta.columns.items()  # noqa: SLF001 - as above
-        if column not in made_by_engine
-    }
+def _write_table(db: Database, archive: zipfile.ZipFile, name: str) -> Table:
+    fields = {column: isinstance(field, peewee.BooleanField) for column, field in columns(name).items()}
     flags = [at for at, flag in enumerate(fields.values()) if flag]
     digest, count = hashlib.sha256(), 0
     with archive.open(member(name), "w", force_zip64=True) as out:
@@ -143,19 +138,11 @@ def _plain(row: tuple[Any, ...], flags: list[int]) -> list[Any]:
     return values
 
 
-def generated(db: Database, table: str) -> set[str]:
-    """The columns that the engine works out itself, which nobody writes."""
-    if db.postgres:
-        found = db.execute(
-            "SELECT column_name FROM information_schema.columns WHERE table_schema = 'public' AND table_name = ?"
-            " AND is_generated = 'ALWAYS'",
-            (table,),
-        ).fetchall()
-    else:
-        found = db.execute(
-            f"SELECT name FROM pragma_table_xinfo('{table}') WHERE hidden IN (2, 3)"
-        ).fetchall()
-    return {row[0] for row in found}
+def columns(table: str) -> dict[str, peewee.Field]:
+    """The columns of a table that a backup has, with their fields: all but those that are worked out of others."""
+    fields: dict[str, peewee.Field] = models_by_table()[table]._meta.columns  # noqa: SLF001 - as above
+    worked_out = phases.COLUMNS if table == "invoices" else ()
+    return {name: field for name, field in fields.items() if name not in worked_out}
 
 
 # -- reading ---------------------------------------------------------------------------------------------------

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from store.db import Database
 from store.domain.status import VIEW_STATES, ErpStatus, View
 
+# Worked out of the status wherever an invoice is written: nobody carries them elsewhere.
+COLUMNS = ("phase", "sent")
 _ONE = dict.fromkeys(VIEW_STATES[View.EXPORTING], ErpStatus.EXPORTING)
 
 

@@ -28,6 +28,13 @@ def restore(db: Database, path: Path, told: Callable[[str], None] = lambda _tabl
                 why=f"its schema is {manifest.schema}, this program's is {schema}",
                 fix="Restore it with the payapp that made it, and update that one",
             )
+        for table in manifest.tables:
+            if table.columns != tuple(backup.columns(table.name)):
+                raise BadInput(
+                    f"{path} is not a backup of payapp",
+                    why=f"{table.name} has other columns",
+                    fix="Name a file that payapp backup wrote",
+                )
         if db.execute("SELECT 1 FROM company").fetchone():
             raise BadInput("The database has a company already", fix="Name an empty one in the settings")
         if not db.postgres:
@@ -56,17 +63,14 @@ def restore(db: Database, path: Path, told: Callable[[str], None] = lambda _tabl
 def _fill(db: Database, table: Table, rows: Sequence[Sequence[Any]]) -> None:
     if not rows:
         return
-    made_by_engine = backup.generated(db, table.name)
-    kept = [at for at, column in enumerate(table.columns) if column not in made_by_engine]
-    columns = ", ".join(table.columns[at] for at in kept)
-    values = ([row[at] for at in kept] for row in rows)
+    columns = ", ".join(table.columns)
     if db.postgres:
         with db.translated(), db.pw.cursor().copy(f"COPY {table.name} ({columns}) FROM STDIN") as out:
-            for row in values:
+            for row in rows:
                 out.write_row(row)
     else:
-        marks = ", ".join("?" * len(kept))
-        db.executemany(f"INSERT INTO {table.name} ({columns}) VALUES ({marks})", values)
+        marks = ", ".join("?" * len(table.columns))
+        db.executemany(f"INSERT INTO {table.name} ({columns}) VALUES ({marks})", rows)
 
 
 def _count_on(db: Database, manifest: Manifest) -> None:

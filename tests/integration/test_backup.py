@@ -167,6 +167,7 @@ def rewritten(file: Path, name: str, change: bytes) -> None:
         ("manifest.json", b'"format":1|"format":2', "its format is 2"),
         ("manifest.json", b'"head":"|"head":"9', "audit trail"),
         ("manifest.json", b'"tables"|"tabels"', "not a backup"),
+        ("manifest.json", b'"net"|"tax"', "batches has other columns"),
     ],
 )
 def test_what_was_changed_is_refused_and_nothing_is_restored(
@@ -179,6 +180,17 @@ def test_what_was_changed_is_refused_and_nothing_is_restored(
     assert fresh.execute("SELECT count(*) FROM company").fetchone() == (0,)
     assert fresh.execute("SELECT count(*) FROM audit_head").fetchone() == (1,)
     fresh.close()
+
+
+def test_which_view_an_invoice_is_in_is_told_by_its_status_alone(
+    stocked: Database, approver: Actor, empty: Database, tmp_path: Path
+) -> None:
+    if not stocked.postgres:
+        stocked.execute("UPDATE invoices SET phase = 'synced', sent = 0")
+    backup.write(stocked, approver, tmp_path / "m")
+    restoring.restore(empty, tmp_path / "m")
+    found = empty.execute("SELECT DISTINCT erp_status, phase, sent FROM invoices").fetchall()
+    assert found == [("ready_to_export", "ready_to_export", 1)]
 
 
 @pytest.mark.parametrize("db_url", ["sqlite"], indirect=True)
