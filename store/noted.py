@@ -70,7 +70,7 @@ def require_invoices(profile: Profile) -> None:
     if profile.no_invoices:
         raise Blocked(
             profile.no_invoices,
-            why=f"the ERP's profile {profile.name} says so",
+            why="its profile says so",
             fix="Enter the bill in the ERP; payapp erp show tells what the integration takes",
         )
 
