@@ -19,7 +19,7 @@ from store.domain.errors import BadInput, Disallowed
 from store.domain.knowing import Paid
 from store.domain.money import plain, to_minor
 from store.domain.profile import Profile
-from store.domain.status import ErpStatus
+from store.domain.status import ErpStatus, JobState
 from store.domain.text import safe, storable
 from store.job import marks
 
@@ -101,9 +101,10 @@ def to_ask(db: Database, erp: str, after: int, *, everything: bool = False) -> l
     wanted, values = ("", ()) if everything else (f" AND ({paid} <> i.net + i.tax OR {recent})", (since,))
     rows = db.execute(
         f"SELECT i.id, i.origin_id FROM invoices i WHERE {_SYNCED} AND i.origin_id IS NOT NULL AND i.id > ?"
-        f" AND EXISTS (SELECT 1 FROM export_jobs j WHERE j.invoice_id = i.id AND j.erp = ?){wanted}"
-        f" ORDER BY i.id LIMIT {PAGE}",
-        (after, erp, *values),
+        # Another ERP's reference would be somebody else's bill.
+        " AND EXISTS (SELECT 1 FROM export_jobs j WHERE j.invoice_id = i.id AND j.erp = ? AND j.state = ?"
+        f" AND j.erp_ref = i.origin_id){wanted} ORDER BY i.id LIMIT {PAGE}",
+        (after, erp, JobState.DONE.value, *values),
     ).fetchall()
     return [Asked(*row) for row in rows]
 

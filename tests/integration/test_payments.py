@@ -40,8 +40,9 @@ def synced(db: Database, number: str = "101-001", *, ref: str = "", **values: ob
         ).fetchone()[0]
         db.execute(
             "INSERT INTO export_jobs (invoice_id, batch_id, erp, revision, idem_key, payload, payload_sha256, state,"
-            " run_at, updated_at, accounting_date) VALUES (?, ?, 'sandbox', 1, ?, ?, '', 'done', 0, 0, '2026-10-31')",
-            (made, batch, f"key-{made}", '{"accounting_date":"2026-10-31"}'),
+            " run_at, updated_at, accounting_date, erp_ref)"
+            " VALUES (?, ?, 'sandbox', 1, ?, ?, '', 'done', 0, 0, '2026-10-31', ?)",
+            (made, batch, f"key-{made}", '{"accounting_date":"2026-10-31"}', ref or f"B-{number}"),
         )
     return made
 
@@ -121,6 +122,21 @@ def test_what_is_fully_paid_is_asked_about_while_it_may_be_taken_back(db: Databa
     payer.told = []
     assert pull(db, approver, payer, everything=True).issued == {"USD": -180_100}
     assert [kept(db, each) for each in (long_ago, lately, part)] == [[], [], []]
+
+
+def test_a_reference_of_another_erp_is_not_asked_about(db: Database, approver: Actor) -> None:
+    # Refused here, then exported to another ERP under the company's new profile, where 41 is its reference.
+    invoice = synced(db, ref="41")
+    db.execute("UPDATE export_jobs SET state = 'failed', erp_ref = '', idem_key = 'old'")
+    batch = db.execute("SELECT batch_id FROM export_jobs").fetchone()[0]
+    db.execute(
+        "INSERT INTO export_jobs (invoice_id, batch_id, erp, revision, idem_key, payload, payload_sha256, state, run_at,"
+        " updated_at, accounting_date, erp_ref) VALUES (?, ?, 'other', 2, 'new', '{}', '', 'done', 0, 0, '2026-10-31', '41')",
+        (invoice, batch),
+    )
+    payer = Payer(paid("P-1", "900.00", bill="41"))
+    assert pull(db, approver, payer).asked == 0
+    assert kept(db, invoice) == []
 
 
 def test_amounts_are_exact_by_currency_and_never_added_across(db: Database, approver: Actor) -> None:
