@@ -20,9 +20,14 @@ PEOPLE = {
 }
 
 
+def bound(opened: database.Database) -> None:
+    """Tests may use the models on this database directly."""
+    opened.pw.bind(models.TABLES, bind_refs=False, bind_backrefs=False)
+
+
 def founded(opened: database.Database) -> None:
     """The company and its people, in a fresh database; tests may use the models on it directly."""
-    opened.pw.bind(models.TABLES, bind_refs=False, bind_backrefs=False)
+    bound(opened)
     directory.found(opened, "ACME BUILDERS", "USD", "sandbox", demo=True, hold_ms=0)
     for user in PEOPLE.values():
         directory.put_user(opened, None, user)
