@@ -330,7 +330,8 @@ class _Gathered:
         found = []
         names, count = self._elsewhere
         if count:
-            shown = ", ".join(safe(name) for name in names)
+            more = f" and {count - len(names):,} more" if count > len(names) else ""
+            shown = ", ".join(safe(name) for name in names) + more
             found.append(f"{count:,} will be posted in another month than their billing period: {shown}")
         count, pairs = self._overtaking.found(db)
         if count:

@@ -204,6 +204,8 @@ async def test_a_line_without_a_list_says_so(start: Start, books: Database) -> N
         while "posted in another month" not in hand.text("#about"):
             await hand.press("j")
         assert "Enter lists them" not in hand.text(".note")
+        # Ten are, three are named.
+        assert hand.text("#about").endswith(" and 7 more")
         await hand.press("enter")
         await hand.until(lambda: "This line has no list" in hand.text("#about"))
         assert isinstance(hand.app.screen, DryRunScreen)

@@ -8,7 +8,7 @@ import pytest
 from hand import PROFILE, VENDORS, Start
 from rich.cells import cell_len
 
-from store import audit, batches, detail, review
+from store import audit, batches, detail, payments, review
 from store.batches import Failure, Progress
 from store.db import Database
 from store.decision import Decision
@@ -79,6 +79,15 @@ def test_what_waits_for_a_receipt_is_told_with_since_when_and_is_not_called_done
     assert "1/3  ok 1  left 0  no receipt yet 2  since 20" in lines[1]
     assert "done" not in lines[1]
     assert ("payapp receipt FILE" in lines[1]) is (width > 80)
+
+
+def test_a_payment_is_told_with_its_check_and_an_amount_is_never_cut(books: Database) -> None:
+    check = payments.Payment("CHK-\x1b[2J0042", "2026-11-05", 900_00, "USD", "check")
+    paid = dataclasses.replace(detail.detail(books, 1), payments=(check,))
+    lines = text(describe(paid, 60, "lines"))
+    [line] = [one for one in lines if one.startswith("2026-11-05")]
+    assert line.startswith("2026-11-05 check CHK-^[[2J0042") and line.endswith(" 900.00")
+    assert all(line.endswith("900.00") for line in text(describe(paid, 24, "lines")) if "2026-11-05" in line)
 
 
 @pytest.mark.parametrize("width", [40, 78])

@@ -244,7 +244,10 @@ def _payments(detail: Detail, width: int) -> list[Line]:
     left = detail.summary.payment_due - paid
     return [
         plain("Payments of the ERP", BOLD),
-        *(_pair(f"{p.day} {one_line(p.method)}", show(p.amount, currency), width) for p in detail.payments),
+        *(
+            _pair(f"{p.day} {one_line(f'{p.method} {p.ref}')}", show(p.amount, currency), width)
+            for p in detail.payments
+        ),
         _pair("Paid", show(paid, currency), width, BOLD),
         _pair("Still to pay", show(left, currency), width, WARN if left < 0 else None),
         (),
