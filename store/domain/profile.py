@@ -180,7 +180,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: str
 
 
-Positive = Annotated[float, msgspec.Meta(gt=0)]
+# Nothing that an ERP needs takes longer than a day.
+Positive = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 PerMinute = Annotated[int, msgspec.Meta(ge=1, le=60_000)]
 

@@ -113,6 +113,11 @@ def _merged(sheet: Sheet, base: Profile | None, name: str) -> Profile:
     }
     if base is None:
         return Profile(**values)
+    for place, each in enumerate(sheet.off):
+        if not each.reason.strip():
+            raise refused(
+                name, f"off[{place}].reason: it is empty", "Write why it does not hold for the company"
+            )
     off = {each.code for each in sheet.off}
     known = {each.code for each in _cases(base)}
     if unknown := sorted(off - known):
@@ -233,7 +238,8 @@ def _check_capabilities(profile: Profile, name: str) -> None:
 def _check_policy(profile: Profile, name: str) -> None:
     effects = {each.code: each.effect for each in _cases(profile) if each.guarded}
     untold = {each.code for each in profile.unsupported if each.point not in TELLABLE}
-    untold |= {each.code for each in profile.rules if each.field in NUMBERS}
+    # Dropped, a currency becomes another one: so are amounts.
+    untold |= {each.code for each in profile.rules if each.field in {*NUMBERS, "currency"}}
     for place, each in enumerate(profile.policy):
         at = f"policy[{place}]"
         if not each.reason.strip():

@@ -119,7 +119,7 @@ def test_money_vendor_number_and_commitment_are_blocked_whatever_the_erp_would_d
     profile = one(rules=(rule(kind, limit, field, effect=Effect.TRUNCATED),))
     bill = make_bill(1)
     assert {n.effect for n in notes(profile, bill)} == {Effect.BLOCKED}
-    if kind == "max_length_units":
+    if kind == "max_length_units" or field == "currency":
         return
     code = f"{field}.{kind}"
     policy = own(f"""extends = "_base"
@@ -269,6 +269,13 @@ def own(text: str, base: Profile | None = None) -> Profile:
         ),
         ('extends = "sage300cre"\n[[policy]]\ncase = "tax"\neffect = "truncated"\nreason = "r"', "not truncated"),
         ('extends = "sage300cre"\n[[policy]]\ncase = "tax"\neffect = "ignored"\nreason = " "', "policy[0].reason"),
+        ('extends = "sage300cre"\n[[off]]\ncode = "tax"\nreason = " "', "off[0].reason"),
+        ('extends = "sage300cre"\ntimeout = inf', "timeout"),
+        (
+            ruled(field="currency", kind="max_length", more='value = 2\neffect = "ignored"')
+            + '[[policy]]\ncase = "currency.max_length"\neffect = "ignored"\nreason = "r"',
+            "what would post of currency.max_length cannot be told",
+        ),
         (
             'extends = "vista"\n[[policy]]\ncase = "stored_materials"\neffect = "ignored"\nreason = "r"',
             "what would post of stored_materials cannot be told",
