@@ -28,6 +28,8 @@ async def compare(db: Database, connector: Connector, into: Reconciliation) -> N
     Raises PayappError where the ERP can list its bills and does not; what it does not answer by key is a class.
     """
     remind(connector, await db.look(written_files.newest, into.erp))
+    # What a folder has are our own bills, whatever the ERP makes of them.
+    into.posts = not isinstance(connector, Remembering)
     if into.lists:
         await _list(db, connector, into)
     await db.look(into.read)

@@ -12,7 +12,7 @@ import msgspec
 
 from store.db import Database
 from store.domain.bill import Bill, decode
-from store.domain.money import plain
+from store.domain.money import plain, to_minor
 from store.domain.outcome import Period
 from store.domain.status import ErpStatus, JobState
 from store.job import marks
@@ -42,7 +42,8 @@ class SentBill:
 
     ``counted``: it was sent, to this ERP, in the period; if not from here, before this database was restored. ``moved_at``
     is when its job was last written, in ms of the database's clock. ``name`` is the invoice's number, ``fault`` what was
-    changed in the database since it was sent, "" for nothing.
+    changed in the database since it was sent, "" for nothing. ``unreleased`` is the retainage of it that the ERP does not
+    release, let pass by the company's policy, in minor units: ``retainage`` and ``net`` are as sent.
     """
 
     job: int
@@ -63,6 +64,7 @@ class SentBill:
     gross: str
     retainage: str
     net: str
+    unreleased: int = 0
 
 
 _COLUMNS = (
@@ -178,7 +180,19 @@ def _read(row: Sequence[Any], erp: str, period: Period) -> SentBill:
         gross=gross,
         retainage=retainage,
         net=net,
+        unreleased=_unreleased(bill),
     )
+
+
+def _unreleased(bill: Bill | None) -> int:
+    """Of what will not post by policy the retainage: the rest is tax, which is in no bill's net."""
+    if bill is None or bill.unposted is None:
+        return 0
+    lost, tax = to_minor(bill.unposted, bill.currency), to_minor(bill.tax, bill.currency)
+    released = -sum(min(to_minor(line.retainage, bill.currency), 0) for line in bill.lines)
+    if lost == tax:
+        return 0
+    return lost if lost == released else lost - tax
 
 
 def _standing(state: str, *, linked: bool, known: bool) -> Standing:

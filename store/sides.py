@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -59,7 +60,8 @@ class Sides:
     """One ERP's bills of a period, and what was sent to it. Use it as a context: it has a file.
 
     ``lists``: the ERP can list its bills. Where it cannot, bills that nobody here knows cannot be looked for.
-    ``receipts``: what it finds was delivered, and its receipt is awaited.
+    ``receipts``: what it finds was delivered, and its receipt is awaited. ``posts``: its bills are what it made of ours, so
+    that what was sent counts with what will post by the company's policy; False where they are ours themselves.
     """
 
     def __init__(self, erp: str, period: Period, *, lists: bool, receipts: bool = False) -> None:
@@ -67,6 +69,7 @@ class Sides:
         self.period = period
         self.lists = lists
         self.receipts = receipts
+        self.posts = True
         self.open_elsewhere = 0
         self._began: int | None = None
         # SQLite keeps a database without a name in a file of its own, which is gone when it is closed.
@@ -155,7 +158,7 @@ class Sides:
     def _insert(self, rows: Iterable[sent_bills.SentBill]) -> None:
         with self.together():
             for row in rows:
-                values = _sent(row)
+                values = _sent(_posted(row) if self.posts and row.unreleased else row)
                 values["recent"] = self._began is not None and row.moved_at > self._began
                 done = self.scratch.execute(
                     f"INSERT INTO sent ({', '.join(_SENT_COLUMNS)}) VALUES ({marks(_SENT_COLUMNS)})"
@@ -286,6 +289,16 @@ def _listed(bill: ErpBill) -> dict[str, Any]:
         "gross_minor": amounts["gross"][1],
         "net_minor": amounts["net"][1],
     }
+
+
+def _posted(of: sent_bills.SentBill) -> sent_bills.SentBill:
+    """With what of it will post by policy."""
+    retainage, net = to_minor(of.retainage, of.currency), to_minor(of.net, of.currency)
+    return replace(
+        of,
+        retainage=plain(retainage + of.unreleased, of.currency),
+        net=plain(net - of.unreleased, of.currency),
+    )
 
 
 def _sent(of: sent_bills.SentBill) -> dict[str, Any]:
