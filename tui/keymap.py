@@ -250,7 +250,7 @@ KEYS: tuple[Key, ...] = (
     Key("remove", ("x", "delete"), Place.MAPPINGS, "take the mapping away, after a question", "remove"),
     Key("filter", ("slash",), Place.MAPPINGS, "narrow the list as you type", "filter"),
     Key("clear-filter", ("backslash",), Place.MAPPINGS, "list all of it again"),
-    Key("wanting", ("u",), Place.MAPPINGS, "only what is gone in the ERP or has no name of its own there; again: all",
+    Key("wanting", ("u",), Place.MAPPINGS, "only what is not in the ERP or has no name of its own there; again: all",
         "unmapped"),
     Key("ask", ("i",), Place.MAPPINGS, "ask the ERP whether it has what is listed", "ask ERP"),
     Key("more", ("m",), Place.MAPPINGS, "the other tools", "more"),

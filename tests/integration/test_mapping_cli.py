@@ -95,7 +95,7 @@ def test_the_list_says_what_is_called_what_and_what_is_gone(ready: Database, tol
     code, out, _ = approver(told, "--list", "account")
     assert code == 0
     assert out.splitlines()[1].split()[:6] == ["account", "03-300", "all", "jobs", "5100", "mapping"]
-    assert "GONE, 20" in out
+    assert "NO, 20" in out
     [row] = json.loads(approver(told, "--list", "vendor", "--json")[1])
     assert row == {
         "kind": "vendor", "code": "APEX", "name": "Apex Drywall LLC", "job": None, "target": "APEX", "from": "master",

@@ -248,4 +248,4 @@ def known(row: Row) -> str:
 
     if row.known is None:
         return ""
-    return f"{'yes' if row.known else 'GONE'}, {moment(row.asked_at)}"
+    return f"{'yes' if row.known else 'NO'}, {moment(row.asked_at)}"

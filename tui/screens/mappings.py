@@ -137,13 +137,13 @@ class MappingsScreen(Dialog[str | None]):
         empty = narrowed if self._listed.rows else "There are no codes yet."
         self.table.show(found, empty, follow=follow)
         rows = self._listed.rows
-        gone, none = sum(row.known is False for row in rows), sum(row.origin is Origin.NONE for row in rows)
+        lacking, none = sum(row.known is False for row in rows), sum(row.origin is Origin.NONE for row in rows)
         alarm = ", ".join(
             f"{count:,} {word}"
-            for count, word in ((none, "without a name"), (gone, "GONE in the ERP"))
+            for count, word in ((none, "without a name"), (lacking, "NOT in the ERP"))
             if count
         )
-        only = "  only what is gone in the ERP or has no name of its own there" if self._wanting else ""
+        only = "  only what is not in the ERP or has no name of its own there" if self._wanting else ""
         self.query_one("#info", Bar).show(
             (
                 *plain(f" {len(found):,} of {len(rows):,}{only}", DIM),
@@ -226,7 +226,7 @@ class MappingsScreen(Dialog[str | None]):
         self._list(follow=True)
 
     def action_wanting(self) -> None:
-        """Only what has no name of its own in the ERP, or is gone there; and all again."""
+        """Only what has no name of its own in the ERP, or is not there; and all again."""
         self._wanting = not self._wanting
         self._list(follow=True)
 
@@ -324,7 +324,7 @@ class MappingsScreen(Dialog[str | None]):
         found = self._listed.rows if self._listed is not None else ()
         known = {row.known for row in found if (row.kind, row.target) in wanted}
         if len(wanted) == 1 and asked.answered and len(known) == 1:
-            said = "The ERP has it." if known == {True} else "The ERP HAS IT NOT."
+            said = "The ERP has it." if known == {True} else "The ERP DOES NOT HAVE IT."
         else:
             said = f"The ERP answered for {asked.answered:,} {'code' if asked.answered == 1 else 'codes'}."
         if asked.silent:

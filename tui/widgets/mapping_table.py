@@ -172,9 +172,9 @@ class MappingTable(Widget, can_focus=True):
 
 
 def has_it(row: Row, width: int = 15) -> str:
-    """Whether the ERP said it has the code, and when it was asked where there is room: ``yes 14:02``, ``GONE 2026-10-31``."""
+    """Whether the ERP said it has the code, and when it was asked where there is room: ``yes 14:02``, ``NO 2026-10-31``."""
     if row.known is None:
         return "" if not row.target else "?"
-    word = "yes" if row.known else "GONE"
+    word = "yes" if row.known else "NO"
     told = f"{word} {clock(row.asked_at)}"
     return told if len(told) <= width else word
