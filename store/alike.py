@@ -19,6 +19,10 @@ from store.packed import among, packed
 # How many others a sentence names.
 NAMED = 2
 _RUN = 2000
+# What more vendors share is an account for odd ones, and says nothing of who they are.
+KIN = 20
+# By vendor the other ones that the ERP takes for the same.
+Kin = Mapping[int, tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,29 +58,75 @@ class Twin:
         return one_line(f"{self.number} ({self.commitment}, job {self.job}, {TITLES[self.erp_status]})")
 
 
-def twins(db: Database, ids: Sequence[int], given: str | None = None) -> dict[int, tuple[Twin, ...]]:
-    """The other invoices that each of these looks like, newest first; of very many the newest. None, no entry.
+def kin(db: Database) -> Kin:
+    """By vendor the other ones that are the same one to the company's ERP: of one ERP id, or mapped to one code there.
 
-    ``given``: the ERP invoice number that these go with, "" for their own; None: as the store has it.
+    Vendors without any are missing, and as a rule all are. No flag on an invoice tells of these.
     """
-    found: dict[int, tuple[Twin, ...]] = {}
-    for first in range(0, len(ids), _RUN):
-        own = known(db, ids[first : first + _RUN])
-        found |= _twins(db, own if given is None else [one._replace(erp_number=given) for one in own])
+    rows = db.execute(
+        "WITH said AS (SELECT v.id, m.project_id, m.target FROM mappings m JOIN company c ON c.erp = m.erp"
+        " JOIN vendors v ON v.source_id = m.code WHERE m.kind = 'vendor'),"
+        " named AS MATERIALIZED (SELECT id, target AS name FROM said UNION SELECT id, erp_ref FROM vendors"
+        " WHERE erp_ref <> '' AND id NOT IN (SELECT id FROM said WHERE project_id IS NULL)),"
+        " several AS (SELECT name FROM named GROUP BY name HAVING count(*) BETWEEN 2 AND ?)"
+        " SELECT n.name, n.id FROM several s JOIN named n ON n.name = s.name ORDER BY n.id",
+        (KIN,),
+    ).fetchall()
+    called: dict[str, list[int]] = {}
+    for name, vendor in rows:
+        called.setdefault(name, []).append(int(vendor))
+    found: dict[int, tuple[int, ...]] = {}
+    for vendors in called.values():
+        for vendor in vendors:
+            found[vendor] = (*found.get(vendor, ()), *(other for other in vendors if other != vendor))
     return found
 
 
-def unsettled(db: Database, ids: Sequence[int], given: str | None = None) -> dict[int, tuple[Twin, ...]]:
+def twins(
+    db: Database, ids: Sequence[int], given: str | None = None, of_kin: Kin | None = None
+) -> dict[int, tuple[Twin, ...]]:
+    """The other invoices that each of these looks like, newest first; of very many the newest. None, no entry.
+
+    ``given``: the ERP invoice number that these go with, "" for their own; None: as the store has it. ``of_kin``: what
+    kin() says, where it was asked already.
+    """
+    found: dict[int, tuple[Twin, ...]] = {}
+    others = kin(db) if of_kin is None and ids else of_kin or {}
+    for first in range(0, len(ids), _RUN):
+        own = known(db, ids[first : first + _RUN])
+        if given is not None:
+            own = [one._replace(erp_number=given) for one in own]
+        found |= _twins(db, own + [one._replace(vendor=v) for one in own for v in others.get(one.vendor, ())])
+    return found
+
+
+def unsettled(
+    db: Database, ids: Sequence[int], given: str | None = None, of_kin: Kin | None = None
+) -> dict[int, tuple[Twin, ...]]:
     """As twins(), without the pairs that an approver has let pass for the invoice.
 
-    What has no flag looks like no other and is not looked at, unless it goes under another number.
+    What has no flag looks like no other of its vendor and is not looked at, unless it goes under another number or its
+    vendor has kin.
     """
-    ids = flagged(db, ids) if given is None else ids
+    others = kin(db) if of_kin is None and ids else of_kin or {}
+    if given is None:
+        ids = sorted({*flagged(db, ids), *_of_vendors(db, ids, others)})
     found = {
-        number: tuple(twin for twin in others if twin.open)
-        for number, others in twins(db, ids, given).items()
+        number: tuple(twin for twin in of if twin.open)
+        for number, of in twins(db, ids, given, others).items()
     }
-    return {number: others for number, others in found.items() if others}
+    return {number: of for number, of in found.items() if of}
+
+
+def _of_vendors(db: Database, ids: Sequence[int], vendors: Kin) -> list[int]:
+    if not vendors:
+        return []
+    return [
+        one.id
+        for first in range(0, len(ids), _RUN)
+        for one in known(db, ids[first : first + _RUN])
+        if one.vendor in vendors
+    ]
 
 
 def names(db: Database, ids: Sequence[int]) -> dict[int, str]:

@@ -144,7 +144,9 @@ def detail(db: Database, invoice_id: int, me: Actor | None = None) -> Detail:
         hold=holds.of(db, [invoice_id]).get(invoice_id),
         payments=payments.of_invoice(db, invoice_id),
         issued=payments.issued(db, row[6]).get(found[0].currency),
-        twins=alike.twins(db, [invoice_id]).get(invoice_id, ()) if "D" in found[0].flags else (),
+        twins=alike.twins(db, [invoice_id]).get(invoice_id, ())
+        if "D" in found[0].flags or alike.kin(db)
+        else (),
         delivered=_delivered(db, found[0]),
     )
 

@@ -135,6 +135,7 @@ class Judge:
         self._db, self._actor, self._terms = db, actor, terms
         self._known = periods.of(db, terms.company.erp)
         self._called = Called(db, terms.company.erp)
+        self._kin = alike.kin(db)
         self._prepares = candidates.prepares(db, actor)
         self._sources = TRANSITIONS[terms.action].sources
         self._owners: dict[tuple[str, str], bool] = {}
@@ -199,8 +200,8 @@ class Judge:
 
     def _alike(self, chunk: Sequence[Candidate]) -> dict[int, tuple[alike.Twin, ...]]:
         given = self._terms.erp_number
-        looked = [c.id for c in chunk if c.flagged or given is not None]
-        return alike.unsettled(self._db, looked, given) if looked else {}
+        looked = [c.id for c in chunk if c.flagged or given is not None or c.vendor_id in self._kin]
+        return alike.unsettled(self._db, looked, given, self._kin) if looked else {}
 
     def sent(self, c: Candidate) -> Candidate:
         """The invoice with what the approver gives to it."""

@@ -277,7 +277,9 @@ def test_a_twin_that_comes_while_the_override_is_looked_at_is_not_let_pass_unsee
         review.accept(db, approver, seen, PROFILE, override=WHY, expect=before)
     assert (rows(db), state(db, own)) == (set(), "ready_to_export")
     review.accept(db, approver, seen, PROFILE, override=WHY, expect=expected())
-    assert {row[0] for row in db.execute("SELECT other FROM overrides").fetchall()} >= {f"invoice {later}, revision 1"}
+    assert {row[0] for row in db.execute("SELECT other FROM overrides").fetchall()} >= {
+        f"invoice {later}, revision 1"
+    }
 
 
 def test_the_erps_warning_is_let_pass_for_the_number_and_vendor_that_it_refused(
@@ -320,3 +322,30 @@ def test_what_was_rejected_and_is_sent_anew_is_asked_about_again(
         [twin] = detail.detail(db, own).twins
         assert twin.open == (Likeness.EXACT,)
     assert len(db.execute("SELECT 1 FROM overrides").fetchall()) == 2
+
+
+@pytest.mark.parametrize("how", ["master", "mapping"])
+def test_vendors_that_are_one_in_the_erp_are_compared_with_each_other(
+    db: Database, approver: Actor, how: str
+) -> None:
+    invoice(db, "A-7", 1, erp_status="synced")
+    own = invoice(db, "a7", 2, vendor="Apex Drywall", vendor_ref="APEX-2")
+    clean = invoice(db, "B", 3, vendor="Apex Drywall", vendor_ref="APEX-2")
+    assert detail.detail(db, own).twins == ()
+    if how == "master":
+        db.execute("UPDATE vendors SET erp_ref = 'APEX' WHERE source_id = 'APEX-2'")
+    else:
+        mapping.put(db, approver, Want(Kind.VENDOR, "APEX-2", "APEX", "24-101"))
+    plan = review.plan_export(db, approver, mark(db, own, clean), PROFILE, Action.ACCEPT)
+    [stays] = plan.stays.first
+    assert (stays.invoice_id, stays.code) == (own, Likeness.NUMBER) and "A-7 (SC-1" in stays.cause
+    [possible] = plan.alike.first
+    assert [twin.commitment for twin in possible.others] == ["SC-1"]
+    assert [twin.commitment for twin in detail.detail(db, own).twins] == ["SC-1"]
+    assert review.accept(db, approver, mark(db, own, clean), PROFILE).done == (clean,)
+    assert review.accept(db, approver, mark(db, own), PROFILE, override=WHY).done == (own,)
+    assert rows(db) == {(own, Likeness.NUMBER, WHY)}
+    if how == "mapping":
+        # Called something else there, it is another vendor.
+        mapping.put(db, approver, Want(Kind.VENDOR, "APEX-2", "OTHER", "24-101"))
+        assert detail.detail(db, own).twins == ()
