@@ -76,6 +76,12 @@ def explained(error: Exception, url: str) -> PayappError:
         )
     if "unable to open" in low:
         return StoreError("The database cannot be opened", why=text, fix="Check the path and its permissions")
+    if "malformed" in low:
+        return StoreError(
+            "The database is spoilt",
+            why=text,
+            fix="Stop working on it and restore the last backup (docs/restore.md)",
+        )
     if "full" in low and "disk" in low:
         return StoreError("The disk is full", why=text, fix="Free some space; nothing was changed")
     return StoreError(

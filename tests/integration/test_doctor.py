@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 from cli_case import Told
+from invoice_factory import make
 from mail_server import MailServer, certificate, free_port, login
 from terminal import PAYAPP, Terminal
 
+from store import soundness, verifying
 from store.db import Database
+from store.domain.errors import StoreError
 
 pytest_plugins = ["cli_case"]
 
@@ -73,6 +76,50 @@ def test_a_password_in_the_url_is_not_shown(told: Told, monkeypatch: pytest.Monk
     code, out, err = told("doctor")
     assert code == 1
     assert "hunter2" not in out + err
+
+
+def test_a_file_that_is_spoilt_is_told(place: Path, company: Database, told: Told) -> None:
+    company.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    root, size = company.execute(
+        "SELECT rootpage, (SELECT page_size FROM pragma_page_size) FROM sqlite_master WHERE name = 'audit_rows'"
+    ).fetchone()
+    company.pw.close()
+    with (place / "payapp.db").open("r+b") as file:
+        file.seek((root - 1) * size)
+        file.write(b"\xff" * size)
+    code, found = looked(told)
+    assert code == 1
+    assert found["books"][0] == "bad"
+    assert found["books"][1].startswith("The database is spoilt")
+    assert "restore the last backup" in found["books"][2]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("UPDATE invoices SET vendor_id = 999 WHERE id = 1", "a row of invoices refers to one of vendors"),
+        ("UPDATE invoices SET phase = 'synced' WHERE id = 1", "#1 is listed in another view"),
+    ],
+)
+def test_rows_that_do_not_belong_together_are_told(
+    company: Database, told: Told, change: str, said: str
+) -> None:
+    assert make(company) == 1
+    company.execute("PRAGMA foreign_keys = OFF")
+    company.execute(change)
+    code, found = looked(told)
+    assert (code, found["books"][0]) == (1, "bad")
+    assert said in found["books"][1]
+
+
+def test_what_cannot_be_written_is_found_and_what_can_is_as_it_was(db: Database) -> None:
+    before = verifying.head(db)
+    soundness.try_writing(db)
+    soundness.require_whole(db)
+    db.execute("SET default_transaction_read_only = on" if db.postgres else "PRAGMA query_only = ON")
+    with pytest.raises(StoreError, match="The database is read-only"):
+        soundness.try_writing(db)
+    assert verifying.head(db) == before
 
 
 def test_a_copied_database_is_told(company: Database, told: Told) -> None:

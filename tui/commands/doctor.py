@@ -148,6 +148,7 @@ def _books(config: str | None) -> Iterator[Finding]:
     try:
         with bootstrap.opened(config) as books:
             yield _ok("database", f"{_place(books)}, {books.company.name}, {books.company.currency}")
+            yield _sound(books)
             yield from _in_books(books)
     except PayappError as error:
         yield _failed("database", error)
@@ -188,6 +189,17 @@ def _in_books(books: Books) -> Iterator[Finding]:
             yield look(books)
         except PayappError as error:
             yield _failed(look.__name__.strip("_"), error)
+
+
+def _sound(books: Books) -> Finding:
+    from store import soundness
+
+    try:
+        soundness.try_writing(books.db)
+        soundness.require_whole(books.db)
+    except PayappError as error:
+        return _failed("books", error)
+    return _ok("books", "they can be written" if books.db.postgres else "whole, and can be written")
 
 
 def _you(books: Books) -> Finding:
