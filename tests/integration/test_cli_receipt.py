@@ -85,6 +85,7 @@ def test_what_is_exported_waits_is_listed_filled_in_and_read_back(
     assert json.loads(out)["waiting_for_a_receipt"] == 4
     code, out, _ = told("--as", "jlopez", "show", "#1")
     assert code == 0 and f"Delivered   {file.name}/1; its receipt is awaited: payapp receipt FILE" in out
+    assert not [line for line in out.splitlines() if line != line.rstrip()]
 
     code, out, _ = told("--as", "jlopez", "receipt", "--waiting")
     rows = list(csv.DictReader(io.StringIO(out)))

@@ -52,7 +52,7 @@ def invoice_sheet(of: Detail, mails: Sequence[NoticeSeen]) -> Iterator[str]:
     if of.history or mails:
         yield ""
     for event in of.history:
-        yield f"{moment(event.at)}  {safe(event.who)}  {safe(event.what)}  {safe(event.detail)}"
+        yield f"{moment(event.at)}  {safe(event.who)}  {safe(event.what)}  {safe(event.detail)}".rstrip()
     for mail in mails:
         yield f"{moment(mail.created_at)}  mail to {safe(mail.address) or safe(mail.recipient)}  {mail.state}  {safe(mail.error)}".rstrip()
 

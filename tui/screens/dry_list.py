@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 # Rows around the list: frame, title, what is said of the one under the cursor, the keys.
 AROUND = 9
 LEAST = 4
+# Cells of a number at most, and of the line where it has 20.
+NUMBER_MOST, NARROW = 40, 74
 # So many rows are kept.
 KEPT = 2000
 
@@ -150,5 +152,7 @@ class DryListScreen(WideDialog[None]):
             return mark
         gross = f"{show(row.gross, row.currency)} {row.currency}"
         effects = "".join(dict.fromkeys(snag.effect[0].upper() for snag in self._snags.get(number, ())))
-        room = max(8, width - 29 - len(gross))
-        return f"{mark}{cut(effects, 4)} {cut(row.number, 20)} {cut(row.vendor, room)} {gross}"
+        # What a wide window has more the number has first: those of a month differ in their ends.
+        number = min(NUMBER_MOST, 20 + max(0, width - NARROW))
+        room = max(8, width - number - 9 - len(gross))
+        return f"{mark}{cut(effects, 4)} {cut(row.number, number)} {cut(row.vendor, room)} {gross}"
