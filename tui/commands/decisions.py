@@ -277,11 +277,10 @@ def _export(
             said = alike.named(possible.others) or possible.said
             click.echo(f"goes with the override: {safe(possible.name)}: {safe(said)}", err=True)
         confirm(f"Export {plan.count} invoices to {safe(profile.title)}?", yes=yes)
-        # What was told is what goes; a person was told how many.
-        expect = replace(
-            expect, masters=plan.masters, let=plan.let,
-            count=plan.count if expect.count is None and not yes else expect.count,
-        )  # fmt: skip
+        if not yes:
+            # A person was asked about what was told: that goes, and nothing else.
+            count = plan.count if expect.count is None else expect.count
+            expect = replace(expect, count=count, masters=plan.masters, let=plan.let)
         if action is Action.ACCEPT:
             decision = review.accept(
                 books.db, me, chosen, profile, accounting_date=day, description=description, override=override,
