@@ -89,8 +89,9 @@ def _billed(one: Known) -> tuple[int, str, str, int]:
 
 
 def fill(db: Database) -> None:
-    """Keep what all numbers say, and flag what looks alike: for a database that comes up to date."""
+    """Keep what all numbers say, and flag what looks alike and nothing else: for a database that comes up to date."""
     db.execute("DELETE FROM likenesses")
+    db.execute("UPDATE invoices SET duplicate = ? WHERE duplicate = ?", (False, True))
     last = 0
     while rows := db.execute(
         "SELECT id, vendor_id, number, erp_number FROM invoices WHERE id > ? ORDER BY id LIMIT ?",
