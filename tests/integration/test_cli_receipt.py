@@ -246,3 +246,25 @@ def test_without_the_archive_who_settles_by_hand_is_told_that_there_is_no_answer
     [detail] = office.execute("SELECT detail FROM audit_events WHERE action = 'reconcile'").fetchone()
     said = str(audit.detail_of(detail)["erp_said"])
     assert said.startswith("no answer (") and "is not in the archive of" in said
+
+
+def test_what_was_voided_in_an_erp_that_only_receipts_speak_for_is_free_again_by_hand(
+    office: Database, tmp_path: Path, told: Told
+) -> None:
+    bill = make_bill(1)
+    queue_jobs(office, [bill], erp="quickbooks-desktop")
+    worked(office, tmp_path / "drop")
+    for name, line in (("refused", f"{bill.key},,,refused"), ("booked", f"{bill.key},T-1,{bill.net},booked")):
+        receipt = tmp_path / f"{name}.csv"
+        receipt.write_text(f"key,reference,amount,status\n{line}\n")
+        told("--as", "jlopez", "receipt", receipt)
+    code, out, err = told("--as", "jlopez", "retry", "#1", "--yes")
+    assert "has booked it already, as T-1" in out + err and states(office) == {"failed": 1}
+    # It was voided there: a folder cannot be asked, so a person's word counts.
+    words = ("reconcile", "#1", "--not-booked", "--comment", "voided in QuickBooks", "--yes")
+    code, out, err = told("--as", "jlopez", *words)
+    assert code == 0, err
+    [detail] = office.execute("SELECT detail FROM audit_events WHERE action = 'reconcile'").fetchone()
+    assert "a receipt said that it is booked there as T-1" in str(audit.detail_of(detail)["erp_said"])
+    code, out, err = told("--as", "jlopez", "retry", "#1", "--yes")
+    assert "has booked it already" not in out + err

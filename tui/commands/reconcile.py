@@ -189,7 +189,8 @@ def _by_hand(books: Books, me: Actor, word: str, reference: str | None, comment:
         say(f"{open_.name} is Synced, with the reference {safe(reference.strip())}.")
         return
     resolving.check_words(comment)
-    said, undone = _not_found(open_, *asyncio.run(_ask(books, open_)))
+    answer, there = asyncio.run(_ask(books, open_))
+    said, undone = _not_found(open_, answer, there, receipts=books.profile().receipts)
     settle_ms = round(books.profile().settle * 1000)
     resolving.check_settled(books.db, number, settle_ms)
     resolving.check_unproven(open_, undone)
@@ -226,15 +227,21 @@ def _not_booked_question(of: OpenJob, said: str) -> str:
     )
 
 
-def _not_found(of: OpenJob, answer: Answer, there: bool | None) -> tuple[str, str]:
+def _not_found(of: OpenJob, answer: Answer, there: bool | None, *, receipts: bool) -> tuple[str, str]:
     """What the ERP said of it, and the reference that payapp has proof of and the ERP has no longer ("": none).
 
-    ``there``: whether it has the bill of that reference. Raises Disallowed when it has the invoice.
+    ``there``: whether it has the bill of that reference; where only ``receipts`` speak for the ERP nobody can be asked, and a
+    person's word counts. Raises Disallowed when it has the invoice.
     """
     from store.domain.outcome import Booked, Delivered, Unknown
 
     if isinstance(answer, Delivered):
-        return f"it lies where the ERP takes it from, as {safe(answer.ref)}, and its receipt is awaited", ""
+        lies = f"it lies where the ERP takes it from, as {safe(answer.ref)}"
+        if of.proof is not None and receipts and not there:
+            # The archive has it for good, whatever became of it in the ERP.
+            said = f"{lies}, and a receipt said that it is booked there as {safe(of.proof.reference)}"
+            return said, of.proof.reference
+        return f"{lies}, and its receipt is awaited", ""
     if isinstance(answer, Booked):
         raise Disallowed(
             f"{of.name} is in the ERP",
