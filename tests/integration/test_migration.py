@@ -8,8 +8,8 @@ from unittest.mock import patch
 import pytest
 from invoice_factory import HOSTILE
 
+from store import alike, directory, listing, owning, places, view_totals
 from store import db as database
-from store import directory, listing, owning, places, view_totals
 from store.domain.actor import Actor
 from store.domain.status import View
 from store.listing import Order
@@ -70,8 +70,6 @@ def first_release(url: str) -> None:
         made.execute(
             "INSERT INTO export_attempts (job_id, attempt, worker, kind, at) VALUES (1, 1, 'w', 'begun', 0)"
         )
-        # It looked like one that is not there any more.
-        made.execute("UPDATE invoices SET duplicate = ? WHERE id = ?", (True, max({*range(1, 301)} - PAIRS)))
     made.close()
 
 
@@ -98,5 +96,44 @@ def test_a_database_of_the_first_release_comes_up_to_date(opened: database.Datab
         assert own == {n for n in range(1, 301) if n % 5 == 1}
         assert view_totals.flagged_ids(opened, me) == own | PAIRS
         assert len(owning.created(opened, me)) == 2
+    finally:
+        opened.close()
+
+
+def test_keys_and_flags_of_duplicates_are_those_of_what_is_there(db_url: str) -> None:
+    steps = database._steps()
+    with patch.object(database, "_steps", lambda: steps[:3]):
+        made = database.create(db_url)
+    with made.transaction():
+        made.execute("INSERT INTO projects (id, source_id, number, name) VALUES (1, '1', '24', 't')")
+        made.execute("INSERT INTO vendors (id, source_id, name) VALUES (1, '1', 'A')")
+        made.execute(
+            "INSERT INTO commitments (id, source_id, project_id, vendor_id, number, title, kind, currency)"
+            " VALUES (1, '1', 1, 1, 'SC-1', '', 'subcontract', 'USD')"
+        )
+        # The last one looked like one that is not there any more.
+        made.executemany(
+            "INSERT INTO invoices (id, uuid, source, source_id, commitment_id, project_id, vendor_id, application, number,"
+            " period_start, period_end, billing_date, status, erp_status, currency, gross, retainage, net, completed,"
+            " retainage_to_date, created_at, updated_at, place, duplicate) VALUES (?, ?, 't', ?, 1, 1, 1, ?, ?, '2026-10-01',"
+            " '2026-10-31', '2026-10-31', 'approved', 'ready_to_export', 'USD', ?, 0, ?, 0, 0, 0, 0,"
+            " (SELECT place FROM commitments), ?)",
+            [
+                (n, str(n), str(n), n, number, n, n, number == "C")
+                for n, number in enumerate(("A-007", "a 7", "C"), 1)
+            ],
+        )
+    made.close()
+    opened = database.open(db_url)
+    try:
+        assert {
+            number: [twin.id for twin in of] for number, of in alike.twins(opened, [1, 2, 3]).items()
+        } == {
+            1: [2],
+            2: [1],
+        }
+        assert [
+            row[0] for row in opened.execute("SELECT id FROM invoices WHERE duplicate ORDER BY id").fetchall()
+        ] == [1, 2]
     finally:
         opened.close()
