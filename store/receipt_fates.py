@@ -56,12 +56,14 @@ class Told:
 class Work:
     """What is to be written: jobs with the ERP's reference, with the cause of a refusal, with the proof that it has them.
 
+    ``denied`` were given up before, and the ERP has refused what lay there all the same.
     ``told`` is what became of each line.
     """
 
     booked: list[tuple[Match, str]] = field(default_factory=list)
     refused: list[tuple[Match, str]] = field(default_factory=list)
     proven: list[tuple[Match, str]] = field(default_factory=list)
+    denied: list[tuple[Match, str]] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
     # Jobs that a line before has settled, with the reference that it said; and whose the references are that were given.
     settled: dict[int, tuple[Fate, str]] = field(default_factory=dict)
@@ -213,6 +215,8 @@ def _refused(line: Line, match: Match, work: Work) -> Judged:
         known = f"it is Synced as {safe(match.reference)}, and the receipt says that it was refused: {cause}"
         return Fate.STANDS, known, "Find out in the ERP which is right"
     if match.state in GIVEN_UP:
+        if line.key:
+            work.denied.append((match, cause))
         return Fate.KNOWN, "it was refused or given up before", ""
     if not line.key and match.older:
         cause = "it was exported more than once, and the refusal may be of an earlier time"

@@ -175,6 +175,7 @@ def _write(db: Database, work: Work, trail: audit.Trail) -> None:
     proven = [(match.job, reference) for match, reference in work.proven]
     log_attempts(db, evidence.RECEIPT, [(job, "found", "booked", ref) for job, ref in proven], now)
     stop_the_next(db, proven, now)
+    _deny(db, work.denied, now, trail)
     trail.add(_change(Action.BOOK, match, origin_id=reference) for match, reference in work.booked)
     trail.add(
         _change(Action.REFUSE, match, error_code=REFUSED, error_cause=cause) for match, cause in work.refused
@@ -184,6 +185,32 @@ def _write(db: Database, work: Work, trail: audit.Trail) -> None:
             "invoice", match.job.invoice_id, {"in_erp_as": ""}, {"in_erp_as": reference, "key": match.job.key}
         )
         for match, reference in work.proven
+    )
+
+
+def _deny(db: Database, denied: Sequence[tuple[Match, str]], now: int, trail: audit.Trail) -> None:
+    """What was delivered after it had been given up was refused: it does not keep its invoice from going again."""
+    if not denied:
+        return
+    invoices = [match.job.invoice_id for match, _ in denied]
+    proofs = evidence.of(db, invoices)
+    stood = [
+        pair
+        for pair in denied
+        if (proof := proofs.get(pair[0].job.invoice_id)) and proof.job == pair[0].job.id
+    ]
+    logged = [(match.job, evidence.RECEIPT, "refused", cause) for match, cause in stood]
+    log_attempts(db, evidence.RECEIPT, logged, now)
+    left = evidence.of(db, invoices)
+    trail.add(
+        audit.Change(
+            "invoice",
+            match.job.invoice_id,
+            {"in_erp_as": proofs[match.job.invoice_id].reference},
+            {"in_erp_as": "", "key": match.job.key},
+        )
+        for match, _ in stood
+        if match.job.invoice_id not in left
     )
 
 

@@ -18,6 +18,7 @@ from store.domain.actor import Actor
 from store.domain.bill import Bill
 from store.domain.errors import Blocked
 from store.domain.outcome import Delivered
+from store.job import JOB_COLUMNS, job_of
 from store.receipt_fates import Fate
 
 
@@ -97,7 +98,7 @@ def test_what_was_refused_and_is_in_the_list_all_the_same_does_not_go_out_again(
     found = take(db, approver, xero(bill), header=XERO)
     assert fates(found) == [Fate.STANDS] and "given up here" in found.told[0].cause
     assert evidence.of(db, [number])
-    with pytest.raises(Blocked):
+    with pytest.raises(Blocked, match=r"payapp-1\.csv"):
         export(db, approver, number)
 
 
@@ -213,3 +214,23 @@ def test_what_a_person_has_said_since_a_file_was_read_holds_against_it(
     resolving.not_booked(db, approver, number, "voided in the ERP", settle_ms=0, undone="B-1")
     assert fates(take(db, approver, *lines)) == [Fate.STANDS, Fate.KNOWN]
     assert evidence.of(db, [number]) == {}
+
+
+def test_what_was_delivered_late_and_refused_keeps_nothing_from_going_again(
+    db: Database, approver: Actor
+) -> None:
+    bill = make_bill(1)
+    [number] = sent(db, [bill], None)
+    job = job_of(db.execute(f"SELECT {JOB_COLUMNS} FROM export_jobs").fetchone())
+    outbox.expire(db, settle_ms=0, sole_worker="next")
+    resolving.not_booked(db, approver, number, "no file", settle_ms=0)
+    # Its worker was only slow, and writes the file after all.
+    outbox.acknowledge(db, WORKER, "sandbox", [(job, Delivered(job.key, "payapp-1.csv/1"))], settle_ms=0)
+    with pytest.raises(Blocked, match=r"payapp-1\.csv"):
+        export(db, approver, number)
+    assert fates(take(db, approver, f"{bill.key},,,,,refused,no such vendor")) == [Fate.KNOWN]
+    assert evidence.of(db, [number]) == {}
+    events = "SELECT count(*) FROM audit_events WHERE action = 'receipt'"
+    assert db.execute(events).fetchone()[0] == 1
+    assert fates(take(db, approver, f"{bill.key},,,,,refused,no such vendor", "")) == [Fate.KNOWN]
+    assert db.execute(events).fetchone()[0] == 1
