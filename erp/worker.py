@@ -201,17 +201,17 @@ class Worker:
                     self._outgrown = True
                     self._stop.set()
                 await self._export.keep()
-                if self._lock and self._lock.lost:
-                    if not self._stop.is_set():
-                        eventlog.warning("worker.unlocked", worker=self.id, lock=self._lock.path.name)
-                    self._stop.set()
-                elif self._displaced is None:
+                if self._displaced is None and not (self._lock and self._lock.lost):
                     await self._export.mark(beat=True)
             except Exception as error:  # noqa: BLE001 - a beat that fails must not end the beating
                 self._beaten = -self.settings.lease
                 eventlog.warning("heartbeat.failed", worker=self.id, error=error)
             else:
                 self._beaten = began
+            # The folder may have gone with the database in it: then the beat has failed too.
+            if self._lock and self._lock.lost and not self._stop.is_set():
+                eventlog.warning("worker.unlocked", worker=self.id, lock=self._lock.path.name)
+                self._stop.set()
 
     def _fit(self) -> bool:
         """Whether a sending may begin: the end is not wanted, place and lock are right, the last heartbeat good and young."""

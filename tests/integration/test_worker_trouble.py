@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import pytest
 from export_case import make_bill, queue_jobs, sandbox_on, states, statuses
+from people import founded
 
 from erp.connectors import sandbox
 from erp.lock import LockLostError, WorkerLock
 from erp.worker import OutgrownError, Worker, WorkerSettings
+from store import db as database
 from store import workers
 from store.db import Database
 from store.domain.profile import Profile
@@ -113,6 +116,24 @@ async def test_a_worker_whose_lock_file_is_removed_drains_and_another_sends_the_
         second = Worker(sqlite_db, sandbox_on(books, quick), None, SETTINGS)
         await second.run(asyncio.Event(), until_idle=True)
     each_once(sqlite_db, books)
+
+
+async def test_a_worker_whose_folder_is_removed_ends(
+    tmp_path: Path, books: Path, quick: Profile, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing of it is there any more, and nobody else would end it."""
+    caplog.set_level(logging.INFO)
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    own = database.create(f"sqlite:{folder / 'payapp.db'}")
+    founded(own)
+    task = asyncio.create_task(Worker(own, sandbox_on(books, quick), None, SETTINGS).run(asyncio.Event()))
+    await until(lambda: "worker.started" in caplog.text)
+    shutil.rmtree(folder)
+    with pytest.raises(LockLostError, match="removed or replaced"):
+        async with asyncio.timeout(30):
+            await task
+    own.close()
 
 
 async def test_a_worker_says_which_program_it_is(db: Database, books: Path, quick: Profile) -> None:
