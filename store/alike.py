@@ -144,10 +144,11 @@ def named(others: Sequence[Twin]) -> str:
     return "; ".join(told) + (f"; and {more:,} more" if more > 0 else "")
 
 
-def refused(db: Database, chunk: Sequence[Candidate]) -> dict[int, tuple[str, str]]:
-    """What the ERP refused as similar, of those that failed: what it said, and the revision."""
-    failed = [c.id for c in chunk if c.erp_status is ErpStatus.FAILED]
-    return said(db, failed) if failed else {}
+def refused(db: Database, sents: Sequence[Candidate]) -> dict[int, tuple[str, str]]:
+    """What the ERP refused as similar, of those that failed and go as they did: what it said, and the revision."""
+    found = said(db, failed) if (failed := [c.id for c in sents if c.erp_status is ErpStatus.FAILED]) else {}
+    still = _as_refused(db, sents, {(number, revision) for number, (_, revision) in found.items()})
+    return {number: told for number, told in found.items() if number in still}
 
 
 def said(db: Database, ids: Sequence[int]) -> dict[int, tuple[str, str]]:
@@ -177,15 +178,18 @@ def carried(db: Database, sents: Sequence[Candidate], *, given: bool) -> set[int
     passed = {(int(row[0]), revision_said(row[1])) for row in rows}
     if given:
         passed |= {(number, revision) for number, (_, revision) in refused(db, again).items()}
-    if not passed:
+    return _as_refused(db, again, passed)
+
+
+def _as_refused(db: Database, sents: Sequence[Candidate], of: set[tuple[int, str]]) -> set[int]:
+    """Those that go under the vendor and number of one of these revisions of theirs."""
+    if not of:
         return set()
-    as_sent = {c.id: (c.vendor_ref, c.posted_number) for c in again}
-    named = _refused_as(db, sorted({number for number, _ in passed}))
+    as_sent = {c.id: (c.vendor_ref, c.posted_number) for c in sents}
+    named = _refused_as(db, sorted({number for number, _ in of}))
     # What was never a job here has nothing to be compared with.
     return {
-        number
-        for number, revision in passed
-        if named.get((number, revision), as_sent[number]) == as_sent[number]
+        number for number, revision in of if named.get((number, revision), as_sent[number]) == as_sent[number]
     }
 
 

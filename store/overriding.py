@@ -68,7 +68,7 @@ class Needing:
                 self._names[s.invoice_id] = s.name
         # What goes and was let pass is told by its rule.
         found = {g.candidate.id for g in going if g.rule.endswith(OVERRIDDEN)}
-        found |= alike.refused(self._db, [g.candidate for g in going]).keys()
+        found |= alike.refused(self._db, [g.sent for g in going]).keys()
         self._names |= {g.candidate.id: g.candidate.name for g in going if g.candidate.id in found}
 
     def count(self) -> int:
@@ -96,7 +96,7 @@ def record(db: Database, actor: Actor, terms: Terms, going: Sequence[Going]) -> 
     looked = [g.candidate.id for g in going if g.rule.endswith(OVERRIDDEN)]
     others = alike.unsettled(db, looked, terms.erp_number) if looked else {}
     # The reason is of what was refused: what goes under another vendor or number carries none.
-    said = alike.refused(db, [g.candidate for g in going if Likeness.SIMILAR in g.sent.overrides])
+    said = alike.refused(db, [g.sent for g in going])
     rules = {g.candidate.id: g.rule for g in going}
     revisions = {g.candidate.id: g.candidate.revision + 1 for g in going}
     rows: list[tuple[int, str, str]] = []

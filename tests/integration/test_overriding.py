@@ -289,6 +289,9 @@ def test_the_erps_warning_is_let_pass_for_the_number_and_vendor_that_it_refused(
     review.accept(db, approver, mark(db, own), PROFILE)
     assert answer(db, Likeness.SIMILAR) == [""]
     # Repaired in the same press: the reason is of the refused number, and nobody has seen what the other is like.
+    for number, asked in ((None, 1), ("B-9", 0)):
+        plan = review.plan_export(db, approver, mark(db, own), PROFILE, Action.RETRY, erp_number=number)
+        assert plan.alike.count == asked
     review.retry(db, approver, mark(db, own), PROFILE, erp_number="B-9", override=WHY)
     assert (answer(db, Likeness.SIMILAR), rows(db)) == ([""], set())
     review.retry(db, approver, mark(db, own), PROFILE, override=WHY)
