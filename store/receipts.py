@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from store import audit, directory, evidence, receipt_matches
+from store import audit, directory, evidence, receipt_matches, sent_bills
 from store.db import Database
 from store.domain.actor import Actor, Level
 from store.domain.bill import decode
@@ -20,7 +20,7 @@ from store.domain.text import safe
 from store.job import chunks, end_claims, log_attempts, marks, move
 from store.outcomes import book, stop_the_next
 from store.receipt_fates import FIX, Fate, Told, Work, judge
-from store.receipt_lines import read
+from store.receipt_lines import Line, read
 from store.receipt_matches import Match, bill_of, payable
 
 # The code of an invoice that a receipt has refused.
@@ -105,6 +105,7 @@ def take(db: Database, actor: Actor, name: str, data: bytes) -> Reading:
         taken = receipt_matches.references(db, lines.lines)
         for line, own in zip(lines.lines, found, strict=True):
             judge(line, own, lines.source, taken, work)
+        _explain(db, lines.lines, work)
         if before:
             work.proven = [pair for pair in work.proven if not _gone_since(db, pair[0], before[0])]
         _write(db, work, trail)
@@ -114,6 +115,31 @@ def take(db: Database, actor: Actor, name: str, data: bytes) -> Reading:
             detail = {"erp": erp, "file": safe(name), "sha256": digest, "lines": counts}
             audit.record(db, actor, "receipt", detail, trail)
         return Reading(name, digest, tuple(work.told), before, _waiting(db, erp))
+
+
+def _explain(db: Database, lines: Sequence[Line], work: Work) -> None:
+    """Of a key that is none of this ERP's exports, whose invoice it is all the same."""
+    keys = [
+        line.key
+        for line, told in zip(lines, work.told, strict=True)
+        if told.fate is Fate.UNKNOWN and line.key
+    ]
+    erps: dict[str, str] = {}
+    owners: dict[str, tuple[int, str]] = {}
+    for chunk in chunks(keys):
+        sql = f"SELECT idem_key, erp FROM export_jobs WHERE idem_key IN ({marks(chunk)})"
+        erps |= dict(db.execute(sql, tuple(chunk)).fetchall())
+        owners |= sent_bills.invoices_of(db, chunk)
+    for place, (line, told) in enumerate(zip(lines, work.told, strict=True)):
+        if told.fate is not Fate.UNKNOWN or line.key not in owners:
+            continue
+        number = owners[line.key][0]
+        cause = "these books know no export of that invoice under that key: a restore has lost it, or it is mistyped"
+        fix = "Compare it with the invoice; exported again, it is looked for first. payapp reconcile settles it by hand"
+        if line.key in erps:
+            cause = f"it was exported to {safe(erps[line.key])}, and this company's ERP is another one now"
+            fix = f"payapp reconcile '#{number}' settles it by hand"
+        work.told[place] = replace(told, cause=cause, fix=fix, invoice_id=number)
 
 
 def _require(actor: Actor) -> None:

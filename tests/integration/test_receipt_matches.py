@@ -234,3 +234,19 @@ def test_what_was_delivered_late_and_refused_keeps_nothing_from_going_again(
     assert db.execute(events).fetchone()[0] == 1
     assert fates(take(db, approver, f"{bill.key},,,,,refused,no such vendor", "")) == [Fate.KNOWN]
     assert db.execute(events).fetchone()[0] == 1
+
+
+def test_a_key_that_these_books_do_not_know_tells_whose_invoice_it_is_of(
+    sqlite_db: Database, approver: Actor
+) -> None:
+    db, bill = sqlite_db, make_bill(1)
+    [number] = delivered(db, bill)
+    later = f"{bill.key.rpartition(':')[0]}:2"
+    found = take(db, approver, f"{later},,,B-1,{bill.net},booked,", f"nobody:1,,,B-2,{bill.net},booked,")
+    assert fates(found) == [Fate.UNKNOWN] * 2
+    assert [told.invoice_id for told in found.told] == [number, None]
+    assert "a restore has lost it" in found.told[0].cause
+    db.execute("UPDATE export_jobs SET erp = 'quickbooks-desktop'")
+    [told] = take(db, approver, f"{bill.key},,,B-1,{bill.net},booked,").told
+    assert told.fate is Fate.UNKNOWN and "exported to quickbooks-desktop" in told.cause
+    assert f"'#{number}'" in told.fix and states(db) == {"sent": 1}
