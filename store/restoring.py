@@ -9,7 +9,7 @@ from typing import Any
 from store import backup, verifying
 from store.backup import Manifest, Table
 from store.db import Database
-from store.domain.errors import BadInput
+from store.domain.errors import BadInput, StoreError
 
 
 def restore(db: Database, path: Path, told: Callable[[str], None] = lambda _table: None) -> Manifest:
@@ -58,6 +58,15 @@ def restore(db: Database, path: Path, told: Callable[[str], None] = lambda _tabl
                 fix="payapp audit verify tells more in the database it was made from; restore another backup",
             )
     return manifest
+
+
+def is_empty(db: Database) -> bool:
+    """Whether nobody has filled the database, and nobody is about to."""
+    try:
+        with db.transaction():
+            return db.execute("SELECT 1 FROM company").fetchone() is None
+    except StoreError:
+        return False
 
 
 def _fill(db: Database, table: Table, rows: Sequence[Sequence[Any]]) -> None:

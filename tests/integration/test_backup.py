@@ -6,7 +6,7 @@ import asyncio
 import stat
 import uuid
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -258,3 +258,26 @@ def test_founded_books_without_an_invoice_are_backed_up_too(tmp_path: Path) -> N
     made, _ = backup.write(bare, directory.actor(bare, "admin"), path)
     assert made.company == "ACME BUILDERS"
     bare.close()
+
+
+def test_a_restore_that_comes_second_leaves_what_the_first_has_restored(
+    place: Path, company: Database, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, other = place / "monday.payapp", place / "other.db"
+    assert told("--as", "jlopez", "backup", path)[0] == 0
+    monkeypatch.setenv("PAYAPP_DATABASE", f"sqlite:{other}")
+    restore = restoring.restore
+
+    def meanwhile(db: Database, file: Path, *told_of: Callable[[str], None]) -> backup.Manifest:
+        first = database.open(db.url)
+        restore(first, file)
+        first.close()
+        return restore(db, file, *told_of)
+
+    monkeypatch.setattr(restoring, "restore", meanwhile)
+    code, _, err = told("restore", path)
+    assert code == 2
+    assert "has a company already" in err
+    kept = database.open(f"sqlite:{other}")
+    assert verifying.head(kept).text == verifying.head(company).text
+    kept.close()

@@ -61,12 +61,18 @@ def restore(ctx: click.Context, file: Path) -> None:
     made = Path(url.removeprefix("sqlite:")) if url.startswith("sqlite:") else None
     if made is not None and made.exists():
         made = None
+    empty = False
     try:
         with bootstrap.created(url) as db, _progress("restore") as told:
-            found = restoring.restore(db, file, told)
+            try:
+                found = restoring.restore(db, file, told)
+            except BaseException:
+                # Somebody else may have restored into it at the same moment, or do so now.
+                empty = made is not None and restoring.is_empty(db)
+                raise
     except BaseException:
         # An empty database would stand in its way the next time.
-        for name in ("", "-wal", "-shm") if made is not None else ():
+        for name in ("", "-wal", "-shm") if empty else ():
             Path(f"{made}{name}").unlink(missing_ok=True)
         raise
     say(
