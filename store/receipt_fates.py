@@ -192,6 +192,7 @@ def _booked(line: Line, match: Match, reference: str, work: Work) -> Judged:
         if line.reference and line.reference != match.reference:
             cause = f"{known}, and the receipt says {safe(line.reference)}"
             return Fate.DIFFERS, cause, _TWICE
+        work.settled[match.job.id] = (Fate.BOOKED, line.reference)
         return Fate.KNOWN, known, ""
     if match.state in GIVEN_UP:
         work.proven.append((match, reference))

@@ -8,8 +8,10 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 
 from store.domain.errors import BadInput
@@ -80,6 +82,7 @@ _XERO_STANDS = frozenset(
 )
 # A comma elsewhere may be a decimal sign.
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?")
+_PLAIN = re.compile(r"[+-]?[0-9]{1,15}(\.[0-9]{0,6})?")
 _QUICKBOOKS_BILLS = {"bill": "", "credit": "-", "bill credit": "-", "bill refund": "-"}
 
 
@@ -98,7 +101,7 @@ def read(data: bytes, name: str) -> Lines:
         return Lines(Source.PAYAPP, tuple(_own(small, rows, name)))
     stars = [cell.removeprefix("*") for cell in header]
     if {"ContactName", "InvoiceNumber", "Total", "Status"} <= set(stars):
-        return Lines(Source.XERO, tuple(dict.fromkeys(_xero(stars, rows, name))))
+        return Lines(Source.XERO, tuple(_xero(stars, rows, name)))
     if {"Type", "Num", "Name", "Amount"} <= set(header):
         return Lines(Source.QUICKBOOKS, tuple(_quickbooks(header, rows, name)))
     raise BadInput(
@@ -145,6 +148,12 @@ def _named(
         )
 
 
+def _decimal(text: str) -> Decimal:
+    """The amount; nothing for what is none."""
+    amount = _amount(text)
+    return Decimal(amount) if _PLAIN.fullmatch(amount) else Decimal(0)
+
+
 def _amount(text: str) -> str:
     """Without separators of thousands; parentheses are a minus. Whatever else is written stays, and is no amount."""
     if text.startswith("(") and text.endswith(")") and text[1:2].isdigit():
@@ -182,18 +191,28 @@ def _own(header: Sequence[str], rows: Sequence[tuple[int, list[str]]], name: str
 
 
 def _xero(header: Sequence[str], rows: Sequence[tuple[int, list[str]]], name: str) -> Iterator[Line]:
-    """Xero's own export of bills: a row per line of a bill, each with the bill's total."""
-    seen: set[tuple[str, str, str]] = set()
+    """Xero's own export of bills: a row per line of a bill, each with the bill's total.
+
+    Two bills of one number and total look like one, but for their lines, which come to twice as much.
+    """
+    found: dict[tuple[str, str, str], Line] = {}
+    sums: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
     for number, row in _named(header, rows, name):
         amount = _amount(row.get("Total", ""))
         if "credit" in row.get("Type", "").lower():
             # A credit note's total is told without its sign.
             amount = "-" + amount.lstrip("-")
         own = (row.get("ContactName", ""), row.get("InvoiceNumber", ""), amount)
-        if row.get("Status", "").lower() not in _XERO_STANDS or own in seen:
+        if row.get("Status", "").lower() not in _XERO_STANDS:
             continue
-        seen.add(own)
-        yield Line(number, "", *own[:2], "", amount, row.get("Currency", ""), Said.BOOKED, "")
+        line = Line(number, "", *own[:2], "", amount, row.get("Currency", ""), Said.BOOKED, "")
+        found.setdefault(own, line)
+        sums[own] += _decimal(row.get("LineAmount", ""))
+    for own, line in found.items():
+        yield line
+        total = abs(_decimal(own[2]))
+        if total and abs(sums[own]) >= 2 * total:
+            yield line
 
 
 def _quickbooks(header: Sequence[str], rows: Sequence[tuple[int, list[str]]], name: str) -> Iterator[Line]:

@@ -250,3 +250,23 @@ def test_a_key_that_these_books_do_not_know_tells_whose_invoice_it_is_of(
     [told] = take(db, approver, f"{bill.key},,,B-1,{bill.net},booked,").told
     assert told.fate is Fate.UNKNOWN and "exported to quickbooks-desktop" in told.cause
     assert f"'#{number}'" in told.fix and states(db) == {"sent": 1}
+
+
+def test_two_bills_of_one_number_and_total_in_xeros_list_are_named(
+    sqlite_db: Database, approver: Actor
+) -> None:
+    db, one, two = sqlite_db, make_bill(1), make_bill(2)
+    delivered(db, one, two)
+    db.execute(
+        "UPDATE invoices SET erp_number = CASE application WHEN 1 THEN ? ELSE ? END", (one.number, two.number)
+    )
+    header = "ContactName,InvoiceNumber,Total,LineAmount,Type,Status\n"
+    rows = [
+        f"V-1,{bill.number},{bill.net},{amount},Bill,Paid"
+        for bill, times in ((one, 1), (two, 2))
+        for amount in ("90.00", bill.lines[1].amount, "-9.00") * times
+    ]
+    assert fates(take(db, approver, *rows, header=header)) == [Fate.BOOKED, Fate.BOOKED, Fate.DIFFERS]
+    again = take(db, approver, *rows, "", header=header)
+    assert fates(again) == [Fate.KNOWN, Fate.KNOWN, Fate.DIFFERS]
+    assert "lists it twice" in again.told[2].cause
