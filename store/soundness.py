@@ -29,7 +29,7 @@ def require_whole(db: Database) -> None:
     if db.postgres:
         return
     # An index or a table that cannot be read ends the look itself, with the same sentence.
-    found = str(db.execute("PRAGMA quick_check(1)").fetchone()[0])
+    found = str(db.execute("PRAGMA quick_check = 1").fetchone()[0])
     if found != "ok":
         raise _spoilt(found.splitlines()[-1])
     if (row := db.execute("PRAGMA foreign_key_check").fetchone()) is not None:
