@@ -162,7 +162,9 @@ def _hits(db: Database, column: Any, values: Sequence[Any]) -> list[tuple[Any, .
 
 def _only(word: str, hits: Sequence[tuple[Any, ...]]) -> tuple[int, int]:
     if not hits:
-        raise NothingMatched(f"There is no invoice {safe(word)}", fix="payapp list --view all shows what there is")
+        raise NothingMatched(
+            f"There is no invoice {safe(word)}", fix="payapp list --view all shows what there is"
+        )
     if len(hits) > 1:
         several = ", ".join(f"#{hit[0]} ({safe(hit[2])})" for hit in hits[:5])
         raise BadInput(f"{safe(word)} is the number of {len(hits)} invoices: {several}", fix="Use the #id")

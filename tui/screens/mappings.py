@@ -137,7 +137,10 @@ class MappingsScreen(Dialog[str | None]):
         empty = narrowed if self._listed.rows else "There are no codes yet."
         self.table.show(found, empty, follow=follow)
         rows = self._listed.rows
-        lacking, none = sum(row.known is False for row in rows), sum(row.origin is Origin.NONE for row in rows)
+        lacking, none = (
+            sum(row.known is False for row in rows),
+            sum(row.origin is Origin.NONE for row in rows),
+        )
         alarm = ", ".join(
             f"{count:,} {word}"
             for count, word in ((none, "without a name"), (lacking, "NOT in the ERP"))
