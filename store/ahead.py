@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import os
 import pickle
 import queue
 import subprocess
@@ -31,6 +30,7 @@ _SIZE = 8
 _PIPE = 1 << 20
 # The driver that is not needed takes as long to load as all the rest.
 _CODE = """import sys
+sys.path.insert(0, sys.argv[1])
 for name in ("psycopg", "psycopg2", "psycopg2cffi"):
     sys.modules[name] = None
 from store.ahead import serve
@@ -48,16 +48,15 @@ class Maker(Generic[T]):
 
     def start(self) -> None:
         """Start the process, as early as it is known to be needed: it takes a moment."""
-        # Ours and no other ``store``, wherever it was started.
-        path = os.pathsep.join([str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")])
+        # Ours and no other ``store``; not by PYTHONPATH, of which an empty part is where the user stands.
+        path = str(Path(__file__).resolve().parents[1])
         # What cannot be started makes nothing: the caller does then.
         with contextlib.suppress(OSError):
             self._process = subprocess.Popen(  # noqa: S603 - this very interpreter
                 # Nothing of where the user stands, and none of its keys: an interrupt is the caller's to handle.
-                [sys.executable, "-P", "-c", _CODE],
+                [sys.executable, "-I" if sys.flags.isolated else "-P", "-c", _CODE, path],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
                 pipesize=_PIPE,
-                env={**os.environ, "PYTHONPATH": path},
             )  # fmt: skip
 
     def __enter__(self) -> Maker[T]:

@@ -7,9 +7,12 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from invoice_factory import make
 
+from store import candidates
 from store.ahead import Maker
 from store.db import Database
 from store.domain.errors import BadInput, StoreError
@@ -105,3 +108,18 @@ def test_who_leaves_early_leaves_no_process_and_no_thread(sqlite_db: Database) -
         if thread.name == "payapp-ahead":
             thread.join(5)
             assert not thread.is_alive()
+
+
+def test_nothing_of_where_the_user_stands_is_run(
+    sqlite_db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONPATH")
+    monkeypatch.chdir(tmp_path)
+    for name in ("sqlite3", "json", "store"):
+        (tmp_path / f"{name}.py").write_text("open('was-run', 'w').close()\n")
+    first = make(sqlite_db, "1")
+    with Maker[list[candidates.Candidate]]() as maker, sqlite_db.transaction():
+        second = make(sqlite_db, "2", application=2)
+        [[found]] = maker.made(sqlite_db, candidates.load, [first, second])
+    assert found.id == first, "it was made here, where the second is seen"
+    assert not (tmp_path / "was-run").exists()
