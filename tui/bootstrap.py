@@ -273,8 +273,9 @@ def start_worker(books: Books) -> bool:
     if workers.any_alive(books.db):
         return False
     log = books.path.parent / "worker.log"
-    command = [sys.executable, "-m", "tui.cli", "--config", str(books.path), "worker", "--idle-exit", "60"]
-    detached.start(command, log)
+    # Nothing of the folder where the user stands: the worker has the keys of the ERP.
+    ours = [sys.executable, "-I" if sys.flags.isolated else "-P", "-m", "tui.cli"]
+    detached.start([*ours, "--config", str(books.path), "worker", "--idle-exit", "60"], log)
     return True
 
 

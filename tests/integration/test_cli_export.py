@@ -291,3 +291,22 @@ def test_a_decision_keeps_its_exit_code_when_its_reader_leaves(
     )  # fmt: skip
     assert done.stdout == "3\n" and "stays: 2" in done.stderr and "Traceback" not in done.stderr
     assert state(company, 1) != "ready_to_export"
+
+
+def test_the_worker_runs_nothing_of_where_the_user_stands(
+    company: Database, told: Told, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    started: list[list[str]] = []
+
+    def start(argv: list[str], _log: Path) -> int:
+        started.append(argv)
+        return 1
+
+    make(company)
+    monkeypatch.setattr("tui.bootstrap.start_worker", start_worker)
+    monkeypatch.setattr("erp.detached.start", start)
+    assert told(*EXPORT)[0] == 0
+    (tmp_path / "click.py").write_text("raise SystemExit('was run')")
+    [command] = started
+    done = subprocess.run([*command, "--help"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
