@@ -113,7 +113,7 @@ class Texts:
         overrides, terms, tax_account, unposted = key
         text = (
             f'],"overrides":[{",".join(map(quoted, overrides))}],"terms":{quoted(terms)},"tax_account":'
-            f"{quoted(tax_account)},\"unposted\":{'null' if unposted is None else quoted(unposted)}}}"
+            f'{quoted(tax_account)},"unposted":{"null" if unposted is None else quoted(unposted)}}}'
         )
         _remember(self._ends, key, text)
         return text

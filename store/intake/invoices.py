@@ -256,6 +256,8 @@ def _write(db: Database, actor: Actor, source: Source, found: _Pass) -> Result:
         found.unchanged,
         tuple(found.locked),
         tuple(found.report.problems),
-        tuple(f"{name}: {alike.named(others[number])}" for number, name in alike.names(db, list(others)).items()),
+        tuple(
+            f"{name}: {alike.named(others[number])}" for number, name in alike.names(db, list(others)).items()
+        ),
         len(flagged),
     )

@@ -49,9 +49,13 @@ def exporting(command: F) -> F:
         click.option("--expect-total", metavar="AMOUNT", help="Refuse unless the net is exactly this."),
         click.option("--expect-count", type=int, metavar="N", help="Refuse unless exactly N would go."),
         click.option(
-            "--dry-run", is_flag=True, help="Say what would go, stay, be dropped or shortened; change nothing."
+            "--dry-run",
+            is_flag=True,
+            help="Say what would go, stay, be dropped or shortened; change nothing.",
         ),
-        click.option("--payloads", is_flag=True, help="With --dry-run --json: each bill as the ERP would get it."),
+        click.option(
+            "--payloads", is_flag=True, help="With --dry-run --json: each bill as the ERP would get it."
+        ),
         click.option("--description", metavar="TEXT", help="Description of the bills, up to 30 characters."),
         click.option(
             "--override", metavar="REASON", help="Why possible duplicates go; without it they stay."
