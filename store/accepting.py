@@ -19,6 +19,7 @@ from store.domain.status import TRANSITIONS, Action
 from store.making import Asked, End, Part, parts
 from store.moving import room, unchecked, write_same
 from store.planning import Terms
+from store.posting import Posted
 
 # More invoices than these are read and made in another process while the last ones are written. It takes 0.3 s to start.
 AHEAD = 8000
@@ -130,7 +131,7 @@ def _export(
             "exported",
             batches=tuple(batches.of(t.currency) for t in totals),
             totals=totals,
-            notes=end.posting,
+            notes=tuple(posted.told for posted in end.posting),
         )
         _expected(totals, expect)
         if expect is not None and expect.masters not in {None, end.masters}:
@@ -147,11 +148,13 @@ def _export(
             )
         for t in totals:
             batches.close(t)
+        for posted in end.posting:
+            batches.post(posted)
         epochs.look_first(db, decision.batches)
         outbox.grown(db, len(decision.done))
         detail = {
             "erp": terms.company.erp, "batches": [_control(batches.of(t.currency), t) for t in totals],
-            **({"posting": list(end.posting)} if end.posting else {}),
+            **({"posting": list(decision.notes)} if end.posting else {}),
         }  # fmt: skip
         audit.record(db, actor, terms.action.value, detail, trail)
     batches.hold()
@@ -225,6 +228,13 @@ class _Batches:
                 self.of(totals.currency),
             ),
         )  # fmt: skip
+
+    def post(self, posted: Posted) -> None:
+        """So much of its currency's batch posts otherwise than invoiced."""
+        self._db.execute(
+            "UPDATE batches SET policy_count = ?, policy_due = ?, policy_lost = ? WHERE id = ?",
+            (posted.count, posted.due, posted.lost, self.of(posted.currency)),
+        )
 
 
 def _queue(db: Database, terms: Terms, part: Part) -> None:

@@ -13,6 +13,7 @@ from store.db import Database
 from store.domain.keys import spelled
 from store.domain.status import JobState
 from store.models import Batch, ExportAttempt, ExportJob, Invoice, User, Vendor
+from store.posting import Posted
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class Progress:
 
     ``left`` are held, queued or being sent; ``awaiting`` wait for a receipt, the oldest since ``awaiting_since``; ``eta_ms`` is the time that what is left will take at the pace of what
     was acknowledged, None while nothing was. ``failed`` counts every refusal of the ERP, ``resolved`` those of them
-    whose invoice was rejected or retried since; ``failures`` are the others.
+    whose invoice was rejected or retried since; ``failures`` are the others. ``posted``: what of it posts otherwise than
+    invoiced, by the company's policy.
     """
 
     id: int
@@ -60,6 +62,7 @@ class Progress:
     failures: tuple[Failure, ...]
     awaiting: int = 0
     awaiting_since: int | None = None
+    posted: Posted | None = None
 
     @property
     def recallable(self) -> bool:
@@ -97,6 +100,7 @@ def progress(db: Database, batch: int, *, failures: int = 5) -> Progress:
         Batch.select(
             User.login, Batch.created_at, Batch.hold_until, Batch.currency, Batch.count, Batch.gross,
             Batch.retainage, Batch.net, Batch.hash_total, Batch.accounting_date, Batch.description,
+            Batch.policy_count, Batch.policy_due, Batch.policy_lost,
         )
         .join(User, on=Batch.operator == User.id)
         .where(Batch.id == batch)
@@ -130,6 +134,7 @@ def progress(db: Database, batch: int, *, failures: int = 5) -> Progress:
         failures=_failures(db, batch, failures),
         awaiting=awaiting,
         awaiting_since=_awaited_since(db, batch) if awaiting else None,
+        posted=Posted(row[3], *row[11:]) if row[11] else None,
     )
 
 

@@ -20,7 +20,7 @@ from store.domain.selection import Totals
 from store.domain.status import TRANSITIONS, ErpStatus
 from store.mapped import Mapped
 from store.planning import OVERRIDDEN, Going, Judge, Stay, Terms, check_values
-from store.posting import Posting
+from store.posting import Posted, Posting
 from store.selecting import Picked
 from store.sums import Sums
 
@@ -60,7 +60,7 @@ class End(NamedTuple):
     totals: tuple[Totals, ...]
     masters: str
     let: str
-    posting: tuple[str, ...]
+    posting: tuple[Posted, ...]
     changed: list[str]
 
 
@@ -79,7 +79,7 @@ def parts(db: Database, asked: Asked) -> Iterator[Part | End]:
         mapped.add(going)
         posting.add(going)
         yield _part(asked, numbers, texts, going, stays)
-    yield End(sums.totals(), mapped.digest(called), judge.let, posting.told(), chosen.changed)
+    yield End(sums.totals(), mapped.digest(called), judge.let, posting.posted(), chosen.changed)
 
 
 class _Numbers:

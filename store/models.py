@@ -80,6 +80,9 @@ class Batch(Model):
     net = BigIntegerField()
     hash_total = BigIntegerField()
     hold_until = BigIntegerField()
+    policy_count = IntegerField(default=0)
+    policy_due = BigIntegerField(default=0)
+    policy_lost = BigIntegerField(default=0)
 
     class Meta:
         table_name = "batches"

@@ -14,7 +14,7 @@ from cli_case import Told
 from invoice_factory import line, make, state, version
 
 from erp import profiles
-from store import candidates, directory, review
+from store import batches, candidates, directory, review
 from store import db as database
 from store.called import Called
 from store.db import Database
@@ -28,7 +28,9 @@ from store.domain.profile import Apart, Capabilities, Note, Phase, Profile, Rule
 from store.domain.selection import Marked
 from store.domain.status import Action
 from store.noted import Noted
+from store.posting import Posted
 from store.receipt_matches import payable
+from tui.widgets.export_panel import report
 
 pytest_plugins = ["cli_case"]
 
@@ -232,6 +234,14 @@ def test_what_policy_lets_pass_is_invoiced_and_will_post(
     assert decision.notes == plan.warnings[:1]
     [event] = db.execute("SELECT detail FROM audit_events WHERE action = 'accept'").fetchall()
     assert json.loads(event[0])["posting"] == list(decision.notes)
+    # And the batch shows it for as long as it is shown.
+    [batch] = batches.recent(db)
+    assert batch.posted == Posted("USD", 2, 187_550, 6_550)
+    assert (batch.posted.told,) == decision.notes
+    for width in (80, 120):
+        third = "".join(part.text for part in report(batch, width, 0, 6)[2])
+        assert len(third) <= width
+        assert "1,875.50 invoiced, 1,810.00 will post" in third or "1,875.50 USD invoiced" in third
     rows = db.execute("SELECT invoice_id, payload, payload_sha256 FROM export_jobs").fetchall()
     bills = {number: decode(payload, digest) for number, payload, digest in rows}
     assert {number: (bill.unposted, payable(bill)) for number, bill in bills.items()} == {

@@ -112,7 +112,7 @@ def _record(of: Standing) -> dict[str, Any]:
         "looked_for_first": of.looked_for,
         "batches": [
             {"id": p.id, "count": p.count, "ok": p.done, "failed": p.failed, "left": p.left,
-             "uncertain": p.uncertain, "parked": p.parked, "waiting_for_a_receipt": p.awaiting} for p in of.batches
+             "uncertain": p.uncertain, "parked": p.parked, "waiting_for_a_receipt": p.awaiting, "posting": p.posted and p.posted.told} for p in of.batches
         ],
         "notices_waiting": of.notices_waiting,
         "mail_configured": of.mail_configured,
@@ -135,6 +135,8 @@ def _print(of: Standing) -> None:
         click.echo(f"batch {p.id}: {p.done + p.failed}/{p.count}  ok {p.done}  FAIL {p.failed}  left {p.left}"
                    f"  uncertain {p.uncertain}  parked {p.parked}"
                    + (f"  waiting for a receipt {p.awaiting}" if p.awaiting else ""))  # fmt: skip
+        if p.posted:
+            click.echo(f"  {p.posted.told}.")
     click.echo(f"notices waiting: {of.notices_waiting:,}")
     if of.notices_waiting and of.mail_error:
         click.echo(f"newest mail error: {one_line(of.mail_error)}")

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from store.batches import Failure, Progress
 from store.domain.text import one_line
 from tui.keymap import pressed
-from tui.text import cut, fitting, moment
+from tui.text import cut, fitting, moment, money
 from tui.widgets.bar import BAD, BOLD, DIM, GOOD, WARN, Bar, Line, Part, plain
 
 # The lines of a window that the panel leaves to the list (at least 12 rows) and to what stands around it.
@@ -58,15 +58,26 @@ def seconds_held(batch: Progress) -> int:
 def report(batch: Progress, width: int, held: int, lines: int, *, decides: bool = True) -> list[Line]:
     """The batch in at most so many lines of that width; failures fold title and progress into one where they must."""
     if not batch.failures:
-        return [_title(batch, width, held), _progress(batch, width)]
+        return [_title(batch, width, held), _progress(batch, width), *_posting(batch, width)]
     if lines < LINES_UNFOLDED:
         found = [_folded(batch, width)]
     else:
         found = [_title(batch, width, held), _progress(batch, width)]
+        found += _posting(batch, width) if lines > LINES_UNFOLDED else []
     shown = batch.failures[: max(1, (lines - len(found) - 1) // 2)]
     for failure in shown:
         found += _failure(failure, width)
     return [*found, _next(batch.unresolved - len(shown), held, width, decides=decides)]
+
+
+def _posting(batch: Progress, width: int) -> list[Line]:
+    """What of it posts otherwise than invoiced, by the company's policy."""
+    posted = batch.posted
+    if posted is None:
+        return []
+    due, will = money(posted.due, batch.currency), money(posted.due - posted.lost, batch.currency)
+    short = f"  {posted.count:,} by policy: payment due {due} invoiced, {will} will post"
+    return [(Part(fitting(width, f"  {posted.told}", short, cut(short, width).rstrip()), WARN),)]
 
 
 def _name(batch: Progress) -> str:
