@@ -39,6 +39,7 @@ class Texts:
         self._issuer = f',"erp":{quoted(erp)},"company":{quoted(company)},"currency":"'
         self._lines: dict[tuple[int, str, str, str], tuple[str, str]] = {}
         self._commitments: dict[tuple[int, str, int, int], str] = {}
+        self._names: dict[tuple[str, str, str], str] = {}
         self._dates: dict[tuple[str, str, str, str, str], str] = {}
         self._ends: dict[tuple[tuple[str, ...], str, str, str | None], str] = {}
 
@@ -77,27 +78,33 @@ class Texts:
         _remember(self._lines, key, (before, after))
         return before, after
 
-    def bill(self, of: Candidate, key: str, lines: Sequence[str], accounting_date: str) -> str:
-        """The payload of the bill that goes under ``key``; ``accounting_date`` is an ISO day."""
+    def bill(self, of: Candidate, key: str, number: str, lines: Sequence[str], accounting_date: str) -> str:
+        """The payload of the bill that goes under ``key`` with that ``number``, both quoted; ``accounting_date`` is an ISO day."""
         currency = of.currency
         at = (of.commitment_id, currency, of.vendor_id, of.project_id)
         about = (of.period_start, of.period_end, of.billing_date, accounting_date, of.description)
         last = (of.overrides, of.terms, of.tax_account, of.unposted)
         return (
-            f'{{"key":{quoted(key)}{self._commitments.get(at) or self._commitment(of, at)}{of.application},"number":'
-            f"{quoted(of.erp_number or of.number)}{self._dates.get(about) or self._date(about)}{plain(of.gross, currency)}"
+            f'{{"key":{key}{self._commitments.get(at) or self._commitment(of, at)}{of.application},"number":{number}'
+            f"{self._dates.get(about) or self._date(about)}{plain(of.gross, currency)}"
             f'","retainage":"{plain(of.retainage, currency)}","net":"{plain(of.net, currency)}","tax":"'
             f'{plain(of.tax, currency)}","lines":[{",".join(lines)}{self._ends.get(last) or self._end(last)}'
         )
 
     def _commitment(self, of: Candidate, key: tuple[int, str, int, int]) -> str:
-        # In one press each of them has one name.
+        # In one press each of them has one name. Of very many each may have a commitment of its own.
+        names = (of.vendor_ref, of.vendor, of.project_ref or of.project)
         text = (
-            f'{self._issuer}{of.currency}","vendor":{quoted(of.vendor_ref)},"vendor_name":{quoted(of.vendor)},"job":'
-            f'{quoted(of.project_ref or of.project)},"commitment":{quoted(of.commitment_ref or of.commitment)}'
-            ',"application":'
+            f'{self._issuer}{of.currency}"{self._names.get(names) or self._name(names)}'
+            f'{quoted(of.commitment_ref or of.commitment)},"application":'
         )
         _remember(self._commitments, key, text)
+        return text
+
+    def _name(self, key: tuple[str, str, str]) -> str:
+        vendor, name, job = map(quoted, key)
+        text = f',"vendor":{vendor},"vendor_name":{name},"job":{job},"commitment":'
+        _remember(self._names, key, text)
         return text
 
     def _date(self, key: tuple[str, str, str, str, str]) -> str:

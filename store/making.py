@@ -113,15 +113,14 @@ def _part(asked: Asked, numbers: _Numbers, texts: Texts, going: Sequence[Going],
         number, revision, batch, on = c.id, c.revision + 1, batches[sent.currency], days[day]
         versions[batch][number] = c.version
         key = idempotency_key(c.uuid, revision)
-        payload = texts.bill(sent, key, lines[number], on)
+        told, name = quoted(key), quoted(sent.erp_number or sent.number)
+        payload = texts.bill(sent, told, name, lines[number], on)
         jobs.append((
             number, revision, batch, key, erp, payload, digest(payload), on, due, False,
         ))  # fmt: skip
-        before = f'{{"erp_status":"{c.erp_status.value}","number":{quoted(c.erp_number or c.number)}}}'
-        after = (
-            f'{{"accounting_date":"{on}","batch":{batch},"erp_status":"{target}","key":{quoted(key)},"number":'
-            f"{quoted(sent.erp_number or sent.number)}}}"
-        )
+        was = name if sent.erp_number == c.erp_number else quoted(c.erp_number or c.number)
+        before = f'{{"erp_status":"{c.erp_status.value}","number":{was}}}'
+        after = f'{{"accounting_date":"{on}","batch":{batch},"erp_status":"{target}","key":{told},"number":{name}}}'
         rows.append(("invoice", number, before, after, rule))
     return Part([g.candidate.id for g in going], stays, batches, versions, jobs, rows, _special(terms, going))
 

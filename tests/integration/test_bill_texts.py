@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from invoice_factory import HOSTILE, line, make
 
 from store import candidates
-from store.bill_texts import Texts, digest
+from store.bill_texts import Texts, digest, quoted
 from store.called import ONLY, Called
 from store.candidates import Candidate
 from store.db import Database
@@ -105,7 +105,8 @@ def test_bills_with_lines_have_the_same_bytes(
 def _compare(db: Database, texts: Texts, called: Called, c: Candidate, lines: list[str], day: date) -> None:
     own = candidates.bill_lines(db, [c], called.account)[c.id]
     bill = candidates.bill(c, own, company='Co "1"', erp="sandbox", accounting_date=day)
-    text = texts.bill(c, idempotency_key(c.uuid, c.revision + 1), lines, day.isoformat())
+    key, number = quoted(idempotency_key(c.uuid, c.revision + 1)), quoted(c.posted_number)
+    text = texts.bill(c, key, number, lines, day.isoformat())
     assert (text, digest(text)) == encode(bill)
     assert decode(text, digest(text)) == bill
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store import candidates
-from store.bill_texts import Texts, digest
+from store.bill_texts import Texts, digest, quoted
 from store.candidates import Candidate
 from store.domain.bill import Bill, BillLine, Written, decode, encode, sealed
 
@@ -51,7 +51,7 @@ def test_the_text_of_very_many_has_the_same_bytes_too(data: st.DataObject) -> No
         of = Candidate(**values)
         day = data.draw(st.dates())
         bill = candidates.bill(of, (), company='Co "1"', erp="sandbox", accounting_date=day)
-        text = texts.bill(of, bill.key, [], day.isoformat())
+        text = texts.bill(of, quoted(bill.key), quoted(bill.number), [], day.isoformat())
         assert (text, digest(text)) == encode(bill)
 
 
