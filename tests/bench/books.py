@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -45,6 +46,8 @@ def copied(rows: int, name: str) -> Path:
     db = database.open(f"sqlite:{target / 'payapp.db'}")
     epochs.here(db, "copied to be measured")
     db.close()
+    # A gigabyte that the disk is still busy with is not what is measured.
+    os.sync()
     return target
 
 
