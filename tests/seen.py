@@ -18,7 +18,7 @@ from tui.widgets.detail import DetailPane
 from tui.widgets.export_panel import ExportPanel
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.invoice_table import InvoiceTable
-from tui.widgets.mapping_table import MappingTable
+from tui.widgets.row_table import RowTable
 
 Seen = Callable[[Hand], object]
 
@@ -78,7 +78,7 @@ def row(place: int) -> Seen:
     """The cursor of the mappings is there; below 0 as Python counts."""
 
     def seen(hand: Hand) -> bool:
-        table = hand.app.screen.query_one(MappingTable)
+        table = hand.app.screen.query_one(RowTable)
         return table.cursor == place % max(1, table.count)
 
     return seen
@@ -86,7 +86,7 @@ def row(place: int) -> Seen:
 
 def mappings(count: int) -> Seen:
     """So many codes are listed."""
-    return lambda hand: hand.app.screen.query_one(MappingTable).count == count
+    return lambda hand: hand.app.screen.query_one(RowTable).count == count
 
 
 def says(selector: str, words: str) -> Seen:

@@ -24,8 +24,8 @@ from tui.screens.deciding import no_worker
 from tui.screens.dialog import Dialog
 from tui.screens.invoices import InvoicesScreen
 from tui.screens.listing import FOCUSED, ListingScreen
-from tui.screens.mappings import MappingsScreen
 from tui.screens.more import COMMITMENTS, INVOICES
+from tui.screens.rows import RowsScreen
 from tui.screens.too_small import TooSmallScreen, too_small
 from tui.screens.welcome import WelcomeScreen
 from tui.silence import nothing_done, seen
@@ -128,7 +128,7 @@ class DeskApp(App[None]):
             self._tell("The database is there again.")
         if changed:
             for screen in self.screen_stack:
-                if isinstance(screen, ListingScreen | MappingsScreen):
+                if isinstance(screen, ListingScreen | RowsScreen):
                     screen.store_changed()
 
     async def _tend(self) -> None:

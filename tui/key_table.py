@@ -34,6 +34,7 @@ class Place(StrEnum):
     HELP = "help"
     MORE = "more"
     VIEWS = "views"
+    ROWS = "rows"
     MAPPINGS = "mappings"
     TOO_SMALL = "too-small"
 
@@ -58,6 +59,7 @@ PLACE_TITLES = {
     Place.HELP: "Help",
     Place.MORE: "More",
     Place.VIEWS: "Saved views",
+    Place.ROWS: "A tool's list",
     Place.MAPPINGS: "Mappings",
     Place.TOO_SMALL: "A terminal that is too small",
 }
@@ -65,8 +67,10 @@ PLACE_TITLES = {
 DIALOGS = frozenset({
     Place.DIALOG, Place.CONFIRM, Place.REJECT, Place.ASK, Place.EDIT, Place.DRY_RUN, Place.DRY_LIST, Place.PAYLOAD, Place.CHOICE,
     Place.HELP, Place.MORE,
-    Place.VIEWS, Place.MAPPINGS, Place.TOO_SMALL,
+    Place.VIEWS, Place.ROWS, Place.MAPPINGS, Place.TOO_SMALL,
 })  # fmt: skip
+# The tools whose screen is a list of rows (tui.screens.rows): their own keys, beside those of Place.ROWS.
+TOOLS = (Place.MAPPINGS,)
 # Places whose keys are live at the same time: in none of these may a key do two things.
 TOGETHER: tuple[frozenset[Place], ...] = (
     frozenset({Place.TABLE, Place.LIST, Place.INVOICES}),
@@ -77,7 +81,12 @@ TOGETHER: tuple[frozenset[Place], ...] = (
     frozenset({Place.FILTER, Place.LIST, Place.COMMITMENTS}),
     frozenset({Place.COMMAND, Place.LIST, Place.INVOICES}),
     frozenset({Place.COMMAND, Place.LIST, Place.COMMITMENTS}),
-    *(frozenset({place, Place.DIALOG}) for place in DIALOGS if place not in {Place.DIALOG, Place.TOO_SMALL}),
+    *(
+        frozenset({place, Place.DIALOG})
+        for place in DIALOGS
+        if place not in {Place.DIALOG, Place.TOO_SMALL, *TOOLS}
+    ),
+    *(frozenset({place, Place.ROWS, Place.DIALOG}) for place in TOOLS),
     frozenset({Place.TOO_SMALL}),
 )
 
@@ -87,6 +96,7 @@ class Key:
     """One binding: its public id, its keys in Textual's names, the footer's word for it ("" keeps it out), its help.
 
     ``does`` is the action where it is not the id's own. ``meaning`` is the help, with other bindings' ids for their keys.
+    ``decides``: a key of a tool that its mere readers have no use for.
     """
 
     id: str
@@ -95,6 +105,7 @@ class Key:
     meaning: str
     label: str = ""
     does: str = ""
+    decides: bool = False
 
     @property
     def action(self) -> str:
@@ -251,22 +262,22 @@ KEYS: tuple[Key, ...] = (
     Key("save", ("s",), Place.VIEWS, "save the list as it is, under a name"),
     Key("edit", ("e",), Place.VIEWS, "edit the view's filter"),
     Key("delete", ("x", "delete"), Place.VIEWS, "delete the view, after a question"),
-    Key("help", ("question_mark", "f1"), Place.MAPPINGS, "help for this place", "Help"),
-    Key("edit", ("e", "enter"), Place.MAPPINGS, "say what the ERP calls it", "edit"),
-    Key("remove", ("x", "delete"), Place.MAPPINGS, "take the mapping away, after a question", "remove"),
-    Key("filter", ("slash",), Place.MAPPINGS, "narrow the list as you type", "filter"),
-    Key("clear-filter", ("backslash",), Place.MAPPINGS, "list all of it again"),
+    Key("help", ("question_mark", "f1"), Place.ROWS, "help for this place", "Help"),
+    Key("filter", ("slash",), Place.ROWS, "narrow the list as you type", "filter"),
+    Key("clear-filter", ("backslash",), Place.ROWS, "list all of it again"),
+    Key("more", ("m",), Place.ROWS, "the other tools", "more"),
+    Key("down", ("j", "down"), Place.ROWS, "the row below", does="step(1)"),
+    Key("up", ("k", "up"), Place.ROWS, "the row above", does="step(-1)"),
+    Key("page-down", ("pagedown", "space"), Place.ROWS, "a page on", does="page(1)"),
+    Key("page-up", ("pageup",), Place.ROWS, "a page back", does="page(-1)"),
+    Key("first", ("g", "home"), Place.ROWS, "the first row", does="to(0)"),
+    Key("last", ("G", "end"), Place.ROWS, "the last row", does="to(-1)"),
+    Key("refresh", ("f5", "ctrl+r"), Place.ROWS, "read it anew"),
+    Key("close", ("q",), Place.ROWS, "back to the invoices", "back", does="leave"),
+    Key("edit", ("e", "enter"), Place.MAPPINGS, "say what the ERP calls it", "edit", decides=True),
+    Key("remove", ("x", "delete"), Place.MAPPINGS, "take the mapping away, after a question", "remove", decides=True),
     Key("wanting", ("u",), Place.MAPPINGS, "only what is not in the ERP or has no name of its own there; again: all",
         "unmapped"),
     Key("ask", ("i",), Place.MAPPINGS, "ask the ERP whether it has what is listed", "ask ERP"),
-    Key("more", ("m",), Place.MAPPINGS, "the other tools", "more"),
-    Key("down", ("j", "down"), Place.MAPPINGS, "the row below", does="step(1)"),
-    Key("up", ("k", "up"), Place.MAPPINGS, "the row above", does="step(-1)"),
-    Key("page-down", ("pagedown", "space"), Place.MAPPINGS, "a page on", does="page(1)"),
-    Key("page-up", ("pageup",), Place.MAPPINGS, "a page back", does="page(-1)"),
-    Key("first", ("g", "home"), Place.MAPPINGS, "the first row", does="to(0)"),
-    Key("last", ("G", "end"), Place.MAPPINGS, "the last row", does="to(-1)"),
-    Key("refresh", ("f5", "ctrl+r"), Place.MAPPINGS, "read it anew"),
-    Key("close", ("q",), Place.MAPPINGS, "back to the invoices", "back", does="leave"),
     Key("leave", ("q", "f3"), Place.TOO_SMALL, "quit"),
 )  # fmt: skip

@@ -89,9 +89,7 @@ _READS = frozenset({"invoices.show-errors", "invoices.panel"})
 
 
 def _decides(key: Key) -> bool:
-    if key.place is Place.MAPPINGS:
-        return key.id in {"edit", "remove"}
-    return key.place in {Place.INVOICES, Place.COMMITMENTS} and key.name not in _READS
+    return key.decides or (key.place in {Place.INVOICES, Place.COMMITMENTS} and key.name not in _READS)
 
 
 # In the footer these make room for what a bulk review presses all the time.

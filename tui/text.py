@@ -44,6 +44,11 @@ def cut(text: str, width: int) -> str:
     return set_cell_size(line, width - 1) + "~" if width > 1 else set_cell_size(line, width)
 
 
+def fill(text: str, width: int, *, right: bool = False) -> str:
+    """A cell of a table: as cut(); ``right`` at its right edge, and never cut (amounts, counts)."""
+    return one_line(text).rjust(width) if right else cut(text, width)
+
+
 def ago(ms: int) -> str:
     """How long ago, in the unit that fits: ``just now``, ``3 min ago``, ``2 h ago``, ``5 days ago``."""
     minutes = ms // 60_000

@@ -314,25 +314,25 @@ PROJECT = [
     Step("ask.agree", "y", status("N-01", "approved"), ("y",)),
 ]  # fmt: skip
 MAPPINGS = [
-    *(Step("mappings.down", key, row(n), before)
+    *(Step("rows.down", key, row(n), before)
       for n, key, before in ((1, "j", ("m", "3")), (2, "down", ()))),
-    *(Step("mappings.up", key, row(n)) for n, key in ((1, "k"), (0, "up"))),
-    *(Step("mappings.last", key, row(-1), ("g",)) for key in ("G", "end")),
-    *(Step("mappings.first", key, row(0), ("G",)) for key in ("g", "home")),
-    *(Step("mappings.page-down", key, row(16), ("g",)) for key in ("pagedown", "space")),
-    Step("mappings.page-up", "pageup", row(0)),
+    *(Step("rows.up", key, row(n)) for n, key in ((1, "k"), (0, "up"))),
+    *(Step("rows.last", key, row(-1), ("g",)) for key in ("G", "end")),
+    *(Step("rows.first", key, row(0), ("G",)) for key in ("g", "home")),
+    *(Step("rows.page-down", key, row(16), ("g",)) for key in ("pagedown", "space")),
+    Step("rows.page-up", "pageup", row(0)),
     Step("mappings.wanting", "u", mappings(1)),
-    Step("mappings.clear-filter", "backslash", mappings(MAPPED)),
-    Step("mappings.filter", "slash", focused(Input)),
-    Step("mappings.clear-filter", "backslash", mappings(MAPPED), (*"bell", "enter")),
-    *(Step("mappings.help", key, on(HelpScreen), before) for key, before in (("question_mark", ()), ("f1", ("escape",)))),
+    Step("rows.clear-filter", "backslash", mappings(MAPPED)),
+    Step("rows.filter", "slash", focused(Input)),
+    Step("rows.clear-filter", "backslash", mappings(MAPPED), (*"bell", "enter")),
+    *(Step("rows.help", key, on(HelpScreen), before) for key, before in (("question_mark", ()), ("f1", ("escape",)))),
     *(Step("mappings.edit", key, on(MappingEdit), ("escape", "g")) for key in ("e", "enter")),
     *(Step("mappings.remove", key, on(AskScreen), before) for key, before in (
         ("x", ("escape", "slash", *"apex", "enter")), ("delete", ("escape",)))),
     Step("mappings.ask", "i", says("#foot", "This ERP cannot be asked."), ("escape",)),
-    *(Step("mappings.refresh", key, says("#foot", "Everything is read anew."), ("j", "G", "g", "i")) for key in ("f5", "ctrl+r")),
-    Step("mappings.more", "m", on(MoreScreen)),
-    Step("mappings.close", "q", back, ("escape",)),
+    *(Step("rows.refresh", key, says("#foot", "Everything is read anew."), ("j", "G", "g", "i")) for key in ("f5", "ctrl+r")),
+    Step("rows.more", "m", on(MoreScreen)),
+    Step("rows.close", "q", back, ("escape",)),
 ]  # fmt: skip
 BATCH = [
     Step("invoices.panel", "b", panel(shown=False)),

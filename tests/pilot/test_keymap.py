@@ -66,6 +66,7 @@ OWNERS: dict[Place, tuple[type[DOMNode], ...]] = {
     Place.HELP: (HelpScreen,),
     Place.MORE: (MoreScreen,),
     Place.VIEWS: (ViewsScreen,),
+    Place.ROWS: (MappingsScreen,),
     Place.MAPPINGS: (MappingsScreen,),
     Place.TOO_SMALL: (TooSmallScreen,),
 }

@@ -12,20 +12,21 @@ from store import directory, known, mapping
 from store.db import Database
 from store.domain.knowing import Fact, Kind
 from store.mapping import Want
+from store.mapping_list import Row
 from tui.screens.ask import AskScreen
 from tui.screens.mapping_edit import MappingEdit
 from tui.screens.mappings import MappingsScreen
 from tui.screens.more import MoreScreen
-from tui.widgets.mapping_table import MappingTable
+from tui.widgets.row_table import RowTable
 
 
-async def open_tab(hand: Hand) -> MappingTable:
+async def open_tab(hand: Hand) -> RowTable[Row]:
     """The tab, with its list read."""
     await hand.press("m")
     await hand.dialog(MoreScreen)
     await hand.press("3")
     await hand.dialog(MappingsScreen)
-    table = hand.app.screen.query_one(MappingTable)
+    table = hand.app.screen.query_one(RowTable)
     await hand.until(lambda: table.count, "nothing is listed")
     await hand.idle()
     return table
@@ -36,7 +37,7 @@ def targets(db: Database) -> dict[tuple[str, str, int], str]:
     return {(kind, code, project): target for kind, code, project, target in rows}
 
 
-def lines(table: MappingTable) -> list[str]:
+def lines(table: RowTable[Row]) -> list[str]:
     """What stands on the screen, without the header."""
     return ["".join(parts) for parts in table._drawn]
 
@@ -48,7 +49,7 @@ async def test_a_code_is_found_and_mapped_and_the_mapping_taken_away_again(
         table = await open_tab(hand)
         assert "Subcontractor Invoices | MAPPINGS" in hand.text("#tabs")
         await hand.press("slash", *"bell", "enter")
-        assert hand.focused(MappingTable) and table.count == 1
+        assert hand.focused(RowTable) and table.count == 1
         assert "Vendor v2 Bell Mechanical: V2 (its master)" in hand.text("#foot")
         await hand.press("e")
         await hand.dialog(MappingEdit)

@@ -8,9 +8,8 @@ from typing import Generic
 from tui.keymap import help_places, sections, way
 from tui.screens.help import HelpScreen
 from tui.screens.listing import FILTERING, V
-from tui.screens.mappings import MappingsScreen
 from tui.screens.marking import MarkingScreen
-from tui.screens.more import MAPPINGS, MoreScreen
+from tui.screens.more import MAPPINGS, MoreScreen, screen_of
 from tui.screens.views import open_views
 from tui.widgets.bar import Bar
 from tui.widgets.filter_line import FilterLine
@@ -251,9 +250,12 @@ class GestureScreen(MarkingScreen[V], Generic[V]):
         self.app.push_screen(MoreScreen(self.desk.me), self._open_tool)
 
     def _open_tool(self, tool: str | None) -> None:
-        if tool == MAPPINGS:
-            self.app.push_screen(MappingsScreen(self.desk, self.mappings_text()), self._open_tool)
-        elif tool is not None:
+        if tool is None:
+            return
+        text = self.mappings_text() if tool == MAPPINGS else ""
+        if (screen := screen_of(tool, self.desk, text)) is not None:
+            self.app.push_screen(screen, self._open_tool)
+        else:
             self.close_detail()
             self.app.switch_screen(tool)
 

@@ -1,6 +1,11 @@
-"""More: the other tools, where the window is too narrow for all of their names."""
+"""More: the other tools and tabs, where the window is too narrow for all of their names."""
 
 from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -10,16 +15,56 @@ from store.domain.actor import Actor, Level
 from tui.keymap import Place, bindings
 from tui.screens.dialog import Dialog
 
+if TYPE_CHECKING:
+    from tui.bootstrap import Desk
+    from tui.screens.rows import RowsScreen
+
 INVOICES, COMMITMENTS, MAPPINGS = "invoices", "commitments", "mappings"
+
+
+def _sees_erp(me: Actor) -> str:
+    return "" if me.sees_erp else "needs Read Only on ERP Integrations"
+
+
+def _sees_commitments(me: Actor) -> str:
+    return "" if me.commitments_level is not Level.NONE else "needs Read Only on Commitments"
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool or tab: its name, its title, why a user cannot open it ("": he can), and where its screen is.
+
+    ``screen`` is ``module:class`` of tui.screens, a RowsScreen, imported when it is opened first; "" for the two lists of
+    invoices, which the application holds itself.
+    """
+
+    name: str
+    title: str
+    lacks: Callable[[Actor], str]
+    screen: str = ""
+
+
+# In the order of their digits (Place.MORE in tui.key_table).
+TOOLS = (
+    Tool(INVOICES, "ERP Integrations: Subcontractor Invoices", _sees_erp),
+    Tool(COMMITMENTS, "Commitments: Invoices", _sees_commitments),
+    Tool(MAPPINGS, "ERP Integrations: Mappings", _sees_erp, "mappings:MappingsScreen"),
+)
 
 
 def may_open(tool: str, me: Actor) -> str:
     """Why this user cannot open the tool, or nothing."""
-    if tool in {INVOICES, MAPPINGS} and not me.sees_erp:
-        return "needs Read Only on ERP Integrations"
-    if tool == COMMITMENTS and me.commitments_level is Level.NONE:
-        return "needs Read Only on Commitments"
-    return ""
+    return next(one.lacks(me) for one in TOOLS if one.name == tool)
+
+
+def screen_of(tool: str, desk: Desk, text: str = "") -> RowsScreen[Any] | None:
+    """The screen of a tool, narrowed to ``text`` at first; None for those that the application holds."""
+    where = next(one.screen for one in TOOLS if one.name == tool)
+    if not where:
+        return None
+    module, name = where.split(":")
+    made: RowsScreen[Any] = getattr(importlib.import_module(f"tui.screens.{module}"), name)(desk, text)
+    return made
 
 
 class MoreScreen(Dialog[str | None]):
@@ -36,13 +81,9 @@ class MoreScreen(Dialog[str | None]):
         """One line a tool."""
         with Vertical(classes="frame"):
             yield Static("More", classes="title", markup=False)
-            for digit, tool, title in (
-                (1, INVOICES, "ERP Integrations: Subcontractor Invoices"),
-                (2, COMMITMENTS, "Commitments: Invoices"),
-                (3, MAPPINGS, "ERP Integrations: Mappings"),
-            ):
-                why = may_open(tool, self._me)
-                yield Static(f" {digit}  {title}{f'  ({why})' if why else ''}", markup=False)
+            for digit, tool in enumerate(TOOLS, 1):
+                why = tool.lacks(self._me)
+                yield Static(f" {digit}  {tool.title}{f'  ({why})' if why else ''}", markup=False)
             yield Static("Press the digit; Esc closes", classes="note", markup=False)
 
     def action_choose(self, tool: str) -> None:

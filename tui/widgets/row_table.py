@@ -1,9 +1,10 @@
-"""The list of what our codes are called in the ERP: rows in memory, and only the lines that differ are written anew."""
+"""A list of rows in memory, for the tools that are no list of invoices: only the lines that differ are written anew."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from rich.segment import Segment
 from textual import events
@@ -12,20 +13,34 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from store.mapping_list import Origin, Row
-from tui.text import clock, cut, wrapped
+from tui.text import fill, wrapped
 from tui.widgets.bar import BOLD, REVERSE
 
-# Cells of each column but the name, which takes the rest; and what they may grow to where there is room.
-LEAST = {"Kind": 10, "Code": 11, "Job": 8, "In the ERP": 13, "From": 7, "Has it": 6}
-MOST = {"Kind": 10, "Code": 20, "Job": 12, "In the ERP": 26, "From": 7, "Has it": 15}
-NAME_LEAST = 14
+R = TypeVar("R")
 # The cursor and the glyph before a row.
 PREFIX = 3
 
 
-class MappingTable(Widget, can_focus=True):
-    """The rows, a header above them, and a cursor that stays on its row where that is still listed."""
+@dataclass(frozen=True, slots=True)
+class Column(Generic[R]):
+    """One column: ``text`` gets the row and how many cells there are, which it may use up to that.
+
+    ``least`` and ``most`` cells; the column whose ``most`` is 0 takes what is left. ``right``: amounts and counts,
+    which are never cut: ``least`` is what the longest needs.
+    """
+
+    title: str
+    text: Callable[[R, int], str]
+    least: int
+    most: int = 0
+    right: bool = False
+
+
+class RowTable(Widget, Generic[R], can_focus=True):
+    """The rows, a header above them, and a cursor that stays on its row where that is still listed.
+
+    ``key`` tells a row from the others whatever else of it changes; ``glyph`` is the one cell before it.
+    """
 
     @dataclass
     class Moved(Message):
@@ -33,11 +48,14 @@ class MappingTable(Widget, can_focus=True):
 
         by_hand: bool
 
-    def __init__(self) -> None:
+    def __init__(
+        self, columns: Sequence[Column[R]], key: Callable[[R], Hashable], glyph: Callable[[R], str]
+    ) -> None:
         super().__init__()
-        self._rows: Sequence[Row] = ()
+        self._columns, self._key, self._glyph = columns, key, glyph
+        self._rows: Sequence[R] = ()
         self._empty = ""
-        self._widths: dict[str, int] = {}
+        self._widths: list[int] = [1] * len(columns)
         self._drawn: list[tuple[str, str]] = []
         self.cursor = self.top = 0
 
@@ -49,12 +67,12 @@ class MappingTable(Widget, can_focus=True):
         return len(self._rows)
 
     @property
-    def rows(self) -> Sequence[Row]:
+    def rows(self) -> Sequence[R]:
         """All that is listed."""
         return self._rows
 
     @property
-    def current(self) -> Row | None:
+    def current(self) -> R | None:
         """The row under the cursor."""
         return self._rows[self.cursor] if self.cursor < len(self._rows) else None
 
@@ -63,16 +81,22 @@ class MappingTable(Widget, can_focus=True):
         """How many rows are seen at once."""
         return max(1, self.size.height - 1)
 
-    def show(self, rows: Sequence[Row], empty: str, *, follow: bool) -> None:
-        """List these; ``empty`` is said where there are none. ``follow``: the cursor stays on its code."""
+    def show(self, rows: Sequence[R], empty: str, *, follow: bool) -> None:
+        """List these; ``empty`` is said where there are none. ``follow``: the cursor stays on its row."""
         was = self.current
         self._rows, self._empty = rows, empty
-        places = range(len(rows)) if follow and was is not None else range(0)
-        own = (was.kind, was.code, was.job) if was is not None else None
-        found = next((n for n in places if (rows[n].kind, rows[n].code, rows[n].job) == own), None)
+        found = None
+        if follow and was is not None:
+            own = self._key(was)
+            found = next((n for n, row in enumerate(rows) if self._key(row) == own), None)
         if found is None:
             found = min(self.cursor, max(0, len(rows) - 1)) if follow else 0
         self._go(found)
+
+    def recolumn(self, columns: Sequence[Column[R]]) -> None:
+        """Other columns from now on."""
+        self._columns = columns
+        self.on_resize()
 
     def move(self, place: int) -> None:
         """The cursor there, or as near as there are rows."""
@@ -95,13 +119,16 @@ class MappingTable(Widget, can_focus=True):
 
     def on_resize(self) -> None:
         """The columns fit the new width."""
-        room = self.size.width - PREFIX - len(LEAST) - sum(LEAST.values()) - NAME_LEAST
-        self._widths = dict(LEAST)
-        for name, most in MOST.items():
-            grown = max(0, min(most - LEAST[name], room // 2))
-            self._widths[name] += grown
-            room -= grown
-        self._widths["Name"] = max(1, NAME_LEAST + room)
+        left = self.size.width - PREFIX - len(self._columns) - sum(column.least for column in self._columns)
+        widths = [column.least for column in self._columns]
+        for n, column in enumerate(self._columns):
+            grown = max(0, min(column.most - column.least, left // 2)) if column.most else 0
+            widths[n] += grown
+            left -= grown
+        rest = next((n for n, column in enumerate(self._columns) if not column.most), None)
+        if rest is not None:
+            widths[rest] = max(1, widths[rest] + left)
+        self._widths = widths
         self._drawn = []
         self._go(self.cursor)
         self.refresh()
@@ -123,30 +150,23 @@ class MappingTable(Widget, can_focus=True):
             said = [] if self._rows else wrapped(self._empty, max(1, self.size.width - 4))
             return "", f"  {said[y - 1]}" if 0 < y <= len(said) else ""
         row = self._rows[place]
-        return f"{'>' if place == self.cursor else ' '}{'!' if row.wanting else ' '} ", self._text(row)
+        return f"{'>' if place == self.cursor else ' '}{self._glyph(row) or ' '} ", self._text(row)
 
-    def _text(self, row: Row) -> str:
-        cells = {
-            "Kind": row.kind.value,
-            "Code": row.code or "(none)",
-            "Name": row.name,
-            "Job": row.job or "all jobs",
-            "In the ERP": row.target or ("NONE" if row.origin is Origin.NONE else "(default)"),
-            "From": row.origin.value if row.origin not in {Origin.NONE, Origin.DEFAULT} else "",
-            "Has it": has_it(row, self._widths["Has it"]),
-        }
-        return " ".join(cut(cells[name], self._widths[name]) for name in self._order)
-
-    @property
-    def _order(self) -> tuple[str, ...]:
-        return ("Kind", "Code", "Name", "Job", "In the ERP", "From", "Has it")
+    def _text(self, row: R) -> str:
+        return " ".join(
+            fill(column.text(row, width), width, right=column.right)
+            for column, width in zip(self._columns, self._widths, strict=True)
+        )
 
     def render_line(self, y: int) -> Strip:
         """The header, or a row."""
         width = self.size.width
         if y == 0:
-            text = " ".join(cut(name, self._widths.get(name, 1)) for name in self._order)
-            return Strip([Segment(" " * PREFIX + text, BOLD)]).adjust_cell_length(width)
+            titles = [
+                fill(column.title, cells, right=column.right)
+                for column, cells in zip(self._columns, self._widths, strict=True)
+            ]
+            return Strip([Segment(" " * PREFIX + " ".join(titles), BOLD)]).adjust_cell_length(width)
         if y > len(self._drawn):
             return Strip([Segment(" " * width)], width)
         prefix, text = self._drawn[y - 1]
@@ -169,12 +189,3 @@ class MappingTable(Widget, can_focus=True):
         """Three rows up."""
         event.stop()
         self.move(self.cursor - 3)
-
-
-def has_it(row: Row, width: int = 15) -> str:
-    """Whether the ERP said it has the code, and when it was asked where there is room: ``yes 14:02``, ``NO 2026-10-31``."""
-    if row.known is None:
-        return "" if not row.target else "?"
-    word = "yes" if row.known else "NO"
-    told = f"{word} {clock(row.asked_at)}"
-    return told if len(told) <= width else word
