@@ -12,7 +12,10 @@ from store.domain.errors import BadInput, NotPermitted, StoreError
 from store.domain.money import decimals
 from store.domain.text import safe, storable
 
-_COLUMNS = "id, login, name, email, erp_level, commitments_level, directory_level, can_push, limit_invoice"
+_COLUMNS = (
+    "id, login, name, email, erp_level, commitments_level, directory_level, can_push, limit_invoice, limit_commitment,"
+    " limit_day, summary"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +23,8 @@ class Company:
     """The company; ``erp`` names the profile, ``hold_ms`` is how long a batch is held before it leaves.
 
     An export of more than ``confirm_count``, or of more net than ``confirm_net`` (minor units of its currency; None:
-    any), is confirmed by typing the count.
+    any), is confirmed by typing the count. ``self_policy``: ``never`` or ``review``, of exporting one's own invoices;
+    ``order_policy``: ``warn`` or ``block``, of exports that would overtake an earlier application.
     """
 
     name: str
@@ -31,16 +35,19 @@ class Company:
     confirm_count: int
     epoch: int
     confirm_net: int | None = None
+    self_policy: str = "never"
+    order_policy: str = "warn"
 
 
 def company(db: Database) -> Company:
     """The company whose books these are. Raises StoreError where payapp init has not been run to its end."""
     row = db.execute(
-        "SELECT name, currency, erp, demo, hold_ms, confirm_count, epoch, confirm_net FROM company WHERE id = 1"
+        "SELECT name, currency, erp, demo, hold_ms, confirm_count, epoch, confirm_net, self_policy, order_policy"
+        " FROM company WHERE id = 1"
     ).fetchone()
     if row is None:
         raise StoreError("The database has no company yet", fix="Run payapp init")
-    return Company(row[0], row[1], row[2], bool(row[3]), row[4], row[5], row[6], row[7])
+    return Company(row[0], row[1], row[2], bool(row[3]), *row[4:])
 
 
 def found(db: Database, name: str, currency: str, erp: str, *, demo: bool, hold_ms: int = 10_000) -> Company:
@@ -84,6 +91,8 @@ def _actor(row: tuple[Any, ...], origin: str) -> Actor:
         directory_level=Level(row[6]),
         can_push=bool(row[7]),
         limit_invoice=row[8],
+        limit_commitment=row[9],
+        limit_day=row[10],
         origin=origin,
     )
 
@@ -102,7 +111,7 @@ def actor(db: Database, login: str, origin: str = "desk") -> Actor:
 
 def refresh(db: Database, who: Actor) -> Actor:
     """The same user as the Directory has them now: a revoked right ends at the next action."""
-    return replace(actor(db, who.login), origin=who.origin)
+    return replace(actor(db, who.login), origin=who.origin, key=who.key)
 
 
 def users(db: Database) -> list[Actor]:
@@ -114,7 +123,10 @@ def users(db: Database) -> list[Actor]:
 
 @dataclass(frozen=True, slots=True)
 class UserValues:
-    """What the Directory keeps of a user; ``limit_invoice`` in minor units of the company's currency."""
+    """What the Directory keeps of a user; limits in minor units of the company's currency.
+
+    ``summary``: whether the daily summary is mailed to him.
+    """
 
     login: str
     name: str
@@ -125,6 +137,9 @@ class UserValues:
     can_push: bool = False
     limit_invoice: int | None = None
     active: bool = True
+    limit_commitment: int | None = None
+    limit_day: int | None = None
+    summary: bool = True
 
 
 def find_user(db: Database, login: str) -> UserValues | None:
@@ -143,12 +158,15 @@ def _kept(row: tuple[Any, ...]) -> UserValues:
         directory_level=Level(row[6]),
         can_push=bool(row[7]),
         limit_invoice=row[8],
-        active=bool(row[9]),
+        limit_commitment=row[9],
+        limit_day=row[10],
+        summary=bool(row[11]),
+        active=bool(row[12]),
     )
 
 
 # What nobody changes of himself: it decides what he may accept.
-_NOT_OF_ONESELF = ("erp_level", "can_push", "limit_invoice", "email")
+_NOT_OF_ONESELF = ("erp_level", "can_push", "limit_invoice", "limit_commitment", "limit_day", "email")
 
 
 def put_user(db: Database, by: Actor | None, user: UserValues) -> None:
@@ -199,6 +217,9 @@ def _columns(user: UserValues) -> dict[str, Any]:
         "directory_level": user.directory_level.value,
         "can_push": user.can_push,
         "limit_invoice": user.limit_invoice,
+        "limit_commitment": user.limit_commitment,
+        "limit_day": user.limit_day,
+        "summary": user.summary,
         "active": user.active,
     }
 

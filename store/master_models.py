@@ -25,6 +25,9 @@ class Company(Model):
     confirm_count = IntegerField(default=500)
     confirm_net = BigIntegerField(null=True)
     epoch = IntegerField(default=1)
+    self_policy = TextField(default="never")
+    order_policy = TextField(default="warn")
+    policy_comments = TextField(default="{}")
 
     class Meta:
         table_name = "company"
@@ -44,6 +47,9 @@ class User(Model):
     active = BooleanField(default=True)
     limit_invoice = BigIntegerField(null=True)
     welcomed_at = BigIntegerField(null=True)
+    limit_commitment = BigIntegerField(null=True)
+    limit_day = BigIntegerField(null=True)
+    summary = BooleanField(default=True)
 
     class Meta:
         table_name = "users"

@@ -17,6 +17,7 @@ from peewee import (
     TextField,
 )
 
+from store.control_models import Hold, SignOff, SshKey
 from store.erp_models import ErpFact, Likeness, Mapping, Override, Payment, Receipt
 from store.master_models import (
     BillingPeriod,
@@ -58,6 +59,8 @@ __all__ = [
     "Project",
     "Receipt",
     "SavedView",
+    "SignOff",
+    "SshKey",
     "User",
     "Vendor",
     "Worker",
@@ -179,24 +182,11 @@ class Attachment(Model):
     invoice = ForeignKeyField(Invoice, backref="+")
     filename = TextField()
     url = TextField()
+    added_by = BigIntegerField(null=True)
+    added_at = BigIntegerField(null=True)
 
     class Meta:
         table_name = "attachments"
-
-
-class Hold(Model):
-    """Holds on invoices, placed and released by approvers; one open one an invoice."""
-
-    id = BigAutoField()
-    invoice = ForeignKeyField(Invoice, backref="+")
-    reason = TextField()
-    placed_by = ForeignKeyField(User, backref="+", column_name="placed_by")
-    placed_at = BigIntegerField()
-    released_by = ForeignKeyField(User, backref="+", column_name="released_by", null=True)
-    released_at = BigIntegerField(null=True)
-
-    class Meta:
-        table_name = "holds"
 
 
 class SavedView(Model):
@@ -241,6 +231,7 @@ class ExportJob(Model):
     erp_ref = TextField(default="")
     error_code = TextField(default="")
     error_text = TextField(default="")
+    similar_to = TextField(default="")
     updated_at = BigIntegerField()
 
     class Meta:
@@ -358,6 +349,8 @@ class Notice(Model):
     error_text = TextField(default="")
     created_at = BigIntegerField()
     sent_at = BigIntegerField(null=True)
+    once = TextField(null=True)
+    operator_id = BigIntegerField(null=True)
 
     class Meta:
         table_name = "notices"
@@ -423,6 +416,8 @@ TABLES: tuple[type[Model], ...] = (
     InvoiceLine,
     Attachment,
     Hold,
+    SignOff,
+    SshKey,
     SavedView,
     ExportJob,
     Parcel,

@@ -24,7 +24,11 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A user as the Directory has them, and where they act from ("desk", "command line", a worker's id)."""
+    """A user as the Directory has them, and where they act from ("desk", "command line", a worker's id).
+
+    Limits are absolute gross in minor units of the company's currency: of one invoice, of what he accepts of a
+    commitment in a billing period, and in a day. ``key`` is the id of the SSH key that he came in with.
+    """
 
     id: int
     login: str
@@ -36,6 +40,9 @@ class Actor:
     can_push: bool
     limit_invoice: int | None
     origin: str = "desk"
+    limit_commitment: int | None = None
+    limit_day: int | None = None
+    key: int | None = None
 
     @property
     def is_approver(self) -> bool:

@@ -1,0 +1,85 @@
+-- The project side and the controls: policies, limits, holds, sign-offs, notices, attachments, keys.
+
+-- 'never': who created or sent an invoice does not accept it. 'review': he may, and another person signs it off later.
+-- With why, who set it, and when: shown wherever the policy counts.
+ALTER TABLE company ADD COLUMN self_policy TEXT NOT NULL DEFAULT 'never';
+-- 'warn' or 'block': an export that would overtake an earlier application of its commitment.
+ALTER TABLE company ADD COLUMN order_policy TEXT NOT NULL DEFAULT 'warn';
+-- Why a policy was loosened, by its name: JSON {"self": {"comment": …, "by": login, "at": ms}}.
+ALTER TABLE company ADD COLUMN policy_comments TEXT NOT NULL DEFAULT '{}';
+
+-- Approval limits, absolute gross in minor units of the company's currency; NULL: none. limit_invoice is one invoice's.
+ALTER TABLE users ADD COLUMN limit_commitment BIGINT;
+ALTER TABLE users ADD COLUMN limit_day BIGINT;
+-- Whether the daily summary is mailed to him.
+ALTER TABLE users ADD COLUMN summary $BOOL NOT NULL DEFAULT $TRUE;
+
+-- A hold stands on an invoice, on a commitment or on a vendor: on one of them. ``kind`` says what is waited for, ``effect``
+-- what it does: block, warn, or pay (the bill goes, with the ERP's own hold on its payment).
+$POSTGRES ALTER TABLE holds ALTER COLUMN invoice_id DROP NOT NULL;
+ALTER TABLE holds ADD COLUMN commitment_id BIGINT REFERENCES commitments (id);
+ALTER TABLE holds ADD COLUMN vendor_id BIGINT REFERENCES vendors (id);
+ALTER TABLE holds ADD COLUMN kind TEXT NOT NULL DEFAULT 'other';
+ALTER TABLE holds ADD COLUMN effect TEXT NOT NULL DEFAULT 'block';
+$ELSE DROP INDEX holds_open;
+ALTER TABLE holds RENAME TO holds_before;
+CREATE TABLE holds (
+    id $PK,
+    invoice_id BIGINT REFERENCES invoices (id),
+    commitment_id BIGINT REFERENCES commitments (id),
+    vendor_id BIGINT REFERENCES vendors (id),
+    kind TEXT NOT NULL DEFAULT 'other',
+    effect TEXT NOT NULL DEFAULT 'block',
+    reason TEXT NOT NULL,
+    placed_by BIGINT NOT NULL REFERENCES users (id),
+    placed_at BIGINT NOT NULL,
+    released_by BIGINT REFERENCES users (id),
+    released_at BIGINT
+);
+INSERT INTO holds (id, invoice_id, reason, placed_by, placed_at, released_by, released_at)
+    SELECT id, invoice_id, reason, placed_by, placed_at, released_by, released_at FROM holds_before;
+DROP TABLE holds_before;
+CREATE UNIQUE INDEX holds_open ON holds (invoice_id) WHERE released_at IS NULL;
+$DONE
+CREATE INDEX holds_commitment ON holds (commitment_id) WHERE released_at IS NULL AND commitment_id IS NOT NULL;
+CREATE INDEX holds_vendor ON holds (vendor_id) WHERE released_at IS NULL AND vendor_id IS NOT NULL;
+
+-- Exports of one's own invoices under the policy 'review', and who signed them off; store/signing.py keeps it.
+CREATE TABLE sign_offs (
+    id $PK,
+    invoice_id BIGINT NOT NULL REFERENCES invoices (id),
+    revision INTEGER NOT NULL,
+    batch_id BIGINT NOT NULL REFERENCES batches (id),
+    operator_id BIGINT NOT NULL REFERENCES users (id),
+    made_at BIGINT NOT NULL,
+    signed_by BIGINT REFERENCES users (id),
+    signed_at BIGINT,
+    verdict TEXT NOT NULL DEFAULT '',
+    comment TEXT NOT NULL DEFAULT '',
+    UNIQUE (invoice_id, revision)
+);
+CREATE INDEX sign_offs_open ON sign_offs (id) WHERE signed_at IS NULL;
+
+-- ``once``: what must not be mailed twice, such as the summary of a day to a user. ``operator_id``: by whose decision.
+ALTER TABLE notices ADD COLUMN once TEXT;
+CREATE UNIQUE INDEX notices_once ON notices (once) WHERE once IS NOT NULL;
+ALTER TABLE notices ADD COLUMN operator_id BIGINT REFERENCES users (id);
+
+-- Who added an attachment, and when; NULL: it came with the invoice.
+ALTER TABLE attachments ADD COLUMN added_by BIGINT REFERENCES users (id);
+ALTER TABLE attachments ADD COLUMN added_at BIGINT;
+
+-- The keys with which users log in through SSH; store/ssh_keys.py keeps it.
+CREATE TABLE ssh_keys (
+    id $PK,
+    user_id BIGINT NOT NULL REFERENCES users (id),
+    kind TEXT NOT NULL,
+    material TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    comment TEXT NOT NULL DEFAULT '',
+    added_by BIGINT NOT NULL REFERENCES users (id),
+    added_at BIGINT NOT NULL,
+    revoked_by BIGINT REFERENCES users (id),
+    revoked_at BIGINT
+);
+CREATE UNIQUE INDEX ssh_keys_active ON ssh_keys (fingerprint) WHERE revoked_at IS NULL;
