@@ -10,7 +10,7 @@ import msgspec
 
 from store.candidates import Candidate
 from store.db import Database
-from store.domain.likeness import WORDS, Likeness
+from store.domain.likeness import WORDS, Likeness, joined, let_pass
 from store.domain.status import TITLES, ErpStatus
 from store.domain.text import fold, one_line
 from store.duplicates import Known, flagged, known, same_money, same_number
@@ -160,16 +160,17 @@ def said(db: Database, ids: Sequence[int]) -> dict[int, tuple[str, str]]:
     return {int(row[0]): (str(row[1]) or WORDS[Likeness.SIMILAR], str(row[2])) for row in rows}
 
 
-def carried(db: Database, sents: Sequence[Candidate], *, given: bool) -> set[int]:
-    """Those whose bills carry that the ERP's own warning was let pass; ``given``: a reason comes with this press.
+def carried(db: Database, sents: Sequence[Candidate], *, given: bool) -> dict[int, tuple[str, ...]]:
+    """What the bills of those say whose ERP's own warning was let pass; ``given``: a reason comes with this press.
 
-    ``sents`` are the invoices as they are sent. It counts until the invoice is sent anew from Commitments, and for the
-    vendor and number that the ERP refused: under another one it would be another warning, which nobody has seen.
+    ``sents`` are the invoices as they are sent. It counts until the invoice is sent anew from Commitments, for the
+    vendor and number that the ERP refused, and for the bills that it named then: under another number or beside another
+    bill it would be another warning, which nobody has seen.
     """
     # What was never accepted was never refused.
     again = [c for c in sents if c.revision]
     if not again:
-        return set()
+        return {}
     rows = db.execute(
         "SELECT o.invoice_id, o.other FROM overrides o JOIN invoices i ON i.id = o.invoice_id"
         f" WHERE {among(db, 'o.invoice_id')} AND o.code = ? AND o.made_at >= coalesce(i.sent_at, 0)",
@@ -178,19 +179,27 @@ def carried(db: Database, sents: Sequence[Candidate], *, given: bool) -> set[int
     passed = {(int(row[0]), revision_said(row[1])) for row in rows}
     if given:
         passed |= {(number, revision) for number, (_, revision) in refused(db, again).items()}
-    return _as_refused(db, again, passed)
-
-
-def _as_refused(db: Database, sents: Sequence[Candidate], of: set[tuple[int, str]]) -> set[int]:
-    """Those that go under the vendor and number of one of these revisions of theirs."""
-    if not of:
-        return set()
-    as_sent = {c.id: (c.vendor_ref, c.posted_number) for c in sents}
-    named = _refused_as(db, sorted({number for number, _ in of}))
-    # What was never a job here has nothing to be compared with.
     return {
-        number for number, revision in of if named.get((number, revision), as_sent[number]) == as_sent[number]
+        number: (let_pass(Likeness.SIMILAR.value, joined(others)),)
+        for number, others in _as_refused(db, again, passed).items()
     }
+
+
+def _as_refused(
+    db: Database, sents: Sequence[Candidate], of: set[tuple[int, str]]
+) -> dict[int, tuple[str, ...]]:
+    """Those that go under the vendor and number of one of these revisions of theirs, with the bills that it was like."""
+    if not of:
+        return {}
+    as_sent = {c.id: (c.vendor_ref, c.posted_number) for c in sents}
+    jobs = _refused_as(db, sorted({number for number, _ in of}))
+    found: dict[int, tuple[str, ...]] = {}
+    for number, revision in of:
+        # What was never a job here has nothing to be compared with.
+        vendor, posted, similar = jobs.get((number, revision), (*as_sent[number], ""))
+        if (vendor, posted) == as_sent[number]:
+            found[number] = (*found.get(number, ()), *filter(None, similar.split(",")))
+    return found
 
 
 def said_of(revision: str, said: str) -> str:
@@ -210,17 +219,17 @@ class _Named(msgspec.Struct):
     number: str
 
 
-def _refused_as(db: Database, ids: Sequence[int]) -> dict[tuple[int, str], tuple[str, str]]:
-    """By invoice and revision the vendor and number of the bills that went."""
+def _refused_as(db: Database, ids: Sequence[int]) -> dict[tuple[int, str], tuple[str, str, str]]:
+    """By invoice and revision the vendor and number of the bills that went, and the bills that the ERP said it is like."""
     rows = db.execute(
-        f"SELECT invoice_id, revision, payload FROM export_jobs WHERE {among(db, 'invoice_id')}",
+        f"SELECT invoice_id, revision, payload, similar_to FROM export_jobs WHERE {among(db, 'invoice_id')}",
         (packed(db, ids),),
     ).fetchall()
     found = {}
-    for number, revision, payload in rows:
+    for number, revision, payload, similar in rows:
         with contextlib.suppress(msgspec.MsgspecError):
             named = msgspec.json.decode(payload, type=_Named)
-            found[int(number), str(revision)] = (named.vendor, named.number)
+            found[int(number), str(revision)] = (named.vendor, named.number, str(similar))
     return found
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from store.db import Database
+from store.domain.likeness import joined
 from store.domain.outcome import Booked, Delivered, Later, PostOutcome, Refused, Split, Unknown
 from store.domain.status import Action, ErpStatus, JobState
 from store.domain.text import safe
@@ -184,8 +185,8 @@ def stop_the_next(db: Database, late: Sequence[tuple[Job, str]], now: int) -> No
 
 def _refuse(db: Database, refused: Sequence[tuple[Job, Refused]], now: int) -> None:
     """The ERP has proven not to have them: the jobs failed and their invoices say why and what helps."""
-    rows = [(job.id, safe(o.code), safe(o.cause)) for job, o in refused]
-    end_claims(db, JobState.FAILED, rows, now, "error_code", "error_text")
+    rows = [(job.id, safe(o.code), safe(o.cause), joined(o.similar)) for job, o in refused]
+    end_claims(db, JobState.FAILED, rows, now, "error_code", "error_text", "similar_to")
     told = [(job.invoice_id, safe(o.code), safe(o.cause), safe(o.fix)) for job, o in refused]
     move(db, Action.REFUSE, told, now, "error_code", "error_cause", "error_fix")
 

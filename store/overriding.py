@@ -1,8 +1,8 @@
 """Letting a warning of a possible duplicate pass: with a reason, by who may accept the invoice, for that pair alone.
 
 An override of another invoice counts for these two and what they have in common: another one that comes later warns
-again. Each counts until the invoice is sent anew, also one of what the ERP refused as similar: then the ERP is heard
-again. Rows are only ever added.
+again. Each counts until the invoice is sent anew, also one of what the ERP refused as similar to bills of its own: it
+counts beside those that it named, and then the ERP is heard again. Rows are only ever added.
 """
 
 from __future__ import annotations

@@ -166,8 +166,7 @@ class Judge:
         going: list[Going] = []
         stays: list[Stay] = []
         if passed := alike.carried(self._db, sents, given=self._terms.override is not None):
-            let = (Likeness.SIMILAR.value,)
-            sents = [s._replace(overrides=let) if s.id in passed else s for s in sents]
+            sents = [s._replace(overrides=passed[s.id]) if s.id in passed else s for s in sents]
         if self._policy and self.notes:
             noted = {s.id: unposted(self.notes.get(s.id, ()), s.currency) for s in sents}
             sents = [s if noted[s.id] is None else s._replace(unposted=noted[s.id]) for s in sents]

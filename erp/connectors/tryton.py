@@ -5,6 +5,7 @@ Without the module a bill carries its key in the invoice's comment: it can be as
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -22,6 +23,7 @@ from erp.connectors.tryton_rpc import DoubtfulReplyError, Session, TrytonRefused
 from erp.connectors.tryton_settings import TrytonSettings
 from store.domain.bill import Bill
 from store.domain.knowing import Fact, Kind, Paid
+from store.domain.likeness import passed_for
 from store.domain.outcome import Answer, Booked, ErpBill, Later, Missing, Period, Refused, Unknown
 from store.domain.profile import Finding, Profile
 
@@ -134,7 +136,7 @@ class Tryton:
         before = going[: going.index(bill)]
         found = next(tryton_bill.objections(bill, self._with(known, before, outcomes), self._settings), None)
         if found is not None:
-            outcomes[bill.key] = Refused(bill.key, found.code, found.cause, found.fix)
+            outcomes[bill.key] = _refused(bill, found)
         return found is not None
 
     def _with(self, known: Known, before: Sequence[Bill], outcomes: dict[str, Outcome]) -> Known:
@@ -149,56 +151,73 @@ class Tryton:
     async def _export(
         self, bills: Sequence[Bill], known: Known, drafts: dict[str, int]
     ) -> dict[str, Outcome]:
-        records = [tryton_bill.record(bill, known, self._settings) for bill in bills]
         if not self._settings.export_key:
-            ends = [await self._alone(bill, made, drafts) for bill, made in zip(bills, records, strict=True)]
+            ends = [await self._alone(bill, known, drafts.get(bill.key)) for bill in bills]
             return {end.key: end for end in ends}
+        records = [tryton_bill.record(bill, known, self._settings) for bill in bills]
         try:
             reply = await self._write("export_bill", records)
         except TrytonRefusedError as error:
             if len(bills) > 1:
                 raise ParcelRefusedError(error.message) from error
-            return {bills[0].key: _refusal(bills[0], error)}
+            return {bills[0].key: await self._refusal(bills[0], known, error)}
         if not isinstance(reply, dict) or not all(type(made) is int for made in reply.values()):
             raise DoubtfulReplyError("Tryton's answer to export_bill has another form")
         return {key: Booked(key, str(made)) for key, made in reply.items()}
 
-    async def _alone(self, bill: Bill, record: dict[str, Any], drafts: dict[str, int]) -> Outcome:
+    async def _alone(self, bill: Bill, known: Known, draft: int | None) -> Outcome:
         try:
-            return Booked(bill.key, str(await self._create_and_post(bill, record, drafts.get(bill.key))))
+            return Booked(bill.key, str(await self._create_and_post(bill, known, draft)))
         except TrytonRefusedError as error:
-            return _refusal(bill, error)
+            return await self._refusal(bill, known, error)
         except UnavailableError as error:
             return Later(bill.key, str(error))
         except DoubtfulReplyError as error:
             return Unknown(bill.key, str(error))
 
-    async def _create_and_post(self, bill: Bill, record: dict[str, Any], draft: int | None) -> int:
+    async def _create_and_post(self, bill: Bill, known: Known, draft: int | None) -> int:
         """Two transactions, where the module is not there: what is left of a first try is taken up."""
         made = draft
         if made is None:
-            reply = await self._write("create", [record])
+            reply = await self._write("create", [tryton_bill.record(bill, known, self._settings)])
             if not isinstance(reply, list) or len(reply) != 1 or type(reply[0]) is not int:
                 raise DoubtfulReplyError("Tryton's answer to create has another form")
             made = int(reply[0])
         try:
-            await self._post_one(bill, made)
+            await self._post_one(bill, known, made)
         except TrytonRefusedError:
             # A draft that stays would be in the way of the repaired bill.
             await self._write("delete", [made])
             raise
         return made
 
-    async def _post_one(self, bill: Bill, made: int) -> None:
-        """Post a draft. Where an approver let it pass, Tryton's warning of a similar one is answered once."""
+    async def _post_one(self, bill: Bill, known: Known, made: int) -> None:
+        """Post a draft. Tryton's warning of similar ones is answered once, where each of them was let pass.
+
+        The warning names one of them alone, so Tryton is asked for all.
+        """
         try:
             await self._write("post", [made])
         except TrytonRefusedError as error:
-            similar = error.name.endswith(f".{tryton_bill.SIMILAR_WARNING}")
-            if not similar or tryton_bill.SIMILAR not in bill.overrides:
+            seen = passed_for(bill.overrides, tryton_bill.SIMILAR)
+            if not _is_similar(error) or not seen or await self._similar(bill, known) is not None:
                 raise
             await self._company.write("model.res.user.warning.skip", error.name, False)
             await self._write("post", [made])
+
+    async def _refusal(self, bill: Bill, known: Known, error: TrytonRefusedError) -> Refused:
+        """Tryton's own refusal; of a similar bill that came since Tryton was asked, with what it is."""
+        if _is_similar(error):
+            with contextlib.suppress(UnavailableError):
+                if (found := await self._similar(bill, known)) is not None:
+                    return _refused(bill, found)
+        code, fix = tryton_bill.refusal(error.name, error.message)
+        return Refused(bill.key, code, error.message, fix)
+
+    async def _similar(self, bill: Bill, known: Known) -> Finding | None:
+        """What Tryton has by now that is similar to the bill and was not let pass."""
+        now = await self._numbered([known.parties[bill.vendor].id], [bill.number])
+        return tryton_bill.similar(bill, dataclasses.replace(known, standing=now), self._settings)
 
     async def _write(self, method: str, argument: Any) -> Any:
         return await self._company.write(f"{_INVOICE}.{method}", argument)
@@ -248,7 +267,6 @@ class Tryton:
             asked = [("name", "in", named)]
             terms = await self._company.named("account.invoice.payment_term", "name", asked)
         numbers = texts(bill.number for bill in bills)
-        similar = [own, ("type", "=", "in"), ("party", "in", [row["id"] for row in parties])]
         return Known(
             company,
             journals=by_code[0],
@@ -257,8 +275,13 @@ class Tryton:
             currencies={row["code"]: Currency(row["id"], row["digits"]) for row in currencies},
             parties={row["code"]: Party(row["id"], next(iter(row["addresses"]), None)) for row in parties},
             periods=await self._periods(company),
-            standing=await self._standing([*similar, ("reference", "in", numbers)]),
+            standing=await self._numbered([row["id"] for row in parties], numbers),
         )
+
+    async def _numbered(self, parties: list[int], numbers: list[str]) -> list[Standing]:
+        """The company's supplier invoices of these parties under these numbers."""
+        own = [await self._company.own(), ("type", "=", "in"), ("party", "in", parties)]
+        return await self._standing([*own, ("reference", "in", numbers)])
 
     async def _periods(self, company: int) -> list[Period]:
         domain = [("company", "=", company), ("type", "=", "standard")]
@@ -298,6 +321,9 @@ class Tryton:
         )
 
 
-def _refusal(bill: Bill, error: TrytonRefusedError) -> Refused:
-    code, fix = tryton_bill.refusal(error.name, error.message)
-    return Refused(bill.key, code, error.message, fix)
+def _is_similar(error: TrytonRefusedError) -> bool:
+    return error.name.endswith(f".{tryton_bill.SIMILAR_WARNING}")
+
+
+def _refused(bill: Bill, found: Finding) -> Refused:
+    return Refused(bill.key, found.code, found.cause, found.fix, similar=found.similar)

@@ -10,6 +10,7 @@ from typing import Any
 
 from erp.connectors.tryton_settings import TrytonSettings
 from store.domain.bill import Bill
+from store.domain.likeness import passed_for
 from store.domain.outcome import Period
 from store.domain.profile import Finding
 from store.domain.text import safe, storable
@@ -19,6 +20,8 @@ SIMILAR_WITHIN = timedelta(days=60)
 # The warning's name there, after the checksum, and the code under which an approver lets it pass.
 SIMILAR_WARNING = "invoice_similar"
 SIMILAR = "duplicate.similar"
+# So many similar ones are told in full, the others by their ids.
+NAMED = 3
 Record = dict[str, Any]
 
 
@@ -105,8 +108,8 @@ def record(bill: Bill, known: Known, settings: TrytonSettings) -> Record:
             "amount": tax,
         }
         made["taxes"] = [["create", [taxed]]]
-    if settings.export_key and SIMILAR in bill.overrides:
-        made["let_pass"] = [SIMILAR_WARNING]
+    if settings.export_key and (seen := passed_for(bill.overrides, SIMILAR)):
+        made["let_pass"] = {SIMILAR_WARNING: sorted(seen)}
     return made
 
 
@@ -141,7 +144,8 @@ def objections(bill: Bill, known: Known, settings: TrytonSettings) -> Iterator[F
     yield from _masters(bill, known, settings)
     yield from _decimals(bill, known)
     yield from _period(bill, known)
-    yield from _similar(bill, known, settings)
+    if found := similar(bill, known, settings):
+        yield found
 
 
 def _texts(bill: Bill) -> Iterator[Finding]:
@@ -242,29 +246,54 @@ def _period(bill: Bill, known: Known) -> Iterator[Finding]:
         yield Finding("period.closed", f"accounting date {day} is in a closed accounting period", _VALUES)
 
 
-def _similar(bill: Bill, known: Known, settings: TrytonSettings) -> Iterator[Finding]:
+def similar(bill: Bill, known: Known, settings: TrytonSettings) -> Finding | None:
+    """What Tryton takes for the same bill and nobody has let pass, each of it named; None: there is none."""
     party = known.parties.get(bill.vendor)
-    if party is None or SIMILAR in bill.overrides:
-        return
-    for other in known.standing:
-        if (other.party, other.number) != (party.id, bill.number) or other.key == bill.key:
-            continue
-        # The module tells Tryton that a voided invoice is none; without it, Tryton warns of that one as well.
-        if settings.export_key and other.state == "cancelled":
-            continue
-        if other.day is None or abs(other.day - bill.invoice_date) <= SIMILAR_WITHIN:
-            yield Finding(SIMILAR, _likeness(bill, other), _SIMILAR)
-            return
+    if party is None:
+        return None
+    passed = passed_for(bill.overrides, SIMILAR)
+    others = [other for other in known.standing if _alike(bill, party, other, settings)]
+    new = [other for other in others if not _seen(other, passed)]
+    if not new:
+        return None
+    cause = _likeness(bill, new)
+    if seen := len(others) - len(new):
+        cause += f"; beside what was let pass ({seen})"
+    return Finding(SIMILAR, cause, _SIMILAR, tuple(_called(other) for other in new))
 
 
-def _likeness(bill: Bill, other: Standing) -> str:
-    if not other.id:
-        where = "the same parcel"
-    else:
-        dated = f" of {other.day}" if other.day else ""
-        where = f"Tryton: its invoice id {other.id}{dated}, {other.state}"
-    cause = f"vendor {safe(bill.vendor)} has a bill with the number {safe(bill.number)} already in {where}"
-    return cause + ("; Tryton counts a cancelled one as well" if other.state == "cancelled" else "")
+def _alike(bill: Bill, party: Party, other: Standing, settings: TrytonSettings) -> bool:
+    if (other.party, other.number) != (party.id, bill.number) or other.key == bill.key:
+        return False
+    # The module tells Tryton that a voided invoice is none; without it, Tryton warns of that one as well.
+    if settings.export_key and other.state == "cancelled":
+        return False
+    return other.day is None or abs(other.day - bill.invoice_date) <= SIMILAR_WITHIN
+
+
+def _called(other: Standing) -> str:
+    """The invoice's id; of one that is about to go the key, as it has no id yet."""
+    return str(other.id) if other.id else str(other.key)
+
+
+def _seen(other: Standing, passed: frozenset[str]) -> bool:
+    # Without the module the key is a comment, which may say anything; a key is no number.
+    return str(other.id) in passed or (other.key in passed and not str(other.key).isdigit())
+
+
+def _likeness(bill: Bill, others: Sequence[Standing]) -> str:
+    told = [_told(other) for other in others if other.id]
+    where = ["the same parcel"] if len(told) < len(others) else []
+    if told:
+        more = [str(other.id) for other in others if other.id][NAMED:]
+        named = "; ".join(told[:NAMED]) + (f"; and ids {', '.join(more)}" if more else "")
+        where.append(f"Tryton: its invoice {named}")
+    return f"vendor {safe(bill.vendor)} has a bill with the number {safe(bill.number)} already in {', and in '.join(where)}"
+
+
+def _told(other: Standing) -> str:
+    told = f"id {other.id}" + (f" of {other.day}" if other.day else "") + f", {other.state}"
+    return told + ("; Tryton counts a cancelled one as well" if other.state == "cancelled" else "")
 
 
 # -- Tryton's own words ----------------------------------------------------------------------------------------

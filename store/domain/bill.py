@@ -71,7 +71,8 @@ class Written(msgspec.Struct, frozen=True, gc=False):
 class Bill(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One bill as every connector receives it. ``number`` is the ERP invoice number; dates are ISO days.
 
-    ``overrides`` are the codes of the ERP's own warnings that an approver let pass for this bill, in order.
+    ``overrides`` are the codes of the ERP's own warnings that an approver let pass for this bill, in order, each with the
+    bills that it was let pass for: "duplicate.similar:12,15" (store.domain.likeness).
     ``vendor``, ``job``, ``commitment``, ``terms`` and ``tax_account`` are what the ERP calls them; of the last two ""
     is the connector's own default. ``unposted`` is what of net and tax the ERP drops, let pass by the company's policy, as a
     plain decimal: what it adds to accounts payable is that much less; None: nothing.

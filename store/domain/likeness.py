@@ -33,6 +33,22 @@ WORDS = {
 }
 
 
+def joined(names: Iterable[str]) -> str:
+    """The ERP's names of some bills as one text, each once."""
+    return ",".join(sorted(set(names)))
+
+
+def let_pass(code: str, others: str) -> str:
+    """How a bill says that a warning of the ERP's was let pass: its code, and for which bills (joined()); "": none is known."""
+    return f"{code}:{others}" if others else code
+
+
+def passed_for(overrides: Iterable[str], code: str) -> frozenset[str]:
+    """The bills for which let_pass() says of that code that it was let pass, by the ERP's names; none: for no bill."""
+    found = [others for name, _, others in (one.partition(":") for one in overrides) if name == code]
+    return frozenset(name for others in found for name in others.split(",") if name)
+
+
 def number_key(number: str) -> str:
     """The number without case, leading zeros and punctuation: INV-0012, inv 12 and Inv.012 have the same.
 

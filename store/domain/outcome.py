@@ -26,7 +26,8 @@ class Refused(msgspec.Struct, frozen=True):
 
     Keys in a fix are named as store.domain.keys has it: ``{invoices.export} retries``.
 
-    ``asked``: False where the ERP was not asked at all, as nothing could be sent.
+    ``asked``: False where the ERP was not asked at all, as nothing could be sent. ``similar``: the bills that the cause
+    says it is like, all of them, by what the ERP calls each: an override lets this one pass for them and no other.
     """
 
     key: str
@@ -34,6 +35,7 @@ class Refused(msgspec.Struct, frozen=True):
     cause: str
     fix: str
     asked: bool = True
+    similar: tuple[str, ...] = ()
 
 
 class Later(msgspec.Struct, frozen=True):

@@ -228,11 +228,17 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """Why a bill cannot go: a stable code, the plain cause and the fix with its key."""
+    """Why a bill cannot go: a stable code, the plain cause and the fix with its key.
+
+    ``similar``: as store.domain.outcome.Refused has it. ``kind`` is what its cause has in common with others of the same
+    code; "": nothing.
+    """
 
     code: str
     cause: str
     fix: str
+    similar: tuple[str, ...] = ()
+    kind: str = ""
 
 
 class Note(msgspec.Struct, frozen=True):

@@ -43,13 +43,13 @@ def invoice(db: Database, number: str, n: int, *, work: int = 0, **values: str) 
     return made
 
 
-def answer(db: Database, refusal: str = "") -> list[str]:
+def answer(db: Database, refusal: str = "", similar: tuple[str, ...] = ()) -> list[str]:
     """Play a worker to the end; returns the overrides that the bills carried."""
     jobs = outbox.fence(db, "w", outbox.claim(db, "sandbox", "w", limit=9, lease_ms=60_000, concurrency=1))
     made = [
         (
             job,
-            Refused(job.key, str(refusal), f"{refusal}: BILL-7 is like it", "")
+            Refused(job.key, str(refusal), f"{refusal}: BILL-7 is like it", "", similar=similar)
             if refusal
             else Booked(job.key, "B"),
         )
@@ -306,6 +306,22 @@ def test_the_erps_warning_is_let_pass_for_the_number_and_vendor_that_it_refused(
     mapping.put(db, approver, Want(Kind.VENDOR, "APEX", ""))
     review.retry(db, approver, mark(db, own), PROFILE)
     assert answer(db) == [Likeness.SIMILAR]
+
+
+def test_the_erps_warning_is_let_pass_for_the_bills_that_it_named(db: Database, approver: Actor) -> None:
+    own, other = invoice(db, "A-7", 1), invoice(db, "B", 2)
+    review.accept(db, approver, mark(db, own, other), PROFILE)
+    answer(db, Likeness.SIMILAR, similar=("15", "12"))
+    review.retry(db, approver, mark(db, own), PROFILE, override=WHY)
+    # Another one was entered there meanwhile: it is refused again, for that one.
+    assert answer(db, Likeness.SIMILAR, similar=("17",)) == ["duplicate.similar:12,15"]
+    review.retry(db, approver, mark(db, own), PROFILE)
+    assert answer(db, Likeness.SIMILAR, similar=("17",)) == ["duplicate.similar:12,15"]
+    review.retry(db, approver, mark(db, own), PROFILE, override=WHY)
+    assert answer(db, "period.closed") == ["duplicate.similar:12,15,17"]
+    review.set_export_values(db, approver, mark(db, own), erp_number="C-1")
+    review.retry(db, approver, mark(db, own, other), PROFILE)
+    assert answer(db) == ["", ""]
 
 
 def test_what_was_rejected_and_is_sent_anew_is_asked_about_again(

@@ -30,12 +30,13 @@ class Invoice(metaclass=PoolMeta):
         """Create and post these supplier invoices in one transaction; the id of each by its export key.
 
         A key that is there already answers with its first invoice, whatever became of it since. ``let_pass`` of a bill
-        names the warnings that a person has let pass: ["invoice_similar"].
+        names the invoices that a person has let it pass beside, by their ids, or keys where they had no id yet:
+        {"invoice_similar": ["12", KEY]}. Another one that is similar is warned of.
         """
         own = {"export_key", "let_pass"}
         # Copies: what arrived is what the server begins again with.
         asked = {bill["export_key"]: {k: v for k, v in bill.items() if k not in own} for bill in bills}
-        let_pass = {bill["export_key"] for bill in bills if "invoice_similar" in bill.get("let_pass", ())}
+        let_pass = {bill["export_key"]: bill.get("let_pass") or {} for bill in bills}
         known = {found.export_key: found.id for found in cls.search([("export_key", "in", list(asked))])}
         new = {key: bill for key, bill in asked.items() if key not in known}
         if new:
@@ -52,10 +53,18 @@ class Invoice(metaclass=PoolMeta):
                 raise
             # Another call booked one of them meanwhile; the server begins this one again and finds it.
             raise DatabaseOperationalError(error.message) from error
-        passed = [invoice.id for invoice in made if invoice.export_key in let_pass]
+        passed = {invoice.id: cls._beside(let_pass[invoice.export_key]) for invoice in made}
         with Transaction().set_context(export_key_passed=passed):
             cls.post(cls.browse(made))
         return known | {invoice.export_key: invoice.id for invoice in made}
+
+    @classmethod
+    def _beside(cls, let_pass: object) -> list[int]:
+        """The ids of the invoices that it names; a payapp of before names none."""
+        names = let_pass.get("invoice_similar", ()) if isinstance(let_pass, dict) else ()
+        keys = [name for name in names if not name.isdecimal()]
+        ids = [int(name) for name in names if name.isdecimal()]
+        return ids + [found.id for found in cls.search([("export_key", "in", keys)])] if keys else ids
 
     @classmethod
     def _lock_numbers(cls) -> None:
@@ -71,17 +80,16 @@ class Invoice(metaclass=PoolMeta):
             pool.get("ir.sequence.strict").lock([number for number in numbers if number])
 
     def _similar_domain(self, delay: object = None) -> list | None:
-        """A voided invoice does not stand against the one that replaces it.
+        """A voided invoice does not stand against the one that replaces it, nor does what was let pass beside it.
 
-        What was let pass is like no other, and does not stand against one that comes before it in the same call.
+        Of one call each stands against those that come after it alone.
         """
-        passed = Transaction().context.get("export_key_passed", ())
-        if self.id in passed:
-            return None
         domain = super()._similar_domain(delay=delay)
         if domain and self.export_key:
+            passed = Transaction().context.get("export_key_passed", {})
             domain.append(("state", "!=", "cancelled"))
-            domain.append(("id", "not in", [number for number in passed if number > self.id]))
+            after = [number for number in passed if number > self.id]
+            domain.append(("id", "not in", [*after, *passed.get(self.id, ())]))
         return domain
 
     @classmethod
