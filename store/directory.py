@@ -7,11 +7,16 @@ from typing import Any
 
 from store import audit, revocation
 from store.db import Database
-from store.domain.actor import Actor, Level
-from store.domain.errors import BadInput, NotPermitted, StoreError
+from store.domain.actor import Actor, Level, UserValues
+from store.domain.address import valid_address
+from store.domain.errors import BadInput, Changed, NotPermitted, StoreError
 from store.domain.money import decimals
 from store.domain.text import safe, storable
 
+__all__ = [
+    "Company", "Put", "UserValues", "actor", "company", "everybody", "find_user", "found", "put_user", "refresh",
+    "set_confirmation", "set_summary", "users",
+]  # fmt: skip
 _COLUMNS = (
     "id, login, name, email, erp_level, commitments_level, directory_level, can_push, limit_invoice, limit_commitment,"
     " limit_day, summary"
@@ -121,31 +126,17 @@ def users(db: Database) -> list[Actor]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class UserValues:
-    """What the Directory keeps of a user; limits in minor units of the company's currency.
-
-    ``summary``: whether the daily summary is mailed to him.
-    """
-
-    login: str
-    name: str
-    email: str = ""
-    erp_level: Level = Level.NONE
-    commitments_level: Level = Level.NONE
-    directory_level: Level = Level.NONE
-    can_push: bool = False
-    limit_invoice: int | None = None
-    active: bool = True
-    limit_commitment: int | None = None
-    limit_day: int | None = None
-    summary: bool = True
-
-
 def find_user(db: Database, login: str) -> UserValues | None:
     """What the Directory keeps of that login, whether active or not; None for who is not in it."""
     row = db.execute(f"SELECT {_COLUMNS}, active FROM users WHERE login = ?", (login,)).fetchone()
     return None if row is None else _kept(row)
+
+
+def everybody(db: Database) -> list[UserValues]:
+    """What the Directory keeps of everybody, active or not, by login."""
+    return [
+        _kept(row) for row in db.execute(f"SELECT {_COLUMNS}, active FROM users ORDER BY login").fetchall()
+    ]
 
 
 def _kept(row: tuple[Any, ...]) -> UserValues:
@@ -165,46 +156,137 @@ def _kept(row: tuple[Any, ...]) -> UserValues:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Put:
+    """What came of a change: the user is ``new``; so many that he had accepted are ``withdrawn``, Ready to Export again."""
+
+    new: bool
+    withdrawn: int = 0
+
+
 # What nobody changes of himself: it decides what he may accept.
-_NOT_OF_ONESELF = ("erp_level", "can_push", "limit_invoice", "limit_commitment", "limit_day", "email")
+_NOT_OF_ONESELF = {
+    "erp_level": "level on ERP Integrations", "can_push": "Can Push to Accounting", "limit_invoice": "limit per invoice",
+    "limit_commitment": "limit per commitment and period", "limit_day": "limit per day", "email": "mail address",
+}  # fmt: skip
+LOGIN_MOST, NAME_MOST = 100, 200
 
 
-def put_user(db: Database, by: Actor | None, user: UserValues) -> None:
+def put_user(db: Database, by: Actor | None, user: UserValues, was: UserValues | None = None) -> Put:
     """Add a user or change one, with an audit event. ``by`` is None only while a company is founded.
 
-    When the right to accept ends, what the user accepted and nothing was sent of goes back to Ready to Export.
+    ``was``: what was shown before; refuse where others have changed it since. When the right to accept ends, what the
+    user accepted and nothing was sent of goes back to Ready to Export.
     Raises NotPermitted for who is no Directory Admin, for a change of one's own rights to accept, limit or address,
-    and BadInput for a login that cannot be one and for taking away the last Directory Admin.
+    BadInput for values that cannot be and for taking away the last Directory Admin, and Changed.
     """
-    if (
-        not user.login
-        or not storable(user.login + user.name + user.email)
-        or user.login != user.login.strip()
-    ):
-        raise BadInput(f"{safe(user.login)!r} cannot be a login", fix="Give a name without blanks around it")
     with db.transaction():
+        _hold_admins(db)
         if by is not None:
             by = refresh(db, by)
             by.require_directory_admin()
         before = find_user(db, user.login)
+        _check(user, before or UserValues(user.login, user.name))
+        if was is not None and before != was:
+            raise Changed(
+                f"{safe(user.login)} was changed by somebody else",
+                why="since it was shown to you",
+                fix="Look at it again and decide again",
+            )
+        if by is not None:
+            _check_role(db, by, user)
         if by is not None and by.login == user.login:
             _check_own(before or UserValues(user.login, user.name), user)
-        values = _columns(user)
-        if before is None:
-            marks = ", ".join("?" * len(values))
-            db.execute(f"INSERT INTO users ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
-        else:
-            columns = ", ".join(f"{name} = ?" for name in values)
-            db.execute(f"UPDATE users SET {columns} WHERE login = ?", (*values.values(), user.login))
-            _check_admins(db, by)
-        number = int(db.execute("SELECT id FROM users WHERE login = ?", (user.login,)).fetchone()[0])
-        changes = [audit.Change("user", number, _columns(before) if before else {}, values)]
-        if before is not None and _accepts(before) and not _accepts(user):
-            changes += revocation.withdraw(db, number)
-        if by is None:
-            audit.append(db, None, "set-up", "command line", "user", {"login": user.login}, changes)
-        else:
-            audit.record(db, by, "user", {"login": user.login}, changes)
+        if before == user:
+            return Put(new=False)
+        return Put(new=before is None, withdrawn=_write(db, by, before, user))
+
+
+def _write(db: Database, by: Actor | None, before: UserValues | None, user: UserValues) -> int:
+    """Write it with its event; how many invoices went back to Ready to Export."""
+    values = _columns(user)
+    if before is None:
+        marks = ", ".join("?" * len(values))
+        db.execute(f"INSERT INTO users ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
+    else:
+        columns = ", ".join(f"{name} = ?" for name in values)
+        db.execute(f"UPDATE users SET {columns} WHERE login = ?", (*values.values(), user.login))
+        _check_admins(db, by)
+    number = int(db.execute("SELECT id FROM users WHERE login = ?", (user.login,)).fetchone()[0])
+    was = {} if before is None else _columns(before)
+    withdrawn = []
+    if before is not None and _accepts(before) and not _accepts(user):
+        withdrawn = revocation.withdraw(db, number)
+    changes = [audit.Change("user", number, was, values), *withdrawn]
+    if by is None:
+        audit.append(db, None, "set-up", "command line", "user", {"login": user.login}, changes)
+    else:
+        audit.record(db, by, "user", {"login": user.login}, changes)
+    return len(withdrawn)
+
+
+def set_summary(db: Database, me: Actor, *, wanted: bool) -> None:
+    """Whether the daily summary is mailed to oneself: everybody's own choice, audited. Raises NotPermitted for who is no user."""
+    with db.transaction():
+        refresh(db, me)
+        before = find_user(db, me.login)
+        if before is None or before.summary == wanted:
+            return
+        db.execute("UPDATE users SET summary = ? WHERE login = ?", (wanted, me.login))
+        change = audit.Change("user", me.id, {"summary": before.summary}, {"summary": wanted})
+        audit.record(db, me, "user", {"login": me.login}, [change])
+
+
+def _hold_admins(db: Database) -> None:
+    """Whoever comes second at the Directory waits here, and sees what the first has done.
+
+    Of two admins who remove each other at the same moment one stays.
+    """
+    if db.postgres:
+        db.execute(
+            "SELECT id FROM users WHERE active AND directory_level = ? ORDER BY id FOR NO KEY UPDATE",
+            (Level.ADMIN.value,),
+        ).fetchall()
+
+
+def _check(user: UserValues, before: UserValues) -> None:
+    """Raise BadInput for values that cannot be; what was kept before stays as it is."""
+    login = user.login
+    if not login or not storable(login) or login != login.strip() or safe(login) != login:
+        raise BadInput(f"{safe(login)!r} cannot be a login", fix="Give a name without blanks around it")
+    if len(login) > LOGIN_MOST or len(user.name) > NAME_MOST:
+        raise BadInput(
+            f"{safe(login)[:LOGIN_MOST]} cannot be kept",
+            why=f"a login has at most {LOGIN_MOST} characters, a name {NAME_MOST}",
+            fix="Shorten it",
+        )
+    if not storable(user.name) or safe(user.name) != user.name:
+        raise BadInput(
+            f"The name of {login} cannot be used",
+            why="it holds a character that cannot be seen, or a line break",
+            fix="Type it on one line",
+        )
+    if user.email and user.email != before.email and not valid_address(user.email):
+        raise BadInput(
+            f"{safe(user.email)[:NAME_MOST]!r} is no mail address",
+            why="mail cannot be addressed to it",
+            fix="Write it as name@example.com, or leave it empty: then nothing is mailed",
+        )
+    for limit in (user.limit_invoice, user.limit_commitment, user.limit_day):
+        if limit is not None and limit < 0:
+            raise BadInput("A limit is not below zero", fix="Give the highest gross that may be accepted")
+
+
+def _check_role(db: Database, by: Actor, user: UserValues) -> None:
+    """Refuse the name of the database role that several people come in with: each of them would be that user."""
+    if not db.postgres or not user.active or by.login == user.login:
+        return
+    if user.login == db.execute("SELECT session_user").fetchone()[0]:
+        raise BadInput(
+            f"{safe(user.login)} cannot be a user",
+            why="it is the database role that others come in with, and each of them would be that user",
+            fix="Give the person a role or a login of the operating system of his own",
+        )
 
 
 def _columns(user: UserValues) -> dict[str, Any]:
@@ -236,7 +318,7 @@ def _check_own(before: UserValues, after: UserValues) -> None:
         )
     if changed:
         raise NotPermitted(
-            f"Nobody changes his own {', '.join(changed)}",
+            f"Nobody changes his own {', '.join(_NOT_OF_ONESELF[name] for name in changed)}",
             why="it decides what he may accept",
             fix="Ask another Directory Admin",
         )

@@ -23,6 +23,27 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class UserValues:
+    """What the Directory keeps of a user; limits in minor units of the company's currency.
+
+    ``summary``: whether the daily summary is mailed to him.
+    """
+
+    login: str
+    name: str
+    email: str = ""
+    erp_level: Level = Level.NONE
+    commitments_level: Level = Level.NONE
+    directory_level: Level = Level.NONE
+    can_push: bool = False
+    limit_invoice: int | None = None
+    active: bool = True
+    limit_commitment: int | None = None
+    limit_day: int | None = None
+    summary: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Actor:
     """A user as the Directory has them, and where they act from ("desk", "command line", a worker's id).
 
