@@ -12,6 +12,7 @@ import click
 
 from store.domain.errors import BadInput, PayappError
 from store.domain.text import safe, storable
+from tui.commands import completing
 from tui.commands.output import let_go, say
 
 # Subcommand to module and function; a module loads only when its subcommand runs.
@@ -41,6 +42,9 @@ COMMANDS = {
     "audit": "audit:audit",
     "role": "role:role",
     "doctor": "doctor:doctor",
+    "config": "config:config",
+    "completion": "completion:completion",
+    "man": "man:man",
     "backup": "backup:backup",
     "restore": "backup:restore",
 }
@@ -72,7 +76,8 @@ class Lazy(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
 @click.option("--config", metavar="FILE", help="The settings file (or PAYAPP_CONFIG).")
-@click.option("--as", "login", metavar="USER", help="Act as that user; in demo databases only.")
+@click.option("--as", "login", metavar="USER", help="Act as that user; in demo databases only.",
+              shell_complete=completing.logins)  # fmt: skip
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
 @click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal.")
 @click.version_option(package_name="payapp", prog_name="payapp")
@@ -130,6 +135,7 @@ def _run(arguments: list[str]) -> int:
     if instruction := os.environ.get(COMPLETE):
         from click.shell_completion import shell_complete
 
+        importlib.import_module("tui.commands.completion")
         return shell_complete(main_group, {}, "payapp", COMPLETE, instruction)
     try:
         with main_group.make_context("payapp", arguments) as ctx:

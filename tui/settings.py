@@ -139,6 +139,16 @@ def anchored_url(url: str, folder: Path) -> str:
     return f"sqlite:{anchored(url.removeprefix('sqlite:'), folder)}" if url.startswith("sqlite:") else url
 
 
+def without_password(url: str) -> str:
+    """The database's URL as it may be shown: without the password that may stand before its host or behind its ``?``."""
+    before, mark, query = url.partition("?")
+    head, at, rest = before.rpartition("@")
+    scheme, slashes, user = head.partition("://")
+    shown = f"{scheme}{slashes}{user.partition(':')[0]}@{rest}" if at and slashes else before
+    kept = "&".join(part for part in query.split("&") if "password" not in part.partition("=")[0].lower())
+    return f"{shown}{mark}{kept}" if kept else shown
+
+
 def _anchored_mail(mail: MailSettings, folder: Path) -> MailSettings:
     """The files that mail names, seen from the settings file's folder."""
     return msgspec.structs.replace(

@@ -18,6 +18,7 @@ import click
 from store.domain.errors import PayappError
 from store.domain.text import one_line
 from tui.commands.output import print_json
+from tui.settings import without_password
 
 if TYPE_CHECKING:
     from tui.bootstrap import Books
@@ -147,7 +148,10 @@ def _books(config: str | None) -> Iterator[Finding]:
     yield _keymap(loaded, path.parent)
     try:
         with bootstrap.opened(config) as books:
-            yield _ok("database", f"{_place(books)}, {books.company.name}, {books.company.currency}")
+            yield _ok(
+                "database",
+                f"{without_password(books.settings.database.url)}, {books.company.name}, {books.company.currency}",
+            )
             yield _sound(books)
             yield from _in_books(books)
     except PayappError as error:
@@ -157,14 +161,6 @@ def _books(config: str | None) -> Iterator[Finding]:
 def _failed(about: str, error: PayappError) -> Finding:
     said = f"{error.what}: {error.why}" if error.why else error.what
     return _bad(about, said, error.fix)
-
-
-def _place(books: Books) -> str:
-    """The database without a password."""
-    url = books.settings.database.url
-    head, at, rest = url.rpartition("@")
-    scheme, _, user = head.partition("://")
-    return f"{scheme}://{user.partition(':')[0]}@{rest}" if at else url
 
 
 def _keymap(loaded: object, folder: Path) -> Finding:

@@ -14,6 +14,7 @@ import click
 
 from store.domain.errors import BadInput, NothingMatched, PayappError
 from store.domain.text import storable
+from tui.commands import completing
 
 if TYPE_CHECKING:
     from store.domain.actor import Actor
@@ -34,9 +35,10 @@ class Declined(PayappError):
 
 def acting(command: F) -> F:
     """Add ``--as``, which stands before or behind the subcommand."""
-    return click.option("--as", "login", metavar="USER", help="Act as that user; in demo databases only.")(
-        command
-    )
+    return click.option(
+        "--as", "login", metavar="USER", help="Act as that user; in demo databases only.",
+        shell_complete=completing.logins,
+    )(command)  # fmt: skip
 
 
 @contextmanager
@@ -73,9 +75,12 @@ def choosing(command: F) -> F:
     """Add IDS, ``--where`` and ``--all``."""
     command = click.option("--all", "every", is_flag=True, help="All of the view.")(command)
     command = click.option(
-        "--where", metavar="QUERY", help="All of the view that match, e.g. 'job:24-101 net>10k'."
-    )(command)
-    return click.argument("words", metavar="[NUMBER|#ID|-]...", nargs=-1)(command)
+        "--where", metavar="QUERY", help="All of the view that match, e.g. 'job:24-101 net>10k'.",
+        shell_complete=completing.query,
+    )(command)  # fmt: skip
+    return click.argument("words", metavar="[NUMBER|#ID|-]...", nargs=-1, shell_complete=completing.numbers)(
+        command
+    )
 
 
 def selection(books: Books, me: Actor, chosen: Chosen, view: View | ProjectView) -> Selection:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tui.commands import completing
 from tui.commands.options import acting, books_and_actor
 from tui.commands.output import print_csv, print_json, print_table
 
@@ -33,10 +34,12 @@ def view_of(name: str) -> View | ProjectView:
 
 @click.command("list")
 @click.option("--view", type=click.Choice(VIEWS), default="ready", show_default=True, help="Which view.")
-@click.option("--where", metavar="QUERY", default="", help="Only what matches, e.g. 'drywall net>10k'.")
+@click.option("--where", metavar="QUERY", default="", help="Only what matches, e.g. 'drywall net>10k'.",
+              shell_complete=completing.query)  # fmt: skip
 @click.option("--sort", type=click.Choice(["vendor", "number", "job", "period", "gross", "retainage", "net", "status"]),
               default="vendor", show_default=True, help="Sort by that column.")  # fmt: skip
-@click.option("--saved", metavar="NAME", help="What your saved view of that name shows.")
+@click.option("--saved", metavar="NAME", help="What your saved view of that name shows.",
+              shell_complete=completing.saved)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.option("--csv", "as_csv", is_flag=True, help="As CSV.")
 @click.option("--plain", is_flag=True, help="Tab-separated, without header and totals.")
@@ -187,7 +190,7 @@ def _totals_line(count: int, gross: int, retainage: int, net: int, hash_total: i
 
 
 @click.command()
-@click.argument("word", metavar="NUMBER|#ID")
+@click.argument("word", metavar="NUMBER|#ID", shell_complete=completing.numbers)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @acting
 @click.pass_context
