@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
 from store.domain.bill import Bill
+from store.domain.checking import Checker
 from store.domain.knowing import Fact, Kind, Paid
 from store.domain.outcome import Answer, Booked, Delivered, ErpBill, Later, Period, Refused, Unknown
 from store.domain.profile import Finding, Profile
@@ -45,7 +47,10 @@ class Connector(Protocol):
         ...
 
     async def check(self, bills: Sequence[Bill]) -> dict[str, list[Finding]]:
-        """Ask the ERP what would stop each bill, by key: unknown vendor or cost code, closed period, used number."""
+        """Ask the ERP what would stop each bill, by key: unknown vendor or cost code, closed period, used number.
+
+        A dry run asks it, and treats whatever it raises, and what it leaves out, as no answer.
+        """
         ...
 
     async def periods(self) -> Sequence[Period]:
@@ -80,6 +85,15 @@ class Connector(Protocol):
 
     async def close(self) -> None:
         """Give back connections and files."""
+        ...
+
+
+@runtime_checkable
+class Checking(Protocol):
+    """A connector whose check() needs no network, so that very many invoices can be put to it before they are sent."""
+
+    def checker(self) -> AbstractContextManager[Checker]:
+        """What check() is made of, opened in the thread that uses it. Opening raises UnavailableError."""
         ...
 
 

@@ -43,7 +43,7 @@ class Asked:
     trouble: str = ""
 
 
-class _Unanswered(Exception):
+class UnansweredError(Exception):
     """The ERP gave no answer; the message says why."""
 
 
@@ -58,28 +58,28 @@ async def refresh(
     answered, others, silent = 0, False, list[Kind]()
     end = asyncio.get_running_loop().time() + seconds
     try:
-        found = _taken(periods_told, await _answer(connector, connector.periods(), end))
+        found = _taken(periods_told, await answer(connector, connector.periods(), end))
         before = await db.read(periods.of, erp)
         await db.write(periods.put, erp, found)
         others = before != await db.read(periods.of, erp)
         for kind, named in (await db.read(known.to_ask, erp, codes, most_ms)).items():
             for first in range(0, len(named), CODES):
                 run = named[first : first + CODES]
-                await _pace(connector, end)
-                told = await _answer(connector, connector.known(kind, run), end)
+                await pace(connector, end)
+                told = await answer(connector, connector.known(kind, run), end)
                 if told is None:
                     silent.append(kind)
                     break
                 facts = _taken(partial(_of_these, kind=kind, codes=run), told)
                 await db.write(known.put, erp, facts)
                 answered += len(facts)
-    except _Unanswered as error:
+    except UnansweredError as error:
         return Asked(answered, others, tuple(silent), str(error))
     return Asked(answered, others, tuple(silent))
 
 
-async def _answer(connector: Connector, question: Awaitable[T], end: float) -> T:
-    """The ERP's answer. Raises _Unanswered."""
+async def answer(connector: Connector, question: Awaitable[T], end: float) -> T:
+    """The ERP's answer. Raises UnansweredError."""
     left = end - asyncio.get_running_loop().time()
     try:
         async with asyncio.timeout(max(0.0, min(left, connector.profile.timeout))):
@@ -88,33 +88,33 @@ async def _answer(connector: Connector, question: Awaitable[T], end: float) -> T
         why = "it did not answer in time"
     except Exception as error:  # noqa: BLE001 - whatever a connector raises, there is no answer
         why = one_line(str(error)) or type(error).__name__
-    raise _Unanswered(why)
+    raise UnansweredError(why)
 
 
-async def _pace(connector: Connector, end: float) -> None:
-    """An ERP that bears few requests is asked as often as it bears. Raises _Unanswered where the time is over before."""
+async def pace(connector: Connector, end: float) -> None:
+    """An ERP that bears few requests is asked as often as it bears. Raises UnansweredError where the time is over before."""
     if connector.profile.per_minute is None:
         return
     wait = 60 / connector.profile.per_minute
     if asyncio.get_running_loop().time() + wait > end:
-        raise _Unanswered("it bears no more requests within the time")
+        raise UnansweredError("it bears no more requests within the time")
     await asyncio.sleep(wait)
 
 
 def _taken(read: Callable[[Any], T], told: object) -> T:
-    """What ``read`` makes of an answer. Raises _Unanswered for one that makes no sense."""
+    """What ``read`` makes of an answer. Raises UnansweredError for one that makes no sense."""
     try:
         return read(told)
     except (TypeError, ValueError, msgspec.MsgspecError):
-        raise _Unanswered("its answer makes no sense") from None
+        raise UnansweredError("its answer makes no sense") from None
 
 
 def periods_told(told: Iterable[Period]) -> list[Period]:
     """The periods of an ERP's answer. Raises TypeError or MsgspecError for what are none: they decide what is closed."""
-    return [_as(Period, one) for one in told]
+    return [plainly(Period, one) for one in told]
 
 
-def _as(of: type[T], one: object) -> T:
+def plainly(of: type[T], one: object) -> T:
     """One part of an answer, whatever its connector made of it."""
     return msgspec.convert(msgspec.structs.asdict(one) if isinstance(one, msgspec.Struct) else one, of)
 
@@ -122,5 +122,5 @@ def _as(of: type[T], one: object) -> T:
 def _of_these(told: Iterable[Fact], kind: Kind, codes: Sequence[str]) -> list[Fact]:
     """The facts about what was asked for: another one's answer is none. Raises as periods_told() does."""
     asked = set(codes)
-    found = [_as(Fact, one) for one in told]
+    found = [plainly(Fact, one) for one in told]
     return [fact for fact in found if fact.kind is kind and fact.code in asked]

@@ -12,9 +12,10 @@ from store.domain.profile import Note
 from store.domain.text import safe
 from store.planning import Stay
 
-# What a snag comes to, the gravest first; but for WARNED they are store.domain.profile's Effect.
-BLOCKED, WARNED, SKIPPED, IGNORED, TRUNCATED = EFFECTS = (
+# What a snag comes to, the gravest first; but for REFUSED and WARNED they are store.domain.profile's Effect.
+BLOCKED, REFUSED, WARNED, SKIPPED, IGNORED, TRUNCATED = EFFECTS = (
     "blocked",
+    "refused",
     "warned",
     "skipped",
     "ignored",
@@ -89,6 +90,13 @@ def of_notes(invoice_id: int, name: str, notes: Sequence[Note]) -> list[Snag]:
 
 def _told(words: str, note: Note) -> str:
     return f"{words} (company policy: {note.policy})" if note.policy else words
+
+
+def with_said(snags: Sequence[Snag], refused: Sequence[Snag]) -> list[Snag]:
+    """The snags of one invoice with what its ERP refuses, which is warned of no more; the gravest first."""
+    codes = {snag.code for snag in refused}
+    kept = [snag for snag in snags if snag.effect != WARNED or snag.code not in codes]
+    return sorted([*refused, *kept], key=lambda snag: EFFECTS.index(snag.effect))
 
 
 class _Cause:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from store import known
 from store.called import Called
@@ -20,6 +21,19 @@ WORDS = {
     Kind.TAX: "Tax", Kind.TERMS: "Payment terms",
 }  # fmt: skip
 _Code = tuple[Kind, str]
+# Project, cost code, and what else is wanted of them, each once.
+Lines = Sequence[Sequence[Any]]
+
+
+def lines_of(db: Database, chunk: Sequence[Candidate], columns: Sequence[str] = ()) -> Lines:
+    """What the lines of these invoices (one chunk) are about; with more ``columns`` of their table."""
+    wanted = "".join(f", l.{name}" for name in columns)
+    found: Lines = db.execute(
+        f"SELECT DISTINCT i.project_id, l.cost_code{wanted} FROM invoice_lines l JOIN invoices i ON i.id = l.invoice_id"
+        f" WHERE {among(db, 'l.invoice_id')}",
+        (packed(db, [c.id for c in chunk]),),
+    ).fetchall()
+    return found
 
 
 class Depending:
@@ -33,8 +47,8 @@ class Depending:
         self._said: dict[_Code, tuple[str, str]] = {}
         self.codes: dict[Kind, set[str]] = {kind: set() for kind in Kind}
 
-    def add(self, chunk: Sequence[Candidate]) -> dict[int, list[Snag]]:
-        """These are bills too, as they would be sent; what there is to say, by invoice."""
+    def add(self, chunk: Sequence[Candidate], lines: Lines) -> dict[int, list[Snag]]:
+        """These are bills too, as they would be sent, with these ``lines``; what there is to say, by invoice."""
         lacks = self._lacks
         found: dict[int, list[Snag]] = {}
         for c in chunk:
@@ -43,7 +57,7 @@ class Depending:
             if lack:
                 found[c.id] = [self._snag(c, *code) for code in lack]
         by_id = {c.id: c for c in chunk}
-        for number, code in self._unknown_accounts(chunk):
+        for number, code in self._unknown_accounts(chunk, lines):
             found.setdefault(number, []).append(self._snag(by_id[number], Kind.ACCOUNT, code))
         return found
 
@@ -62,16 +76,11 @@ class Depending:
                     lack.append((kind, code))
         return tuple(lack)
 
-    def _unknown_accounts(self, chunk: Sequence[Candidate]) -> Iterator[tuple[int, str]]:
+    def _unknown_accounts(self, chunk: Sequence[Candidate], lines: Lines) -> Iterator[tuple[int, str]]:
         """Each account of these invoices' lines that the ERP has not, once an invoice."""
-        rows = self._db.execute(
-            "SELECT DISTINCT i.project_id, l.cost_code FROM invoice_lines l JOIN invoices i ON i.id = l.invoice_id"
-            f" WHERE {among(self._db, 'l.invoice_id')}",
-            (packed(self._db, [c.id for c in chunk]),),
-        ).fetchall()
         unknown = self._unknown[Kind.ACCOUNT]
         lacking: dict[tuple[int, str], str] = {}
-        for project, code in rows:
+        for project, code in {(row[0], row[1]) for row in lines}:
             account = self._called.account(project, code)
             if account:
                 self.codes[Kind.ACCOUNT].add(account)

@@ -38,7 +38,7 @@ REMEMBERED = 10_000
 NOTHING = Apart()
 
 # What a bill has in these fields, of the invoice as it is sent: so rules are kept without making the bill.
-_FIELDS: dict[str, Callable[[Candidate], str]] = {
+FIELDS: dict[str, Callable[[Candidate], str]] = {
     "currency": lambda c: c.currency,
     "vendor": lambda c: c.vendor_ref,
     "vendor_name": lambda c: c.vendor,
@@ -105,7 +105,7 @@ class Noted:
                 fields.setdefault(rule.field, []).append(rule)
         # By field: what it is of an invoice, its rules, and the values that have met them.
         self._rules: list[tuple[Callable[[Candidate], str] | None, list[Rule], set[str]]] = [
-            (_FIELDS.get(field), rules, set()) for field, rules in fields.items()
+            (FIELDS.get(field), rules, set()) for field, rules in fields.items()
         ]
         doubt = _doubtful_lines(self._checks.of_lines)
         self._all_lines = doubt is None or Point.RETAINAGE_HELD in self._points

@@ -17,22 +17,25 @@ from store import candidates, directory, invoices, known, periods
 from store.behind import Overtaking
 from store.called import Called
 from store.candidates import Candidate
-from store.causes import BLOCKED, Cause, Causes, Snag, of_notes, of_stay
+from store.causes import BLOCKED, REFUSED, Cause, Causes, Snag, of_notes, of_stay, with_said
 from store.db import Database
 from store.decision import selected
-from store.depending import Depending
+from store.depending import Depending, lines_of
 from store.domain.actor import Actor
 from store.domain.bill import Bill
+from store.domain.checking import Checked, Local
 from store.domain.errors import NothingMatched
 from store.domain.knowing import Kind
 from store.domain.profile import Profile
 from store.domain.selection import Matching, Selection, Totals
 from store.domain.status import Action
 from store.domain.text import safe
+from store.holds import LetGo
 from store.mapped import Mapped
 from store.overriding import Needing, Possible, reason
 from store.planning import Going, Judge, Stay, Terms, check_values
 from store.posting import Posting
+from store.refusing import Refusing
 from store.selecting import Seen, ids_of, seen
 from store.sums import Sums
 
@@ -73,7 +76,8 @@ class Plan:
 
     ``dates`` are the accounting dates of what goes with their counts; their periods are open in the ERP, or unknown
     where ``periods_known`` is False. ``causes``: all that stands against it, and what of it would be skipped, ignored or
-    truncated, with ``touched``: the ids by effect; ``asking``: what the ERP said of its codes.
+    truncated, with ``touched``: the ids by effect; ``asking``: what the ERP said of its codes; ``checked``: how much of what
+    goes was put to its connector, None where there is none. What that refuses is among ``goes``: the ERP refuses it, not payapp.
     ``alike``: what may be a duplicate, whether it stays for that or goes with the override. ``hidden`` are those of the selection that the filter hides. ``seen`` is what a
     selection by filters had, for the digest of the decision; None for marked ones. ``masters`` and ``let``: for its Expectation.
     """
@@ -93,6 +97,7 @@ class Plan:
     dates: tuple[tuple[str, int], ...]
     periods_known: bool
     asking: Asking
+    checked: Checked | None
     seen: Seen | None
     masters: str
     let: str
@@ -106,6 +111,11 @@ class Plan:
     def count(self) -> int:
         """How many go."""
         return self.goes.count
+
+    @property
+    def refused(self) -> int:
+        """How many of them the ERP would refuse, as far as its connector was asked."""
+        return len(self.touched.get(REFUSED, ()))
 
 
 def plan_export(
@@ -122,11 +132,13 @@ def plan_export(
     override: str | None = None,
     listed: int = LISTED,
     each: Each | None = None,
+    local: Local | None = None,
 ) -> Plan:
     """What Export would do with the selection, or retry: ``action`` is ACCEPT or RETRY. Writes nothing; for approvers.
 
     ``visible``: what the filter shows; the others of the selection are told as hidden. ``listed``: how many of each
     group are told. ``override``: why what may be a duplicate goes; None: it stays. ``each`` is given everything as it is looked at.
+    ``local``: the connector that what goes is put to, as far as it needs no network.
     """
     actor = directory.refresh(db, actor)
     actor.require_approver()
@@ -137,13 +149,15 @@ def plan_export(
     terms = Terms(action, company, profile, accounting_date, description, erp_number, reason(override))
     check_values(len(ids), description, erp_number)
     called = Called(db, company.erp)
-    gathered, look = _Gathered(listed, Needing(db, terms)), _Look(db, actor, terms, called)
+    gathered = _Gathered(listed, Needing(db, terms))
     # What others change meanwhile is told as it is by now; the decision compares it with what was ``seen``.
-    for chunk in candidates.load(db, ids):
-        going, stays, snags = look.chunk(chunk)
-        gathered.add(going, stays, snags)
-        if each is not None:
-            each(going, stays, snags)
+    with Refusing(db, company, called, local) as refusing:
+        look = _Look(db, actor, terms, called, refusing)
+        for chunk in candidates.load(db, ids):
+            going, stays, snags = look.chunk(chunk)
+            gathered.add(going, stays, snags)
+            if each is not None:
+                each(going, stays, snags)
     hidden = () if visible is None else _beyond(ids, ids_of(db, visible))
 
     def rows(numbers: Sequence[int]) -> Listed[invoices.Row]:
@@ -161,10 +175,11 @@ def plan_export(
         flagged=rows(gathered.flagged),
         alike=Listed(gathered.alike.count(), gathered.alike.first(listed)),
         hidden=rows(hidden),
-        warnings=look.posting.told() + gathered.warnings(db),
+        warnings=look.posting.told() + look.let_go.told() + gathered.warnings(db),
         dates=tuple(sorted((day.isoformat(), count) for day, count in gathered.dates.items())),
         periods_known=bool(periods.of(db, company.erp)),
         asking=asking(db, company.erp, look.depending.codes),
+        checked=refusing.checked,
         seen=found,
         masters=gathered.mapped.digest(called),
         let=look.judge.let,
@@ -180,17 +195,46 @@ def snags(
     accounting_date: date | None = None,
     description: str | None = None,
     override: str | None = None,
+    local: Local | None = None,
 ) -> dict[int, list[Snag]]:
     """What there is to say of each of these invoices (a page of them), by id; none of one that clearly goes."""
     actor = directory.refresh(db, actor)
     actor.require_approver()
     company = directory.company(db)
     terms = Terms(action, company, profile, accounting_date, description, override=reason(override))
-    look = _Look(db, actor, terms, Called(db, company.erp))
+    called = Called(db, company.erp)
     found: dict[int, list[Snag]] = {}
+    with Refusing(db, company, called, local) as refusing:
+        look = _Look(db, actor, terms, called, refusing)
+        for chunk in candidates.load(db, ids):
+            for snag in look.chunk(chunk)[2]:
+                found.setdefault(snag.invoice_id, []).append(snag)
+    return found
+
+
+def bills(
+    db: Database,
+    actor: Actor,
+    ids: Sequence[int],
+    profile: Profile,
+    action: Action,
+    accounting_date: date | None = None,
+    description: str | None = None,
+    override: str | None = None,
+    erp_number: str | None = None,
+) -> list[tuple[int, str, Bill]]:
+    """Of these invoices (a few) those that go: id, name, and the bill as it would be frozen."""
+    actor = directory.refresh(db, actor)
+    actor.require_approver()
+    terms = Terms(
+        action, directory.company(db), profile, accounting_date, description, erp_number, reason(override)
+    )
+    judge, payloads = Judge(db, actor, terms), Payloads(db)
+    found: list[tuple[int, str, Bill]] = []
     for chunk in candidates.load(db, ids):
-        for snag in look.chunk(chunk)[2]:
-            found.setdefault(snag.invoice_id, []).append(snag)
+        going, _ = judge.chunk(chunk)
+        made = zip(going, payloads.of(going), strict=True)
+        found += [(g.candidate.id, g.candidate.name, bill) for g, bill in made]
     return found
 
 
@@ -259,24 +303,30 @@ def asking(db: Database, erp: str, codes: known.Codes) -> Asking:
 class _Look:
     """Everything that there is to say of each invoice."""
 
-    def __init__(self, db: Database, actor: Actor, terms: Terms, called: Called) -> None:
+    def __init__(self, db: Database, actor: Actor, terms: Terms, called: Called, refusing: Refusing) -> None:
         self.judge = Judge(db, actor, terms)
-        self._called = called
+        self._db, self._called, self._refusing = db, called, refusing
         self.depending = Depending(db, terms.company.erp, called)
         self.posting = Posting()
+        self.let_go = LetGo()
 
     def chunk(self, chunk: Sequence[Candidate]) -> tuple[list[Going], list[Stay], list[Snag]]:
         """What goes, what stays, and the snags of all of them, invoice by invoice."""
         going, stays = self.judge.chunk(chunk)
         self.posting.add(going)
+        self.let_go.add([g.candidate for g in going], self.judge.held)
         taken = self._called.taken(chunk)
         noted = self.judge.notes
         found = {stay.invoice_id: of_stay(stay, noted.get(stay.invoice_id, ())) for stay in stays}
         for c in taken if noted else ():
             if c.id not in found and (notes := noted.get(c.id)):
                 found[c.id] = of_notes(c.id, safe(c.name), notes)
-        for number, lacks in self.depending.add(taken).items():
+        lines = lines_of(self._db, taken, self._refusing.columns(going))
+        refused = self._refusing.chunk(going, lines)
+        for number, lacks in self.depending.add(taken, lines).items():
             found.setdefault(number, []).extend(lacks)
+        for number, said in refused.items():
+            found[number] = with_said(found.get(number, ()), said)
         return going, stays, [snag for number in sorted(found) for snag in found[number]]
 
 

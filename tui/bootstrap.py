@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from store.domain.actor import Actor
     from store.domain.profile import Profile
     from store.known import Codes
+    from tui.checking import Checks
 
 
 T = TypeVar("T")
@@ -91,6 +92,8 @@ class Desk:
     ask: Callable[[Codes], Awaitable[Asked]] | None = None
     # As that, of codes that it was asked for lately too: somebody wants to know now.
     ask_afresh: Callable[[Codes], Awaitable[Asked]] | None = None
+    # Puts bills to the connector before they are sent; None where a desk has none.
+    checks: Checks | None = None
 
 
 def own_login() -> str:
@@ -309,6 +312,7 @@ async def ask(books: Books, codes: Codes, *, afresh: bool = False) -> Asked:
 
 def desk(books: Books, me: Actor) -> Desk:
     """The desk's parts."""
+    from tui.checking import Checks
 
     async def ensure_worker() -> None:
         await books.db.read(lambda _db: start_worker(books))
@@ -322,4 +326,5 @@ def desk(books: Books, me: Actor) -> Desk:
         books.settings.reject.templates,
         partial(ask, books),
         partial(ask, books, afresh=True),
+        Checks(books),
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -20,6 +21,7 @@ from erp.connectors.files_iif import Iif
 from erp.connectors.files_settings import FilesSettings, Form, form_of
 from erp.connectors.files_xero import Xero
 from store.domain.bill import Bill
+from store.domain.checking import Checker, Doubt
 from store.domain.knowing import Fact, Kind, Paid
 from store.domain.outcome import (
     Answer,
@@ -55,6 +57,10 @@ class Layout(Protocol):
 
     def objections(self, bill: Bill) -> Iterator[Finding]:
         """Why the bill cannot stand in such a file."""
+        ...
+
+    def doubts(self) -> tuple[Doubt, ...]:
+        """Where objections() could find anything."""
         ...
 
 
@@ -97,6 +103,10 @@ class Files:
     async def check(self, bills: Sequence[Bill]) -> dict[str, list[Finding]]:
         """What would be refused."""
         return {bill.key: list(self._layout.objections(bill)) for bill in bills}
+
+    def checker(self) -> AbstractContextManager[Checker]:
+        """What the form cannot hold; the folder is not looked at."""
+        return nullcontext(Checker(self._layout.objections, self._layout.doubts()))
 
     async def periods(self) -> Sequence[Period]:
         """A folder has no periods."""

@@ -9,8 +9,9 @@ from datetime import date
 from pathlib import Path
 
 from erp.connector import UnavailableError
-from erp.connectors.files_rows import misfooted, unsafe
+from erp.connectors.files_rows import Texts, misfooted, unsafe
 from store.domain.bill import Bill
+from store.domain.checking import Doubt
 from store.domain.outcome import ErpBill, Period
 from store.domain.profile import Finding
 
@@ -41,7 +42,8 @@ TEXTS = (
     "terms",
     "tax_account",
 )
-LINE_TEXTS = ("item_type", "account", "description")
+LINE_TEXTS = {"item_type": "item type", "account": "cost code", "description": "description"}
+_WRITTEN = Texts({name: name.replace("_", " ") for name in TEXTS}, LINE_TEXTS, unsafe)
 
 
 class Csv:
@@ -72,13 +74,12 @@ class Csv:
 
     def objections(self, bill: Bill) -> Iterator[Finding]:
         """Why the bill cannot stand in such a file."""
-        for name in TEXTS:
-            yield from unsafe(name, name.replace("_", " "), getattr(bill, name))
-        for line in bill.lines:
-            for name in LINE_TEXTS:
-                words = "cost code" if name == "account" else name.replace("_", " ")
-                yield from unsafe("line", f"line {line.position}'s {words}", getattr(line, name))
+        yield from _WRITTEN.objections(bill)
         yield from misfooted(bill)
+
+    def doubts(self) -> tuple[Doubt, ...]:
+        """Where objections() could find anything."""
+        return _WRITTEN.doubts()
 
 
 def keys(file: Path) -> list[str]:

@@ -5,9 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date
 
-from erp.connectors.files_rows import cut, foreign, misfooted, payable, rows, unaccounted, unsafe
+from erp.connectors.files_rows import (
+    Texts,
+    Written,
+    cut,
+    foreign,
+    misfooted,
+    payable,
+    rows,
+    unaccounted,
+    unaccounted_doubts,
+    unsafe,
+)
 from erp.connectors.files_settings import FilesSettings
 from store.domain.bill import Bill
+from store.domain.checking import Doubt
 from store.domain.profile import Finding
 
 _COLUMNS = ("TRNSTYPE", "DATE", "ACCNT", "NAME", "AMOUNT", "DOCNUM", "MEMO")
@@ -26,6 +38,12 @@ class Iif:
 
     def __init__(self, settings: FilesSettings) -> None:
         self._settings = settings
+        own = ("vendor", "number", "description", "tax_account", *(("job",) if settings.jobs else ()))
+        self._written = Texts(
+            {name: name.replace("_", " ") for name in own},
+            {"account": "account", "description": "description"},
+            _text,
+        )
 
     def content(self, bills: Sequence[Bill]) -> bytes:
         """The file with these bills."""
@@ -61,29 +79,32 @@ class Iif:
                 f"the bill is in {bill.currency}, and a file for QuickBooks names no currency: it would be booked in {own}",
                 "Enter it in QuickBooks by hand; {invoices.reject} rejects it",
             )
-        if not YEARS[0] <= bill.accounting_date.year <= YEARS[1]:
+        if not _in_century(bill.accounting_date):
             yield _century(bill.accounting_date)
-        for field, words, text in self._texts(bill):
-            yield from unsafe(field, words, text)
-            yield from cut(field, words, text)
-            # A colon divides a customer from its job, and an account from its parent.
-            yield from foreign(field, words, text, ENCODING, '":' if field == "vendor" else '"')
+        yield from self._written.objections(bill)
         yield from unaccounted(bill, self._settings)
         yield from misfooted(bill)
 
-    def _texts(self, bill: Bill) -> Iterator[tuple[str, str, str]]:
-        """All texts that are written: the field, what it is, the text."""
-        for name in (
-            "vendor",
-            "number",
-            "description",
-            "tax_account",
-            *(("job",) if self._settings.jobs else ()),
-        ):
-            yield name, name.replace("_", " "), getattr(bill, name)
-        for line in bill.lines:
-            yield "line", f"line {line.position}'s account", line.account
-            yield "line", f"line {line.position}'s description", line.description
+    def doubts(self) -> tuple[Doubt, ...]:
+        """Where objections() could find anything."""
+        own = self._settings.currency
+        return (
+            Doubt(("currency",), lambda currency: currency != own),
+            Doubt(("accounting_date",), lambda day: not _in_century(date.fromisoformat(day))),
+            *self._written.doubts(),
+            *unaccounted_doubts(self._settings),
+        )
+
+
+def _text(it: Written) -> Iterator[Finding]:
+    yield from unsafe(it)
+    yield from cut(it)
+    # A colon divides a customer from its job, and an account from its parent.
+    yield from foreign(it, ENCODING, '":' if it.field == "vendor" else '"')
+
+
+def _in_century(day: date) -> bool:
+    return YEARS[0] <= day.year <= YEARS[1]
 
 
 def _century(day: date) -> Finding:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
+from functools import lru_cache, partial
+from operator import not_
 from typing import NamedTuple
 
 from erp.connectors.files_settings import FilesSettings
 from store.domain.bill import Bill
+from store.domain.checking import Doubt
 from store.domain.money import decimals
 from store.domain.profile import Finding
 from store.domain.text import formula_like, safe
@@ -47,6 +50,66 @@ def payable(bill: Bill) -> Decimal:
 # -- why a bill cannot stand in a file -----------------------------------------------------------------------------
 
 
+class Written(NamedTuple):
+    """A text that stands in a file: the bill's field, "line" for all of a line's; what it is; ``line`` is its position."""
+
+    field: str
+    words: str
+    text: str
+    line: int | None = None
+
+    @property
+    def told(self) -> str:
+        """How a sentence calls it."""
+        where = "" if self.line is None else f"line {self.line}'s "
+        return f"{where}{self.words} {safe(self.text)[:40]!r}"
+
+    @property
+    def common(self) -> str:
+        """How a sentence calls it that is about many bills."""
+        return self.words if self.line is None else f"a line's {self.words}"
+
+
+# What stands against one text.
+Rule = Callable[[Written], Iterator[Finding]]
+
+
+class Texts(NamedTuple):
+    """The texts that a form writes of a bill and of its lines: the field of each, and what it is."""
+
+    own: Mapping[str, str]
+    of_lines: Mapping[str, str]
+    rule: Rule
+
+    def objections(self, bill: Bill) -> Iterator[Finding]:
+        """What stands against the texts of the bill."""
+        for field, words in self.own.items():
+            if _doubtful(self.rule, field, words, text := getattr(bill, field)):
+                yield from self.rule(Written(field, words, text))
+        for line in bill.lines:
+            for field, words in self.of_lines.items():
+                if _doubtful(self.rule, "line", words, text := getattr(line, field)):
+                    yield from self.rule(Written("line", words, text, line.position))
+
+    def doubts(self) -> tuple[Doubt, ...]:
+        """One for each of these fields."""
+        own = [
+            Doubt((field,), partial(_doubtful, self.rule, field, words)) for field, words in self.own.items()
+        ]
+        of_lines = [
+            Doubt((f"lines.{field}",), partial(_doubtful, self.rule, "line", words))
+            for field, words in self.of_lines.items()
+        ]
+        return (*own, *of_lines)
+
+
+# The texts of many bills are few.
+@lru_cache(20_000)
+def _doubtful(rule: Rule, field: str, words: str, text: str) -> bool:
+    """Whether anything stands against the text, in whatever line."""
+    return any(True for _ in rule(Written(field, words, text)))
+
+
 def misfooted(bill: Bill) -> Iterator[Finding]:
     """No lines, or no true totals."""
     if not bill.lines:
@@ -62,65 +125,78 @@ def misfooted(bill: Bill) -> Iterator[Finding]:
                 "totals.misfooted",
                 f"the bill's {name} is {said}, its lines come to {found}",
                 "{invoices.reject} rejects it: the invoice must foot in Commitments",
+                kind=f"the bill's {name} is not what its lines come to",
             )
 
 
 def unaccounted(bill: Bill, settings: FilesSettings) -> Iterator[Finding]:
     """Amounts that have no account, or more decimals than the form keeps."""
-    if Decimal(bill.tax) and not (bill.tax_account or settings.tax):
+    if _untaxable(settings, bill.tax, bill.tax_account):
         yield Finding(
             "tax.unmapped",
             f"the bill has tax of {bill.tax}, and no account is named for it",
             "Map it ({list.more}: Mappings, or payapp erp map tax), or name it: tax in [erp.options] of the settings; "
             "then {invoices.export} retries",
+            kind="the bill has tax, and no account is named for it",
         )
     for line in bill.lines:
         if not line.account:
-            yield Finding("line.account", f"line {line.position} has no account", _ELSEWHERE)
-    if (places := decimals(bill.currency)) > DECIMALS_MOST:
+            yield Finding(
+                "line.account",
+                f"line {line.position} has no account",
+                _ELSEWHERE,
+                kind="a line has no account",
+            )
+    if _finer(bill.currency):
         yield Finding(
             "currency.decimals",
-            f"{bill.currency} has {places} decimals, and these files keep two",
+            f"{bill.currency} has {decimals(bill.currency)} decimals, and these files keep two",
             "Enter it in the ERP by hand, or use payapp's own CSV; {invoices.reject} rejects it",
         )
 
 
-def unsafe(field: str, words: str, text: str) -> Iterator[Finding]:
+def unaccounted_doubts(settings: FilesSettings) -> tuple[Doubt, ...]:
+    """Where unaccounted() could find anything."""
+    return (
+        Doubt(("tax", "tax_account"), partial(_untaxable, settings)),
+        Doubt(("lines.account",), not_),
+        Doubt(("currency",), _finer),
+    )
+
+
+def _untaxable(settings: FilesSettings, tax: str, account: str) -> bool:
+    return not (account or settings.tax) and Decimal(tax) != 0
+
+
+def _finer(currency: str) -> bool:
+    return decimals(currency) > DECIMALS_MOST
+
+
+def unsafe(it: Written) -> Iterator[Finding]:
     """Text that a spreadsheet or an import would take for something else: refused, never altered."""
-    fix = _FIXES.get(field, _ELSEWHERE)
-    if formula_like(text):
-        yield Finding(
-            f"{field}.formula", f"{words} {safe(text)[:40]!r} would be read as a formula or number", fix
-        )
-    elif safe(text) != text:
-        yield Finding(
-            f"{field}.control", f"{words} {safe(text)[:40]!r} has line breaks or hidden characters", fix
-        )
+    if formula_like(it.text):
+        yield _against(it, "formula", "would be read as a formula or number")
+    elif safe(it.text) != it.text:
+        yield _against(it, "control", "has line breaks or hidden characters")
 
 
-def cut(field: str, words: str, text: str) -> Iterator[Finding]:
+def cut(it: Written) -> Iterator[Finding]:
     """Blanks at an end, which an import cuts off."""
-    if text != text.strip():
-        yield Finding(
-            f"{field}.blanks",
-            f"{words} {safe(text)[:40]!r} begins or ends with a blank",
-            _FIXES.get(field, _ELSEWHERE),
-        )
+    if it.text != it.text.strip():
+        yield _against(it, "blanks", "begins or ends with a blank")
 
 
-def foreign(field: str, words: str, text: str, encoding: str, quoted: str) -> Iterator[Finding]:
+def foreign(it: Written, encoding: str, quoted: str) -> Iterator[Finding]:
     """Characters that the file's encoding lacks, or that mean something else in it (``quoted``)."""
-    fix = _FIXES.get(field, _ELSEWHERE)
-    strange = [c for c in quoted if c in text]
+    strange = [c for c in quoted if c in it.text]
     if strange:
-        yield Finding(
-            f"{field}.quote",
-            f"{words} {safe(text)[:40]!r} has {strange[0]!r}, which means something else there",
-            fix,
-        )
+        yield _against(it, "quote", f"has {strange[0]!r}, which means something else there")
     try:
-        text.encode(encoding)
+        it.text.encode(encoding)
     except UnicodeEncodeError:
-        yield Finding(
-            f"{field}.encoding", f"{words} {safe(text)[:40]!r} has characters that this file cannot hold", fix
-        )
+        yield _against(it, "encoding", "has characters that this file cannot hold")
+
+
+def _against(it: Written, code: str, what: str) -> Finding:
+    fix = _FIXES.get(it.field, _ELSEWHERE)
+    return Finding(f"{it.field}.{code}", f"{it.told} {what}", fix, kind=f"{it.common} {what}")

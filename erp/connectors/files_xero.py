@@ -6,10 +6,21 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
+from operator import not_
 
-from erp.connectors.files_rows import cut, misfooted, rows, unaccounted, unsafe
+from erp.connectors.files_rows import (
+    Texts,
+    Written,
+    cut,
+    misfooted,
+    rows,
+    unaccounted,
+    unaccounted_doubts,
+    unsafe,
+)
 from erp.connectors.files_settings import Days, FilesSettings
 from store.domain.bill import Bill
+from store.domain.checking import Doubt
 from store.domain.profile import Finding
 
 # The columns of Xero's own template, whose names count to the letter.
@@ -31,6 +42,12 @@ class Xero:
 
     def __init__(self, settings: FilesSettings) -> None:
         self._settings = settings
+        own = ("vendor", "number", "tax_account", *(("job",) if settings.tracking else ()))
+        self._written = Texts(
+            {name: name.replace("_", " ") for name in own},
+            {"account": "account", "description": "description"},
+            _text,
+        )
 
     def content(self, bills: Sequence[Bill]) -> bytes:
         """The file with these bills."""
@@ -81,16 +98,15 @@ class Xero:
                 "the bill has no number, by which its rows are found together",
                 "{invoices.export-values}: enter the ERP invoice number",
             )
-        for field, words, text in self._texts(bill):
-            yield from unsafe(field, words, text)
-            yield from cut(field, words, text)
+        yield from self._written.objections(bill)
         yield from unaccounted(bill, self._settings)
         yield from misfooted(bill)
 
-    def _texts(self, bill: Bill) -> Iterator[tuple[str, str, str]]:
-        """All texts that are written: the field, what it is, the text."""
-        for name in ("vendor", "number", "tax_account", *(("job",) if self._settings.tracking else ())):
-            yield name, name.replace("_", " "), getattr(bill, name)
-        for line in bill.lines:
-            yield "line", f"line {line.position}'s account", line.account
-            yield "line", f"line {line.position}'s description", line.description
+    def doubts(self) -> tuple[Doubt, ...]:
+        """Where objections() could find anything."""
+        return (Doubt(("number",), not_), *self._written.doubts(), *unaccounted_doubts(self._settings))
+
+
+def _text(it: Written) -> Iterator[Finding]:
+    yield from unsafe(it)
+    yield from cut(it)

@@ -22,14 +22,15 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from erp.connector import UnavailableError
+from erp.connectors.sandbox_rules import doubts, objections
 from store.domain.bill import Bill
+from store.domain.checking import Checker
 from store.domain.knowing import Fact, Kind, Paid
 from store.domain.outcome import Answer, Booked, ErpBill, Later, Missing, Period, Refused, Unknown
 from store.domain.profile import Finding, Profile
 
 T = TypeVar("T")
 
-NUMBER_AT_MOST = 15
 # So many bills are listed at a time.
 PAGE = 500
 # It pays the bills whose number is a multiple of this.
@@ -125,7 +126,13 @@ class Sandbox:
 
     async def check(self, bills: Sequence[Bill]) -> dict[str, list[Finding]]:
         """What would be refused, without booking anything."""
-        return await self._call(lambda books: {bill.key: list(_objections(books, bill)) for bill in bills})
+        return await self._call(lambda books: {bill.key: list(objections(books, bill)) for bill in bills})
+
+    @contextlib.contextmanager
+    def checker(self) -> Iterator[Checker]:
+        """As check(), with books of its own."""
+        with contextlib.closing(_open(Path(self._settings.file))) as books:
+            yield Checker(partial(objections, books), doubts(books))
 
     async def periods(self) -> Sequence[Period]:
         """The sandbox's accounting periods."""
@@ -254,7 +261,7 @@ def _book(books: sqlite3.Connection, bill: Bill) -> Booked | Refused:
     with _transaction(books):
         if known := _known(books, bill.key):
             return known
-        for objection in _objections(books, bill):
+        for objection in objections(books, bill):
             return Refused(bill.key, objection.code, objection.cause, objection.fix)
         number = books.execute(
             "INSERT INTO bills (key, vendor, number, job, commitment, accounting_date, currency, gross, retainage, net)"
@@ -316,84 +323,3 @@ def _paid(books: sqlite3.Connection, refs: Sequence[str]) -> list[Paid]:
 def _periods(books: sqlite3.Connection) -> list[Period]:
     found = books.execute("SELECT start_date, end_date, is_open FROM periods ORDER BY start_date").fetchall()
     return [Period(date.fromisoformat(row[0]), date.fromisoformat(row[1]), bool(row[2])) for row in found]
-
-
-# -- what it objects to ----------------------------------------------------------------------------------------
-
-
-def _objections(books: sqlite3.Connection, bill: Bill) -> Iterator[Finding]:
-    """Why the sandbox would not book the bill, each with its cause and the key that opens the fix."""
-    if not books.execute("SELECT 1 FROM vendors WHERE ref = ?", (bill.vendor,)).fetchone():
-        yield Finding(
-            "vendor.unknown",
-            f"vendor {bill.vendor or '(none)'} is not in the sandbox",
-            "Map the vendor ({list.more}: Mappings, or payapp erp map vendor) or add it to the ERP, then {invoices.export} retries; {invoices.reject} rejects",
-        )
-    yield from _unknown_codes(books, bill)
-    yield from _period(books, bill)
-    yield from _number(books, bill)
-    yield from _totals(bill)
-
-
-def _unknown_codes(books: sqlite3.Connection, bill: Bill) -> Iterator[Finding]:
-    for code in dict.fromkeys(line.account for line in bill.lines):
-        asked = (bill.job, code)
-        if not books.execute("SELECT 1 FROM cost_codes WHERE job = ? AND code = ?", asked).fetchone():
-            yield Finding(
-                "cost_code.unknown",
-                f"cost code {code or '(none)'} is not in job {bill.job or '(none)'}",
-                "Map the cost code ({list.more}: Mappings, or payapp erp map account) or add it to the job in the ERP, then {invoices.export} retries; {invoices.reject} rejects",
-            )
-
-
-def _period(books: sqlite3.Connection, bill: Bill) -> Iterator[Finding]:
-    day = bill.accounting_date.isoformat()
-    found = books.execute(
-        "SELECT is_open FROM periods WHERE start_date <= ? AND end_date >= ?", (day, day)
-    ).fetchone()
-    if found is None or not found[0]:
-        cause = "is in a closed accounting period" if found else "is in no accounting period"
-        yield Finding(
-            "period.closed" if found else "period.missing",
-            f"accounting date {day} {cause}",
-            "{invoices.export-values}: choose an accounting date in an open period, then {invoices.export} retries",
-        )
-
-
-def _number(books: sqlite3.Connection, bill: Bill) -> Iterator[Finding]:
-    number = bill.number
-    change = "{invoices.export-values}: enter another ERP invoice number, then {invoices.export} retries; {invoices.reject} rejects"
-    if not number.strip():
-        yield Finding("number.missing", "the ERP invoice number is missing", change)
-    elif len(number) > NUMBER_AT_MOST:
-        yield Finding(
-            "number.too_long",
-            f"ERP invoice number {number} has {len(number)} characters; the sandbox takes {NUMBER_AT_MOST}",
-            "{invoices.export-values}: enter a shorter ERP invoice number, then {invoices.export} retries",
-        )
-    elif books.execute(
-        "SELECT 1 FROM used_numbers WHERE vendor = ? AND number = ?"
-        " UNION ALL SELECT 1 FROM bills WHERE vendor = ? AND number = ? AND key <> ?",
-        (bill.vendor, number, bill.vendor, number, bill.key),
-    ).fetchone():
-        yield Finding(
-            "number.used", f"vendor {bill.vendor} has a bill with the number {number} already", change
-        )
-
-
-def _totals(bill: Bill) -> Iterator[Finding]:
-    fix = "{invoices.reject} rejects it: the invoice must foot in Commitments"
-    if not bill.lines:
-        yield Finding("lines.missing", "the bill has no lines", fix)
-        return
-    gross, retainage, net = Decimal(bill.gross), Decimal(bill.retainage), Decimal(bill.net)
-    lines = sum((Decimal(line.amount) for line in bill.lines), Decimal(0))
-    held = sum((Decimal(line.retainage) for line in bill.lines), Decimal(0))
-    pairs = (
-        ("gross", gross, "its lines add up to", lines),
-        ("retainage", retainage, "its lines add up to", held),
-        ("net", net, "gross less retainage is", gross - retainage),
-    )
-    for name, said, source, found in pairs:
-        if said != found:
-            yield Finding("totals.misfooted", f"the bill's {name} is {said}, {source} {found}", fix)

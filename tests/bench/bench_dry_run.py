@@ -1,4 +1,5 @@
-"""The dry run of many: with the rules and notes of a profile, duplicates, what the ERP knows of every code, and periods.
+"""The dry run of many: with the rules and notes of a profile, duplicates, what the ERP knows of every code, periods, and
+what the connector says of the bills.
 
 python tests/bench/bench_dry_run.py [--rows 1000000] [--tried 100000]
 """
@@ -18,13 +19,18 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import msgspec
 from bench import books
 from bench.bench_queue import opened, ready
 from bench.figures import Board
 
 from erp import profiles
+from erp.connectors.files import Files, FilesSettings
+from erp.connectors.files_settings import Form
+from erp.connectors.sandbox import Sandbox, SandboxSettings
 from store import directory, known, review
 from store.db import Database
+from store.domain.checking import Local
 from store.domain.knowing import Fact
 from store.domain.selection import Marked
 from store.domain.status import Action
@@ -63,24 +69,49 @@ def measure_on(board: Board, folder: Path, count: int) -> None:
         for kind, codes in plan.asking.codes.items():
             known.put(db, "sandbox", [Fact(kind, code, bool(n % UNKNOWN)) for n, code in enumerate(codes, 1)])
         for name in PROFILES:
-            for _ in range(3):
-                begun, busy = time.perf_counter(), time.process_time()
-                plan = _tried(db, chosen, name)
-                board.note(f"{what}, {name}", "s", time.perf_counter() - begun)
-                # On a machine that others use too this says more.
-                board.note(f"{what}, {name}", "s CPU", time.process_time() - busy)
-            board.notes.append(
-                f"{what}, {name}: {', '.join(f'{k} {len(v):,}' for k, v in plan.touched.items())}"
-            )
+            plan = _timed(board, db, chosen, f"{what}, {name}", name, None)
         if not plan.touched.get("warned") or any(one.asked < one.count for one in plan.asking.kinds):
             board.fail(what, "not every code is known")
+        _checked(board, db, chosen, what, folder)
     board.note(f"{what}: peak memory", "MB", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     _whole(board, folder, what, chosen)
 
 
-def _tried(db: Database, chosen: Marked, profile: str) -> Plan:
+def _checked(board: Board, db: Database, chosen: Marked, what: str, folder: Path) -> None:
+    """As it is with a connector that the bills are put to; the last one refuses every bill."""
+    own = Sandbox(SandboxSettings(str(folder / "sandbox.db")), profiles.load("sandbox"))
+    for name in PROFILES:
+        _timed(board, db, chosen, f"{what}, {name}, its bills put to the sandbox", name, Local(own.checker))
+    iif = FilesSettings("", Form.IIF, payable="A", retainage="B", currency="USD")
+    forms = {
+        "csv": ("files", FilesSettings("", Form.CSV)),
+        "iif": ("quickbooks-desktop", iif),
+        "xero": ("xero", FilesSettings("", Form.XERO, retainage="B", tax_type="None", days="dmy")),
+        "iif, all refused": ("quickbooks-desktop", msgspec.structs.replace(iif, currency="EUR")),
+    }
+    for form, (name, settings) in forms.items():
+        files = Files(settings, profiles.load(name))
+        _timed(
+            board, db, chosen, f"{what}, {name}, its bills put to the form {form}", name, Local(files.checker)
+        )
+
+
+def _timed(board: Board, db: Database, chosen: Marked, what: str, profile: str, local: Local | None) -> Plan:
+    for _ in range(3):
+        begun, busy = time.perf_counter(), time.process_time()
+        plan = _tried(db, chosen, profile, local)
+        board.note(what, "s", time.perf_counter() - begun)
+        # On a machine that others use too this says more.
+        board.note(what, "s CPU", time.process_time() - busy)
+    board.notes.append(f"{what}: {', '.join(f'{k} {len(v):,}' for k, v in plan.touched.items())}")
+    if local is not None and (plan.checked is None or plan.checked.left or plan.checked.trouble):
+        board.fail(what, f"not every bill was put to it: {plan.checked}")
+    return plan
+
+
+def _tried(db: Database, chosen: Marked, profile: str, local: Local | None = None) -> Plan:
     actor = directory.actor(db, books.APPROVER, "bench")
-    return review.plan_export(db, actor, chosen, profiles.load(profile), Action.ACCEPT)
+    return review.plan_export(db, actor, chosen, profiles.load(profile), Action.ACCEPT, local=local)
 
 
 def _whole(board: Board, folder: Path, what: str, chosen: Marked) -> None:

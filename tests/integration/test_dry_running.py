@@ -167,9 +167,11 @@ def test_the_erp_is_asked_and_its_word_is_in_the_document(
 ) -> None:
     code, out, _ = told("--as", "jlopez", "export", "--all", "--dry-run", "--json")
     document = json.loads(out)
-    assert code == 0 and [row["id"] for row in document["goes"]] == asked and document["stays"] == []
+    # The vendor that it would refuse the bill for is warned of no more.
+    assert code == 3 and [row["id"] for row in document["goes"]] == asked and document["stays"] == []
     [note] = document["notes"]
-    assert (note["id"], note["effect"], note["code"]) == (asked[1], "warned", "vendor.unknown")
+    assert (note["id"], note["effect"], note["code"]) == (asked[1], "refused", "vendor.unknown")
+    assert document["erp"]["bills"] == {"asked": 2, "refused": 1, "not_asked": 0, "trouble": ""}
     codes = {one["kind"]: (one["count"], one["asked"], one["unknown"]) for one in document["erp"]["codes"]}
     assert codes["vendor"] == (2, 2, 1) and codes["commitment"] == (2, 0, 0)
     assert document["erp"]["cannot_be_asked"] == ["commitment"] and document["erp"]["trouble"] == ""
@@ -193,7 +195,7 @@ def test_an_export_warns_of_what_the_erp_has_not_and_goes(
 ) -> None:
     told("--as", "jlopez", "export", "--all", "--dry-run")
     code, _, err = told("--as", "jlopez", "export", "--all", "--yes")
-    assert code == 0 and "warned 1: Vendor GONE is not known to the ERP. Map it" in err
+    assert code == 0 and "refused 1: vendor GONE is not in the sandbox. Map the vendor" in err
     assert {state(company, number) for number in asked} == {"queued"}
 
 
@@ -204,7 +206,8 @@ def test_causes_are_told_with_counts_names_and_the_age(
     company.execute("UPDATE erp_facts SET asked_at = asked_at - 300000 WHERE kind = 'vendor'")
     _, out, _ = told("--as", "jlopez", "export", "--all", "--dry-run")
     assert "erp: asked 5 min ago: 2 vendors (1 unknown), 1 job," in out
-    assert "warned 1: Vendor GONE is not known to the ERP. Map it" in out and "  2 (SC-2)" in out
+    assert "refused 1: vendor GONE is not in the sandbox. Map the vendor" in out and "  2 (SC-2)" in out
+    assert "2 would go, 0 would stay; of what goes the ERP would refuse 1." in out
     assert "\x1b" not in out
 
 
@@ -219,7 +222,7 @@ def test_an_erp_that_is_away_is_told_with_what_it_said_before(
 
     monkeypatch.setattr(Sandbox, "known", away)
     code, out, _ = told("--as", "jlopez", "export", "--all", "--dry-run")
-    assert code == 0
+    assert code == 3
     assert "The ERP was not reached: connection refused; what is shown is what it said before" in out
     assert "asked 24 h ago: 2 vendors (1 unknown)" in out
 
@@ -232,3 +235,4 @@ def test_settings_that_no_connector_can_be_made_of_do_not_hide_what_is_known(
     code, out, _ = told("--as", "jlopez", "export", "--all", "--dry-run", "--json")
     assert code == 0 and len(json.loads(out)["goes"]) == 2
     assert "nothing" in json.loads(out)["erp"]["trouble"]
+    assert json.loads(out)["erp"]["bills"]["not_asked"] == 2

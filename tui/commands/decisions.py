@@ -17,6 +17,7 @@ from tui.commands.options import Chosen, acting, amount, books_and_actor, choosi
 from tui.commands.output import json_text, say
 
 if TYPE_CHECKING:
+    from store.domain.bill import Bill
     from store.domain.selection import Totals
     from store.domain.status import ProjectView, View
     from store.previewing import Each
@@ -244,10 +245,10 @@ def _export(
     override: str | None,
     erp_number: str | None = None,
 ) -> None:
-    from store import alike, review
+    from store import alike, previewing, review
     from store.causes import BLOCKED
     from store.domain.status import Action
-    from tui import bootstrap
+    from tui import bootstrap, checking
 
     if payloads and not (dry_run and as_json):
         raise BadInput("--payloads are for a dry run's document", fix="Add --dry-run --json")
@@ -259,15 +260,23 @@ def _export(
         chosen = selection(books, me, Chosen(words, where, every), _view(view))
         profile = books.profile()
 
+        checks = checking.Checks(books)
+        local = checks.local(None if dry_run else checking.CONFIRMED)
+
         def look(each: Each | None = None) -> Plan:
             return review.plan_export(
                 books.db, me, chosen, profile, action, accounting_date=day, description=description,
-                erp_number=erp_number, override=override, each=each,
+                erp_number=erp_number, override=override, each=each, local=local,
             )  # fmt: skip
 
+        def bills(ids: Sequence[int]) -> list[tuple[int, str, Bill]]:
+            return previewing.bills(
+                books.db, me, ids, profile, action, day, description, override, erp_number
+            )
+
         if dry_run:
-            plan = dry_running.run(books, look, as_json=as_json, payloads=payloads)
-            ctx.exit(SOME_FAILED if plan.stays.count else 0)
+            plan = dry_running.run(books, look, bills, checks, as_json=as_json, payloads=payloads)
+            ctx.exit(SOME_FAILED if plan.stays.count or plan.refused else 0)
         plan = look()
         bootstrap.check_worker(books)
         for totals in plan.totals if not as_json else ():

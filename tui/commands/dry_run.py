@@ -17,13 +17,16 @@ from store.domain.text import safe
 from tui.commands.output import json_line, let_go
 
 if TYPE_CHECKING:
+    from erp.checking import Said
     from erp.knowing import Asked
     from store.causes import Cause, Snag
+    from store.domain.bill import Bill
     from store.domain.selection import Totals
     from store.overriding import Possible
     from store.planning import Going, Stay
     from store.previewing import Each, Payloads, Plan
     from tui.bootstrap import Books
+    from tui.checking import Checks
 
 
 class _Spool:
@@ -98,17 +101,25 @@ def _note(one: Snag) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def run(books: Books, look: Callable[[Each | None], Plan], *, as_json: bool, payloads: bool) -> Plan:
+def run(
+    books: Books,
+    look: Callable[[Each | None], Plan],
+    bills: Callable[[Sequence[int]], list[tuple[int, str, Bill]]],
+    checks: Checks,
+    *,
+    as_json: bool,
+    payloads: bool,
+) -> Plan:
     """Look, ask the ERP for what is not known of its codes, look again where that told anything; then say all of it.
 
-    ``payloads``: each bill beside what goes, in the document.
+    ``checks``: who puts bills to the ERP, where that takes a network; ``bills`` makes them. ``payloads``: each bill beside
+    what goes, in the document.
     """
-    from store import previewing
+    from store import previewing, refusing
     from tui import bootstrap
 
     with ExitStack() as stack:
-        bills = previewing.Payloads(books.db) if payloads else None
-        spool = _Spool(stack, bills) if as_json else None
+        spool = _Spool(stack, previewing.Payloads(books.db) if payloads else None) if as_json else None
         plan = look(spool.each if spool else None)
         asked = asyncio.run(bootstrap.ask(books, plan.asking.codes))
         if asked.answered or asked.periods:
@@ -118,11 +129,25 @@ def run(books: Books, look: Callable[[Each | None], Plan], *, as_json: bool, pay
         else:
             fresh = previewing.asking(books.db, books.company.erp, plan.asking.codes)
             plan = replace(plan, asking=fresh)
+        if checks.local().opened is None and not asked.trouble:
+            told = asyncio.run(_put(checks, bills, plan.goes.ids))
+            plan = refusing.said(plan, told.refused, told.checked)
+            if spool:
+                spool.each((), (), [snag for number in sorted(told.refused) for snag in told.refused[number]])
         if spool:
             spool.write(_rest(plan, asked))
         else:
             _tell(plan, asked)
     return plan
+
+
+async def _put(
+    checks: Checks, bills: Callable[[Sequence[int]], list[tuple[int, str, Bill]]], ids: Sequence[int]
+) -> Said:
+    async def made(some: Sequence[int]) -> list[tuple[int, str, Bill]]:
+        return bills(some)
+
+    return await checks.ask(made, ids)
 
 
 def _rest(plan: Plan, asked: Asked) -> dict[str, Any]:
@@ -151,8 +176,19 @@ def _rest(plan: Plan, asked: Asked) -> dict[str, Any]:
                 }
                 for one in plan.asking.kinds
             ],
+            "bills": _bills(plan),
         },
     }  # fmt: skip
+
+
+def _bills(plan: Plan) -> dict[str, Any]:
+    checked = plan.checked
+    return {
+        "asked": checked.asked if checked else 0,
+        "refused": plan.refused,
+        "not_asked": checked.left if checked else plan.count,
+        "trouble": checked.trouble if checked else "",
+    }
 
 
 def _possible(one: Possible) -> dict[str, Any]:
@@ -181,9 +217,10 @@ def cause_line(one: Cause) -> str:
 def _tell(plan: Plan, asked: Asked) -> None:
     from store import alike
     from tui.commands.decisions import totals_line
-    from tui.screens.dry_run_text import asked_text, not_reached, silent_text
+    from tui.screens.dry_run_text import asked_text, checked_text, not_reached, silent_text
 
-    click.echo(f"{plan.count} would go, {plan.stays.count} would stay.")
+    refused = f"; of what goes the ERP would refuse {plan.refused}" if plan.refused else ""
+    click.echo(f"{plan.count} would go, {plan.stays.count} would stay{refused}.")
     for totals in plan.totals:
         click.echo(totals_line(totals))
     for day, count in plan.dates:
@@ -191,6 +228,7 @@ def _tell(plan: Plan, asked: Asked) -> None:
     for said in (
         asked_text(plan.asking, asked.silent),
         silent_text(asked.silent),
+        checked_text(plan.checked),
         not_reached(asked.trouble),
     ):
         if said:

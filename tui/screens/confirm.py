@@ -24,6 +24,7 @@ from store.overriding import REASON_MOST
 from store.planning import DESCRIPTION_MOST
 from store.review import Plan
 from store.selecting import Seen
+from tui import checking
 from tui.keymap import Place, bindings
 from tui.screens import dry_run
 from tui.screens.dialog import Dialog
@@ -292,6 +293,7 @@ class ConfirmExport(Dialog[ExportChoice | None]):
             self._plan = await desk.db.look(
                 review.plan_export, desk.me, self._selection, desk.profile, self._action, visible=self._shown(),
                 accounting_date=day, description=text, override=self._override(),
+                local=await checking.local(desk, checking.CONFIRMED),
             )  # fmt: skip
         except Interrupted:
             return
@@ -339,11 +341,12 @@ class ConfirmExport(Dialog[ExportChoice | None]):
         try:
             day, text = self._values()
             selection, visible, override = self._selection, self._shown(), self._override()
+            local = await checking.local(desk)
 
             async def again() -> Plan:
                 return await desk.db.look(
                     review.plan_export, desk.me, selection, desk.profile, self._action, visible=visible,
-                    accounting_date=day, description=text, override=override, listed=dry_run.LISTED,
+                    accounting_date=day, description=text, override=override, listed=dry_run.LISTED, local=local,
                 )  # fmt: skip
 
             plan = await again()
@@ -352,7 +355,7 @@ class ConfirmExport(Dialog[ExportChoice | None]):
         except PayappError as error:
             self._text("#problem", str(error))
         else:
-            tried = Subject(self._action, day, again, override, text)
+            tried = Subject(self._action, day, again, override, text, local)
             await self.app.push_screen(DryRunScreen(desk, plan, tried))
 
     # -- deciding ----------------------------------------------------------------------------------------------

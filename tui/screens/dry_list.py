@@ -11,7 +11,7 @@ from textual.containers import Vertical
 from textual.widgets import Static
 
 from store import invoices, previewing
-from store.causes import Snag
+from store.causes import Snag, with_said
 from store.domain.errors import Interrupted, PayappError
 from store.domain.money import show
 from store.domain.text import safe
@@ -118,6 +118,7 @@ class DryListScreen(WideDialog[None]):
                 of.day,
                 of.description,
                 of.override,
+                of.local,
             )
         except Interrupted:
             return
@@ -128,7 +129,9 @@ class DryListScreen(WideDialog[None]):
             self._rows.clear()
             self._snags.clear()
         self._rows |= {row.id: row for row in rows}
-        self._snags |= {number: snags.get(number, []) for number in wanted}
+        self._snags |= {
+            number: with_said(snags.get(number, []), of.said.get(number, ())) for number in wanted
+        }
         self._draw()
 
     def _draw(self) -> None:

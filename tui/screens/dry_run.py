@@ -1,12 +1,13 @@
 """The dry run: what an export would do with the selection, by effect and cause; nothing is changed.
 
-It shows at once what the store knows. Meanwhile the ERP is asked for the codes that are not known or old, and what it
-says is shown when it is there; leaving ends that.
+It shows at once what the store knows, and what a connector says that needs no network. Meanwhile the ERP is asked for the
+codes that are not known or old and, where it says more over the network, for bills that would go; what it says is shown
+when it is there; leaving ends that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,13 +17,14 @@ from textual.containers import Vertical
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from store import previewing
+from store import previewing, refusing
+from store.domain.bill import Bill
 from store.domain.errors import Interrupted, PayappError
 from store.domain.knowing import Kind
 from store.previewing import Plan
 from tui.keymap import Place, bindings
 from tui.screens.dry_list import DryListScreen
-from tui.screens.dry_run_text import Line, asked_text, not_reached, overview, silent_text
+from tui.screens.dry_run_text import Line, asked_text, checked_text, not_reached, overview, silent_text
 from tui.screens.payload import PayloadScreen
 from tui.screens.plan_text import totals_text
 from tui.screens.trying import Subject
@@ -31,6 +33,7 @@ from tui.screens.wide import WideDialog
 if TYPE_CHECKING:
     from erp.knowing import Asked
     from tui.bootstrap import Desk
+    from tui.checking import Checks
 
 # So many of each group are read with the plan; the others when they are looked at.
 LISTED = 500
@@ -75,10 +78,9 @@ class DryRunScreen(WideDialog[None]):
         """What is known; then the ERP is asked."""
         super().on_mount()
         self._show()
-        ask = self._desk.ask
-        if ask is not None and self._plan.asking.codes:
+        if self._plan.asking.codes and (self._desk.ask or self._remote):
             self._tell(ASKING)
-            self.run_worker(self._ask(ask), group="ask", exclusive=True)
+            self.run_worker(self._ask(), group="ask", exclusive=True)
         else:
             self._tell("")
 
@@ -118,10 +120,12 @@ class DryRunScreen(WideDialog[None]):
     def _tell(self, now: str, silent: Sequence[Kind] = ()) -> None:
         """What the ERP was asked and when, and what is under way or went wrong."""
         known = asked_text(self._plan.asking, silent)
+        checked = checked_text(self._plan.checked)
         parts = [
             now,
             f"ERP: {known}" if known else "",
             silent_text(silent, "It" if known or now else "The ERP"),
+            checked if known or now or silent else f"ERP: {checked}" if checked else "",
         ]
         told = ". ".join(part.rstrip(".") for part in parts if part)
         self.query_one("#asked", Static).update(told.replace("\u2026. ", "\u2026 "))
@@ -135,13 +139,25 @@ class DryRunScreen(WideDialog[None]):
 
     # -- the ERP -----------------------------------------------------------------------------------------------
 
-    async def _ask(self, ask: Callable[..., Awaitable[Asked]]) -> None:
+    @property
+    def _remote(self) -> Checks | None:
+        """Who puts bills to the ERP over the network; None where that is not needed."""
+        local = self._subject.local
+        return self._desk.checks if local is None or local.opened is None else None
+
+    async def _ask(self) -> None:
         trouble, silent = "", tuple[Kind, ...]()
+        ask, remote = self._desk.ask, self._remote
         try:
-            asked = await ask(self._plan.asking.codes)
-            trouble, silent = not_reached(asked.trouble), asked.silent
-            self._looking = True
-            self._plan = await self._anew(asked)
+            if ask is not None:
+                asked = await ask(self._plan.asking.codes)
+                trouble, silent = not_reached(asked.trouble), asked.silent
+                self._looking = True
+                self._plan = await self._anew(asked)
+            if remote is not None and not trouble:
+                self._show()
+                self._tell(ASKING, silent)
+                await self._check(remote)
         except Interrupted:
             return
         except PayappError as error:
@@ -150,6 +166,20 @@ class DryRunScreen(WideDialog[None]):
             self._looking = False
         self._show()
         self._tell(trouble, silent)
+
+    async def _check(self, remote: Checks) -> None:
+        """Put the bills of what goes to the ERP, as many as it may be asked for at once."""
+        desk, of = self._desk, self._subject
+
+        async def bills(ids: Sequence[int]) -> Sequence[tuple[int, str, Bill]]:
+            self._looking = True
+            return await desk.db.look(
+                previewing.bills, desk.me, ids, desk.profile, of.action, of.day, of.description, of.override
+            )
+
+        told = await remote.ask(bills, self._plan.goes.ids)
+        self._plan = refusing.said(self._plan, told.refused, told.checked)
+        self._subject = replace(of, said=told.refused)
 
     async def _anew(self, asked: Asked) -> Plan:
         """The plan after the ERP was asked: looked at anew where it has told anything."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from store.causes import BLOCKED, EFFECTS, IGNORED, SKIPPED, TRUNCATED, WARNED
+from store.causes import BLOCKED, EFFECTS, IGNORED, REFUSED, SKIPPED, TRUNCATED, WARNED
+from store.domain.checking import Checked
 from store.domain.knowing import Kind
 from store.domain.text import one_line, safe
 from store.invoices import Row
@@ -16,6 +17,7 @@ from tui.text import ago, cut
 
 EFFECT_TITLES = {
     BLOCKED: "Blocked: cannot go, and stays",
+    REFUSED: "Refused: goes, and the ERP refuses it",
     WARNED: "Warned: the ERP may refuse it",
     SKIPPED: "Skipped: the ERP leaves lines out",
     IGNORED: "Ignored: the ERP drops it silently",
@@ -62,7 +64,8 @@ def overview(plan: Plan) -> list[Line]:
             Line(safe(cause.cause), cause.count, about(cause.cause, cause.fix), cause.ids) for cause in causes
         ]
     if plan.count:
-        found.append(Line("Would go", plan.count, _days(plan), plan.goes.ids, heading=True))
+        title = f"Would go; the ERP refuses {plan.refused:,} of it" if plan.refused else "Would go"
+        found.append(Line(title, plan.count, _days(plan), plan.goes.ids, heading=True))
     found += _failed(plan)
     found += [Line(safe(warning), about=safe(warning)) for warning in plan.warnings]
     for title, group in (
@@ -131,6 +134,16 @@ def asked_text(asking: Asking, silent: Sequence[Kind] = (), *, periods: bool = T
     if periods and asking.periods_at is not None:
         parts.append(f"periods {ago(now - asking.periods_at)}")
     return "; ".join(parts)
+
+
+def checked_text(checked: Checked | None) -> str:
+    """How many bills were put to the ERP: ``10 bills put to it``; "" where there is none."""
+    if checked is None or not (checked.asked or checked.left):
+        return ""
+    told = f"{checked.asked:,} {'bill' if checked.asked == 1 else 'bills'} put to it"
+    if checked.left:
+        told += f", {checked.left:,} not"
+    return f"{told}: {safe(checked.trouble).rstrip('.')}" if checked.trouble else told
 
 
 def silent_text(silent: Sequence[Kind], subject: str = "It") -> str:

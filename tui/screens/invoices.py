@@ -14,12 +14,14 @@ from textual.timer import Timer
 from store import batches, epochs, invoices, looking, reasons, recalling, review
 from store.batches import Progress
 from store.domain.actor import Level
+from store.domain.checking import Local
 from store.domain.errors import Changed, Disallowed
 from store.domain.money import show
 from store.domain.selection import Marked, Matching, Selection
 from store.domain.status import VIEW_TITLES, Action, View
 from store.domain.text import one_line
 from store.review import Plan
+from tui import checking
 from tui.keymap import Place, bindings, way
 from tui.screens.ask import AskScreen
 from tui.screens.confirm import ConfirmExport, ExportChoice
@@ -162,8 +164,9 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
         selection, visible, hidden = self._exportable(at, "export"), at.visible, at.hidden
         await self.desk.db.read(epochs.require)
         before, why = None, ""
+        local = await checking.local(self.desk, checking.CONFIRMED)
         while True:
-            plan = await self._plan(at, selection, visible, hidden, before)
+            plan = await self._plan(at, selection, visible, hidden, before, local=local)
             choice = await self.app.push_screen_wait(
                 ConfirmExport(
                     self.desk, selection, visible, hidden, plan, _action(at), before=before, why=why
@@ -192,6 +195,7 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
         hidden: int,
         before: ExportChoice | None = None,
         listed: int = review.LISTED,
+        local: Local | None = None,
     ) -> Plan:
         """What would go."""
         return await self.look(
@@ -206,6 +210,7 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
             description=before and before.description,
             override=before and before.override,
             listed=listed,
+            local=local,
         )
 
     async def _accept(self, at: Press[View], choice: ExportChoice) -> None:
@@ -230,16 +235,17 @@ class InvoicesScreen(ApproverScreen, LookingScreen[View]):
 
     async def _dry_run(self, at: Press[View]) -> None:
         selection = self._exportable(at, "try what an export would do")
-        plan = await self._plan(at, selection, at.visible, at.hidden, listed=LISTED)
+        local = await checking.local(self.desk)
+        plan = await self._plan(at, selection, at.visible, at.hidden, listed=LISTED, local=local)
 
         async def again() -> Plan:
             with unhindered(at.count):
                 return await self.desk.db.look(
                     review.plan_export, self.desk.me, selection, self.desk.profile, _action(at),
-                    visible=(at.visible or Marked({})) if at.hidden else None, listed=LISTED,
+                    visible=(at.visible or Marked({})) if at.hidden else None, listed=LISTED, local=local,
                 )  # fmt: skip
 
-        subject = Subject(_action(at), None, again)
+        subject = Subject(_action(at), None, again, local=local)
         await self.app.push_screen_wait(DryRunScreen(self.desk, plan, subject, at.current))
 
     # -- the other decisions -----------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
 from store import invoices, previewing
+from store.causes import with_said
 from store.domain.errors import PayappError
 from store.domain.text import safe
 from tui.keymap import Place, bindings
@@ -60,10 +61,12 @@ class PayloadScreen(WideDialog[None]):
             for row in await desk.db.read(invoices.rows, [number], desk.me):
                 name = f": {cut(row.number, 40).rstrip()}"
             snags = await desk.db.read(
-                previewing.snags, desk.me, [number], desk.profile, of.action, of.day, of.description, of.override
+                previewing.snags, desk.me, [number], desk.profile, of.action, of.day, of.description, of.override,
+                of.local,
             )  # fmt: skip
             said = [
-                f"{snag.effect.upper()}: {about(snag.cause, snag.fix)}\n" for snag in snags.get(number, ())
+                f"{snag.effect.upper()}: {about(snag.cause, snag.fix)}\n"
+                for snag in with_said(snags.get(number, []), of.said.get(number, ()))
             ]
             text = await desk.db.read(
                 previewing.payload, desk.me, number, desk.profile, of.action, of.day, of.description, of.override

@@ -17,7 +17,7 @@ from store.domain.text import one_line, safe
 from store.invoices import Row
 from store.previewing import Listed, Plan
 from tui.keymap import way
-from tui.screens.dry_run_text import EFFECT_TITLES, asked_text, periods_text
+from tui.screens.dry_run_text import EFFECT_TITLES, asked_text, checked_text, periods_text
 from tui.text import cut
 
 # Up to so many stay with their own sentences before they are counted by cause.
@@ -123,6 +123,8 @@ def _effects(text: Text, plan: Plan) -> None:
             text.append(f"  and {more:,} more causes: d lists them\n", "dim")
     if any(one.asked for one in plan.asking.kinds):
         text.append("ERP: ", "bold").append(f"{asked_text(plan.asking, periods=False)}\n")
+    if plan.checked and plan.checked.left:
+        text.append("ERP: ", "bold").append(f"{checked_text(plan.checked)}; d asks\n")
 
 
 def _failed(text: Text, plan: Plan) -> None:

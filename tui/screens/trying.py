@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 
+from store.causes import Snag
+from store.domain.checking import Local
 from store.domain.status import Action
 from store.review import Plan
 
@@ -14,7 +16,8 @@ from store.review import Plan
 class Subject:
     """What is tried: the action, the accounting date and description given; ``again`` looks at all of it anew.
 
-    ``override``: why what may be a duplicate would go.
+    ``override``: why what may be a duplicate would go. ``local``: the connector that it is put to, as far as that needs no
+    network; ``said``: what another one said of some of it, by id.
     """
 
     action: Action
@@ -22,3 +25,5 @@ class Subject:
     again: Callable[[], Awaitable[Plan]]
     override: str | None = None
     description: str | None = None
+    local: Local | None = None
+    said: Mapping[int, Sequence[Snag]] = field(default_factory=dict)
