@@ -32,7 +32,10 @@ SHORT_TITLES = {
     ErpStatus.FAILED: "Failed",
     ErpStatus.SYNCED: "Synced",
 }
-SHORT_OUTCOMES = {Outcome.REJECTED.value: "Reject", Outcome.RETRIEVED.value: "Back"}
+SHORT_OUTCOMES = {
+    Outcome.REJECTED.value: "Reject", Outcome.RETRIEVED.value: "Back", Outcome.UNLINKED.value: "Unlink",
+    Outcome.RESET.value: "Reset",
+}  # fmt: skip
 STATUS_TITLES = {status: status.value.replace("_", " ").capitalize() for status in Status}
 
 

@@ -47,6 +47,8 @@ STATUSES: dict[str, str] = {
     "not-sent": ErpStatus.NOT_SENT.value,
     "rejected": Outcome.REJECTED.value,
     "retrieved": Outcome.RETRIEVED.value,
+    "unlinked": Outcome.UNLINKED.value,
+    "reset": Outcome.RESET.value,
     **{status.value.replace("_", "-"): status.value for status in Status},
 }
 _STATUS_OF = {

@@ -41,6 +41,8 @@ class Outcome(StrEnum):
 
     REJECTED = "rejected"
     RETRIEVED = "retrieved"
+    UNLINKED = "unlinked"
+    RESET = "reset"
 
 
 class View(StrEnum):
@@ -109,7 +111,7 @@ OPEN_JOBS = (
 
 
 class Action(StrEnum):
-    """What moves an invoice. The first six are people's decisions, the others the queue's."""
+    """What moves an invoice. The first nine are people's decisions, the others the queue's."""
 
     SEND = "send"
     RETRIEVE = "retrieve"
@@ -117,6 +119,9 @@ class Action(StrEnum):
     REJECT = "reject"
     RETRY = "retry"
     RECALL = "recall"
+    UNLINK = "unlink"
+    RESET = "reset"
+    MARK_EXPORTED = "mark exported"
     BEGIN = "begin"
     BOOK = "book"
     REFUSE = "refuse"
@@ -169,6 +174,19 @@ TRANSITIONS: dict[Action, Transition] = {
         _E.READY,
         fix="Only queued invoices can be recalled, before they are sent ({invoices.recall})",
     ),
+    # Its bill is gone from the ERP: it can be corrected (store/undoing.py).
+    Action.UNLINK: Transition(
+        (_E.SYNCED,), _E.NOT_SENT, Outcome.UNLINKED, fix="Only Synced invoices can be unlinked (view {list.view-4})"
+    ),
+    Action.RESET: Transition(
+        (_E.SYNCED,), _E.NOT_SENT, Outcome.RESET, fix="Only Synced invoices can be reset (view {list.view-4})"
+    ),
+    # It was entered in the ERP by other means: nothing is sent.
+    Action.MARK_EXPORTED: Transition(
+        (_E.READY, _E.FAILED),
+        _E.SYNCED,
+        fix="Only Ready to Export and Failed to Export invoices can be marked exported",
+    ),
     # The export has begun: from here on the ERP may have it.
     Action.BEGIN: Transition((_E.QUEUED,), _E.EXPORTING),
     Action.BOOK: Transition((_E.EXPORTING, _E.UNCERTAIN, _E.PARKED), _E.SYNCED),
@@ -200,7 +218,7 @@ FIXES: dict[tuple[Action, ErpStatus], str] = {
     ): "Wait until its export has ended; what failed can be rejected then (view {list.view-3}, {invoices.reject})",
     (Action.REJECT, _E.UNCERTAIN): _ASKING,
     (Action.REJECT, _E.PARKED): _BY_HAND,
-    (Action.REJECT, _E.SYNCED): "The ERP has booked it: it must be voided there first",
+    (Action.REJECT, _E.SYNCED): "The ERP has booked it: void it there, then unlink it",
     (Action.RETRIEVE, _E.NOT_SENT): _IN_COMMITMENTS,
     (
         Action.RETRIEVE,
@@ -216,7 +234,11 @@ FIXES: dict[tuple[Action, ErpStatus], str] = {
         Action.RETRIEVE,
         _E.FAILED,
     ): "Ask the accounting approver to reject it (view {list.view-3}, {invoices.reject})",
-    (Action.RETRIEVE, _E.SYNCED): "The ERP has booked it: accounting must void it there first",
+    (Action.RETRIEVE, _E.SYNCED): "The ERP has booked it: accounting must void it there, then unlink it",
+    (Action.MARK_EXPORTED, _E.QUEUED): "Recall it first ({invoices.recall})",
+    (Action.MARK_EXPORTED, _E.UNCERTAIN): _ASKING,
+    (Action.MARK_EXPORTED, _E.PARKED): _BY_HAND,
+    (Action.MARK_EXPORTED, _E.NOT_SENT): "It is in Commitments: the project must send it first",
 }
 
 TITLES = {
@@ -268,6 +290,9 @@ PAST = {
     Action.REJECT: "rejected",
     Action.RETRY: "retried",
     Action.RECALL: "recalled",
+    Action.UNLINK: "unlinked",
+    Action.RESET: "reset",
+    Action.MARK_EXPORTED: "marked exported",
     Action.BEGIN: "sent to the ERP",
     Action.BOOK: "booked",
     Action.REFUSE: "refused",

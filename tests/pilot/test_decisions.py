@@ -346,7 +346,7 @@ async def test_marks_follow_the_desk_s_own_changes(start: Start, books: Database
         (
             "4",
             "synced",
-            "cannot be rejected: it is Synced. The ERP has booked it: it must be voided there first.",
+            "cannot be rejected: it is Synced. The ERP has booked it: void it there, then unlink it.",
         ),
         ("2", "exporting", "cannot be rejected: it is Exporting. Wait until its export has ended"),
         ("2", "uncertain", "cannot be rejected: it is Uncertain. Wait: the worker asks the ERP"),

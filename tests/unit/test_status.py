@@ -14,6 +14,9 @@ PROCESS = {
     Action.REJECT: ({E.READY, E.FAILED, E.QUEUED}, E.NOT_SENT),
     Action.RETRY: ({E.FAILED}, E.QUEUED),
     Action.RECALL: ({E.QUEUED}, E.READY),
+    Action.UNLINK: ({E.SYNCED}, E.NOT_SENT),
+    Action.RESET: ({E.SYNCED}, E.NOT_SENT),
+    Action.MARK_EXPORTED: ({E.READY, E.FAILED}, E.SYNCED),
     Action.BEGIN: ({E.QUEUED}, E.EXPORTING),
     Action.BOOK: ({E.EXPORTING, E.UNCERTAIN, E.PARKED}, E.SYNCED),
     Action.REFUSE: ({E.EXPORTING, E.UNCERTAIN, E.PARKED}, E.FAILED),
@@ -41,7 +44,8 @@ def test_every_action_from_every_state(action: Action, state: ErpStatus) -> None
 
 def test_only_the_way_back_has_an_outcome() -> None:
     assert {a: t.outcome for a, t in TRANSITIONS.items() if t.outcome} == {
-        Action.RETRIEVE: Outcome.RETRIEVED, Action.REJECT: Outcome.REJECTED,
+        Action.RETRIEVE: Outcome.RETRIEVED, Action.REJECT: Outcome.REJECTED, Action.UNLINK: Outcome.UNLINKED,
+        Action.RESET: Outcome.RESET,
     }  # fmt: skip
 
 
