@@ -131,7 +131,7 @@ def _export(
             "exported",
             batches=tuple(batches.of(t.currency) for t in totals),
             totals=totals,
-            notes=tuple(posted.told for posted in end.posting),
+            notes=(*(posted.told for posted in end.posting), *end.held),
         )
         _expected(totals, expect)
         if expect is not None and expect.masters not in {None, end.masters}:
@@ -154,7 +154,8 @@ def _export(
         outbox.grown(db, len(decision.done))
         detail = {
             "erp": terms.company.erp, "batches": [_control(batches.of(t.currency), t) for t in totals],
-            **({"posting": list(decision.notes)} if end.posting else {}),
+            **({"posting": [posted.told for posted in end.posting]} if end.posting else {}),
+            **({"holds": list(end.held)} if end.held else {}),
         }  # fmt: skip
         audit.record(db, actor, terms.action.value, detail, trail)
     batches.hold()

@@ -41,7 +41,7 @@ class Texts:
         self._commitments: dict[tuple[int, str, int, int], str] = {}
         self._names: dict[tuple[str, str, str], str] = {}
         self._dates: dict[tuple[str, str, str, str, str], str] = {}
-        self._ends: dict[tuple[tuple[str, ...], str, str, str | None], str] = {}
+        self._ends: dict[tuple[tuple[str, ...], str, str, str | None, str], str] = {}
 
     def lines(self, chunk: Sequence[Candidate]) -> dict[int, list[str]]:
         """The lines of these invoices' bills, by invoice."""
@@ -83,7 +83,7 @@ class Texts:
         currency = of.currency
         at = (of.commitment_id, currency, of.vendor_id, of.project_id)
         about = (of.period_start, of.period_end, of.billing_date, accounting_date, of.description)
-        last = (of.overrides, of.terms, of.tax_account, of.unposted)
+        last = (of.overrides, of.terms, of.tax_account, of.unposted, of.payment_hold)
         return (
             f'{{"key":{key}{self._commitments.get(at) or self._commitment(of, at)}{of.application},"number":{number}'
             f"{self._dates.get(about) or self._date(about)}{plain(of.gross, currency)}"
@@ -116,11 +116,12 @@ class Texts:
         _remember(self._dates, key, text)
         return text
 
-    def _end(self, key: tuple[tuple[str, ...], str, str, str | None]) -> str:
-        overrides, terms, tax_account, unposted = key
+    def _end(self, key: tuple[tuple[str, ...], str, str, str | None, str]) -> str:
+        overrides, terms, tax_account, unposted, hold = key
         text = (
             f'],"overrides":[{",".join(map(quoted, overrides))}],"terms":{quoted(terms)},"tax_account":'
-            f'{quoted(tax_account)},"unposted":{"null" if unposted is None else quoted(unposted)}}}'
+            f'{quoted(tax_account)},"unposted":{"null" if unposted is None else quoted(unposted)}'
+            f"{_held(hold)}}}"
         )
         _remember(self._ends, key, text)
         return text
@@ -128,6 +129,10 @@ class Texts:
 
 def _iso(text: str) -> str:
     return day_of(text).isoformat()
+
+
+def _held(hold: str) -> str:
+    return f',"payment_hold":{quoted(hold)}' if hold else ""
 
 
 def _remember(known: dict[T, U], key: T, value: U) -> None:

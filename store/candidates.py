@@ -8,6 +8,8 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from msgspec import UNSET
+
 from store.db import Database
 from store.domain.actor import Actor
 from store.domain.bill import Bill, BillLine, Written, idempotency_key
@@ -66,6 +68,8 @@ class Candidate(NamedTuple):
     overrides: tuple[str, ...] = ()
     # What of net and tax the ERP drops by the company's policy, as a plain decimal.
     unposted: str | None = None
+    # Why the ERP shall hold its payment; "": it shall not.
+    payment_hold: str = ""
 
     @property
     def posted_number(self) -> str:
@@ -106,7 +110,7 @@ def load(db: Database, ids: Sequence[int]) -> Iterator[list[Candidate]]:
 
 def _candidate(row: Sequence[Any]) -> Candidate:
     statuses = _STATUSES[row[_STATUS]], _ERP_STATUSES[row[_STATUS + 1]]
-    return _make((*row[:_STATUS], *statuses, *row[_STATUS + 2 :], "", "", (), None))
+    return _make((*row[:_STATUS], *statuses, *row[_STATUS + 2 :], "", "", (), None, ""))
 
 
 def lines(db: Database, ids: Sequence[int]) -> dict[int, tuple[Line, ...]]:
@@ -257,6 +261,7 @@ def bill(of: Candidate, own: Sequence[BillLine], *, company: str, erp: str, acco
         terms=of.terms,
         tax_account=of.tax_account,
         unposted=of.unposted,
+        payment_hold=of.payment_hold or UNSET,
     )
 
 
@@ -271,4 +276,5 @@ def written(
         _iso(of.period_end), _iso(of.billing_date), accounting_date, of.description, plain(of.gross, currency),
         plain(of.retainage, currency), plain(of.net, currency), plain(of.tax, currency), own,
         of.overrides, terms=of.terms, tax_account=of.tax_account, unposted=of.unposted,
+        payment_hold=of.payment_hold or UNSET,
     )  # fmt: skip

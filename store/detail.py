@@ -11,6 +11,7 @@ from store.called import named
 from store.db import Database
 from store.domain.actor import Actor
 from store.domain.errors import BadInput, NothingMatched
+from store.domain.hold import Hold
 from store.domain.invoice import Line, Summary, summarize
 from store.domain.knowing import Kind
 from store.domain.money import show, to_minor
@@ -73,7 +74,8 @@ class Detail:
     summary: Summary
     attachments: tuple[tuple[str, str], ...]
     history: tuple[Event, ...]
-    hold: holds.Hold | None = None
+    # What stands on it, its commitment or vendor now; what blocks comes first.
+    holds: tuple[Hold, ...] = ()
     # What the ERP paid of it, and of all invoices of the commitment in its currency; None: it has told of nothing.
     payments: tuple[payments.Payment, ...] = ()
     issued: int | None = None
@@ -141,7 +143,7 @@ def detail(db: Database, invoice_id: int, me: Actor | None = None) -> Detail:
         summary=summarize(own, row[18]),
         attachments=tuple((name, url) for name, url in files),
         history=_history(db, found[0]),
-        hold=holds.of(db, [invoice_id]).get(invoice_id),
+        holds=holds.of(db, [invoice_id]).get(invoice_id, ()),
         payments=payments.of_invoice(db, invoice_id),
         issued=payments.issued(db, row[6]).get(found[0].currency),
         twins=alike.twins(db, [invoice_id]).get(invoice_id, ())
@@ -217,7 +219,20 @@ def _history(db: Database, row: invoices.Row) -> tuple[Event, ...]:
         Event(at, "mail", kind, f"to {address or recipient}: {state} {error}".strip())
         for at, kind, address, recipient, state, error in mails
     ]
+    events += _around(db, row.id)
     return tuple(sorted(events, key=lambda event: event.at))
+
+
+def _around(db: Database, invoice_id: int) -> list[Event]:
+    """When holds on its commitment and vendor were placed and released."""
+    ids = db.rows(Invoice.select(Invoice.commitment, Invoice.vendor).where(Invoice.id == invoice_id))
+    found: list[Event] = []
+    for hold in holds.around(db, *ids[0]):
+        where = f"{hold.scope.value} {hold.on}"
+        found.append(Event(hold.placed_at, hold.placed_by, "hold", f"{where}: {hold.why}"))
+        if hold.released_at is not None:
+            found.append(Event(hold.released_at, hold.released_by, "release", where))
+    return found
 
 
 # What only the machinery reads.

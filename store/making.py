@@ -18,6 +18,7 @@ from store.domain.actor import Actor
 from store.domain.bill import idempotency_key
 from store.domain.selection import Totals
 from store.domain.status import TRANSITIONS, ErpStatus
+from store.holds import LetGo
 from store.mapped import Mapped
 from store.planning import OVERRIDDEN, Going, Judge, Stay, Terms, check_values
 from store.posting import Posted, Posting
@@ -54,7 +55,7 @@ class End(NamedTuple):
     """After the last part: control totals, and the numbers that others changed.
 
     ``masters``: the digest of what the masters say; ``let``: that of the pairs which an override let pass. ``posting``: what
-    posts otherwise than invoiced, by the company's policy.
+    posts otherwise than invoiced, by the company's policy. ``held``: what goes although it is on hold, in sentences.
     """
 
     totals: tuple[Totals, ...]
@@ -62,11 +63,12 @@ class End(NamedTuple):
     let: str
     posting: tuple[Posted, ...]
     changed: list[str]
+    held: tuple[str, ...] = ()
 
 
 def parts(db: Database, asked: Asked) -> Iterator[Part | End]:
     """All of it, in the order of the ids. It reads only."""
-    terms, sums, mapped, posting = asked.terms, Sums(), Mapped(), Posting()
+    terms, sums, mapped, posting, let_go = asked.terms, Sums(), Mapped(), Posting(), LetGo()
     chosen = Chosen(db, asked.picked._replace(changed=array("q")), marked=asked.marked)
     numbers = _Numbers(db)
     called = Called(db, terms.company.erp)
@@ -78,8 +80,11 @@ def parts(db: Database, asked: Asked) -> Iterator[Part | End]:
         sums.add(going)
         mapped.add(going)
         posting.add(going)
+        let_go.add([g.candidate for g in going], judge.held)
         yield _part(asked, numbers, texts, going, stays)
-    yield End(sums.totals(), mapped.digest(called), judge.let, posting.posted(), chosen.changed)
+    yield End(
+        sums.totals(), mapped.digest(called), judge.let, posting.posted(), chosen.changed, let_go.told()
+    )
 
 
 class _Numbers:

@@ -17,6 +17,8 @@ from store.domain import accounting
 from store.domain.actor import Actor
 from store.domain.bill import Bill
 from store.domain.errors import BadInput, Blocked, Disallowed, NotPermitted, PayappError
+from store.domain.hold import Hold, payment_hold
+from store.domain.hold import blocking as keeping
 from store.domain.invoice import Line, foot
 from store.domain.likeness import WORDS, Likeness
 from store.domain.money import show
@@ -31,6 +33,9 @@ DESCRIPTION_MOST = 30
 ERP_NUMBER_MOST = 60
 # How the rule of an invoice says that a possible duplicate was let pass.
 OVERRIDDEN = "a possible duplicate was let pass"
+# How it says that the invoice is on hold, and goes all the same.
+PAYMENT_HELD = "the ERP holds its payment"
+ON_HOLD = "on hold, with a warning"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +127,7 @@ class _Facts(NamedTuple):
     unfooted: Mapping[int, tuple[Line, ...]]
     outdated: Mapping[int, tuple[str, str, int, int]]
     prepared: set[int]
-    held: Mapping[int, holds.Hold]
+    held: Mapping[int, tuple[Hold, ...]]
     booked: Mapping[int, evidence.Proof]
     stopped: Mapping[int, list[Note]]
     alike: Mapping[int, tuple[alike.Twin, ...]]
@@ -146,6 +151,10 @@ class Judge:
         require_invoices(terms.profile)
         self._policy = bool(terms.profile.policy)
         self._noted = Noted(db, terms.company, terms.profile, self._called)
+        self._holds = holds.Standing(db)
+        self._payment_hold = terms.profile.capabilities.payment_hold is True
+        # The holds on the invoices of the last chunk, by id.
+        self.held: Mapping[int, tuple[Hold, ...]] = {}
         # What the ERP's profile has to say of the invoices of the last chunk, by id.
         self.notes: Mapping[int, list[Note]] = {}
         self._let = hashlib.sha256()
@@ -187,11 +196,12 @@ class Judge:
         self.notes = self._noted.of(sents)
         unfooted = candidates.unfooted(self._db, ids)
         lines = candidates.lines(self._db, sorted(unfooted)) if unfooted else {}
+        self.held = self._holds.of(ids)
         return _Facts(
             {number: lines.get(number, ()) for number in unfooted},
             candidates.outdated(self._db, ids),
             candidates.prepared(self._db, ids, self._actor) if self._prepares else set(),
-            holds.of(self._db, ids),
+            self.held,
             evidence.among_these(self._db, chunk),
             {number: found for number, notes in self.notes.items() if (found := blocking(notes))},
             self._alike(chunk),
@@ -241,9 +251,13 @@ class Judge:
     # -- the close look ----------------------------------------------------------------------------------------
 
     def _judge(self, c: Candidate, sent: Candidate, facts: _Facts) -> Going | Stay:
-        if (held := facts.held.get(c.id)) is not None:
-            error = Blocked("It is on hold", why=held.told, fix="Release it ({invoices.hold})")
-            return stay(c, "hold", error, error.what)
+        rule = self._rule
+        if found := facts.held.get(c.id):
+            if (kept := keeping(found, payment_hold=self._payment_hold)) is not None:
+                error = Blocked(kept.what, why=kept.told, fix="Release it ({invoices.hold})")
+                return stay(c, "hold", error, error.what)
+            sent = sent._replace(payment_hold=payment_hold(found))
+            rule += f"; {PAYMENT_HELD}" if sent.payment_hold else f"; {ON_HOLD}"
         if (proof := facts.booked.get(c.id)) is not None:
             error = evidence.blocked(c.id, proof)
             return stay(c, "booked", error, error.what)
@@ -260,15 +274,15 @@ class Judge:
             return stay(c, "permission", error, error.what)
         except Blocked as error:
             return stay(c, "blocked", error, error.what)
-        if found := facts.stopped.get(c.id):
-            return noted_stay(c, found)
+        if notes := facts.stopped.get(c.id):
+            return noted_stay(c, notes)
         if others := facts.alike.get(c.id):
             if self._terms.override is None:
                 return _duplicate(c, others)
             pairs = [(twin.id, *twin.open) for twin in others]
             self._let.update(f"{c.id} {pairs}\n".encode())
-            return Going(c, sent, day, f"{self._rule}; {OVERRIDDEN}")
-        return Going(c, sent, day, self._rule)
+            return Going(c, sent, day, f"{rule}; {OVERRIDDEN}")
+        return Going(c, sent, day, rule)
 
     def bill(self, sent: Candidate, day: date) -> Bill:
         """The bill of one invoice, as it would be sent."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 
-from store import audit, candidates, directory, duplicates, evidence, naming, notices, outbox
+from store import audit, candidates, directory, duplicates, evidence, holds, naming, notices, outbox
 from store.accepting import accept, retry
 from store.called import Called
 from store.candidates import Candidate
@@ -298,6 +298,7 @@ def send(db: Database, actor: Actor, selection: Selection, profile: Profile | No
             going = [c for c in going if c.id not in stopped]
             outcome.add([c.id for c in going], [*stays, *unapproved, *stopped.values()])
             write_all(db, going, erp_status=target, outcome=None, sender_id=actor.id, sent_at=db.now())
+            holds.flag_new(db, [c.id for c in going])
             trail.add(_moves(Action.SEND, going))
         decision = outcome.settled(chosen.changed, "sent")
         audit.record(db, actor, Action.SEND.value, {"count": len(decision.done)}, trail)

@@ -1,7 +1,8 @@
 """The sandbox: an embedded stand-in ERP in a SQLite file of its own, for the demo and for failures. Not a real ERP.
 
 It knows vendors, jobs, cost codes, accounting periods and used numbers, takes its time, and keeps its own ledger by
-idempotency key: a key that it has answers with its first bill. It pays every third bill by check on its accounting date.
+idempotency key: a key that it has answers with its first bill. It pays every third bill by check on its accounting date,
+none whose payment is held.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ CREATE TABLE IF NOT EXISTS bills (
     gross TEXT NOT NULL,
     retainage TEXT NOT NULL,
     net TEXT NOT NULL,
+    payment_hold TEXT NOT NULL DEFAULT '',
     UNIQUE (vendor, number)
 );
 """
@@ -89,6 +91,8 @@ class LedgerRow:
     gross: str
     retainage: str
     net: str
+    # Why its payment is held; "": it is not.
+    payment_hold: str = ""
 
 
 class ReplyLostError(Exception):
@@ -212,8 +216,8 @@ def ledger(file: Path) -> list[LedgerRow]:
     """Every bill in the sandbox's books, in the order of booking."""
     with contextlib.closing(_open(file)) as books:
         found = books.execute(
-            "SELECT id, key, vendor, number, job, commitment, accounting_date, currency, gross, retainage, net"
-            " FROM bills ORDER BY id"
+            "SELECT id, key, vendor, number, job, commitment, accounting_date, currency, gross, retainage, net,"
+            " payment_hold FROM bills ORDER BY id"
         ).fetchall()
     return [LedgerRow(_ref_of(row[0]), *row[1:]) for row in found]
 
@@ -225,10 +229,24 @@ def _open(file: Path) -> sqlite3.Connection:
         # What was answered as booked must outlive a power cut as well as a kill.
         books.execute("PRAGMA synchronous = FULL")
         books.executescript(_SCHEMA)
+        _complete(books)
     except BaseException:
         books.close()
         raise
     return books
+
+
+def _complete(books: sqlite3.Connection) -> None:
+    """Books that were kept before there were payment holds get the column."""
+    if not _has_holds(books):
+        with _transaction(books):
+            # Another process may have been first.
+            if not _has_holds(books):
+                books.execute("ALTER TABLE bills ADD COLUMN payment_hold TEXT NOT NULL DEFAULT ''")
+
+
+def _has_holds(books: sqlite3.Connection) -> bool:
+    return any(row[1] == "payment_hold" for row in books.execute("PRAGMA table_info(bills)"))
 
 
 @contextlib.contextmanager
@@ -264,8 +282,8 @@ def _book(books: sqlite3.Connection, bill: Bill) -> Booked | Refused:
         for objection in objections(books, bill):
             return Refused(bill.key, objection.code, objection.cause, objection.fix)
         number = books.execute(
-            "INSERT INTO bills (key, vendor, number, job, commitment, accounting_date, currency, gross, retainage, net)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+            "INSERT INTO bills (key, vendor, number, job, commitment, accounting_date, currency, gross, retainage, net,"
+            " payment_hold) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
             (
                 bill.key,
                 bill.vendor,
@@ -277,6 +295,7 @@ def _book(books: sqlite3.Connection, bill: Bill) -> Booked | Refused:
                 bill.gross,
                 bill.retainage,
                 bill.net,
+                bill.payment_hold or "",
             ),
         ).fetchall()[0][0]
         return Booked(bill.key, _ref_of(number))
@@ -311,7 +330,7 @@ def _paid(books: sqlite3.Connection, refs: Sequence[str]) -> list[Paid]:
     found = []
     for number in (n for n in map(_id_of, refs) if n and n % PAID_EACH == 0):
         row = books.execute(
-            "SELECT accounting_date, net, currency FROM bills WHERE id = ?", (number,)
+            "SELECT accounting_date, net, currency FROM bills WHERE id = ? AND payment_hold = ''", (number,)
         ).fetchone()
         # A credit is not paid out.
         if row is not None and Decimal(row[1]) > 0:

@@ -66,6 +66,7 @@ class Written(msgspec.Struct, frozen=True, gc=False):
     terms: str = ""
     tax_account: str = ""
     unposted: str | None = None
+    payment_hold: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Bill(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,7 +76,8 @@ class Bill(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bills that it was let pass for: "duplicate.similar:12,15" (store.domain.likeness).
     ``vendor``, ``job``, ``commitment``, ``terms`` and ``tax_account`` are what the ERP calls them; of the last two ""
     is the connector's own default. ``unposted`` is what of net and tax the ERP drops, let pass by the company's policy, as a
-    plain decimal: what it adds to accounts payable is that much less; None: nothing.
+    plain decimal: what it adds to accounts payable is that much less; None: nothing. ``payment_hold`` says why the ERP shall
+    hold its payment; unset, and not among its bytes: it shall not.
     """
 
     key: str
@@ -103,6 +105,7 @@ class Bill(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     terms: str = ""
     tax_account: str = ""
     unposted: str | None = None
+    payment_hold: str | msgspec.UnsetType = msgspec.UNSET
 
 
 def invoice_uuid(source: str, source_id: str) -> str:

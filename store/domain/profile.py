@@ -150,7 +150,7 @@ class Capabilities(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the ERP's own integration supports; None: its documentation does not say.
 
     ``invoices``: subcontractor invoices at all. ``payments``: payments made there come back. ``unlink``: a bill that was
-    deleted there can be unlinked.
+    deleted there can be unlinked. ``payment_hold``: a bill goes there with the ERP's own hold on its payment.
     """
 
     invoices: bool = True
@@ -163,6 +163,7 @@ class Capabilities(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     zero: bool | None = None
     payments: bool | None = None
     unlink: bool | None = None
+    payment_hold: bool | None = None
 
 
 class Remark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from store import duplicates
+from store import duplicates, holds
 from store.audit import Change
 from store.db import Database
 from store.domain.bill import invoice_uuid
@@ -78,6 +78,7 @@ def write(
             pairs += [(parcel.invoice, parcel) for parcel in known]
         db.executemany(_INSERT_LINE, [(number, *line) for number, parcel in pairs for line in parcel.lines])
         duplicates.refresh(db, written, before)
+        holds.flag_new(db, [number for number, _ in pairs])
         files = [(number, *file) for number, parcel in pairs for file in parcel.attachments]
         if files:
             db.executemany(_INSERT_FILE, files)

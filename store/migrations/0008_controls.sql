@@ -16,13 +16,14 @@ ALTER TABLE users ADD COLUMN summary $BOOL NOT NULL DEFAULT $TRUE;
 
 -- A hold stands on an invoice, on a commitment or on a vendor: on one of them. ``kind`` says what is waited for, ``effect``
 -- what it does: block, warn, or pay (the bill goes, with the ERP's own hold on its payment).
+-- On each of them one of a kind is open.
+DROP INDEX holds_open;
 $POSTGRES ALTER TABLE holds ALTER COLUMN invoice_id DROP NOT NULL;
 ALTER TABLE holds ADD COLUMN commitment_id BIGINT REFERENCES commitments (id);
 ALTER TABLE holds ADD COLUMN vendor_id BIGINT REFERENCES vendors (id);
 ALTER TABLE holds ADD COLUMN kind TEXT NOT NULL DEFAULT 'other';
 ALTER TABLE holds ADD COLUMN effect TEXT NOT NULL DEFAULT 'block';
-$ELSE DROP INDEX holds_open;
-ALTER TABLE holds RENAME TO holds_before;
+$ELSE ALTER TABLE holds RENAME TO holds_before;
 CREATE TABLE holds (
     id $PK,
     invoice_id BIGINT REFERENCES invoices (id),
@@ -39,10 +40,13 @@ CREATE TABLE holds (
 INSERT INTO holds (id, invoice_id, reason, placed_by, placed_at, released_by, released_at)
     SELECT id, invoice_id, reason, placed_by, placed_at, released_by, released_at FROM holds_before;
 DROP TABLE holds_before;
-CREATE UNIQUE INDEX holds_open ON holds (invoice_id) WHERE released_at IS NULL;
 $DONE
-CREATE INDEX holds_commitment ON holds (commitment_id) WHERE released_at IS NULL AND commitment_id IS NOT NULL;
-CREATE INDEX holds_vendor ON holds (vendor_id) WHERE released_at IS NULL AND vendor_id IS NOT NULL;
+CREATE UNIQUE INDEX holds_open ON holds (invoice_id, kind) WHERE released_at IS NULL AND invoice_id IS NOT NULL;
+CREATE UNIQUE INDEX holds_open_commitment ON holds (commitment_id, kind)
+    WHERE released_at IS NULL AND commitment_id IS NOT NULL;
+CREATE UNIQUE INDEX holds_open_vendor ON holds (vendor_id, kind) WHERE released_at IS NULL AND vendor_id IS NOT NULL;
+CREATE INDEX holds_of_commitment ON holds (commitment_id) WHERE commitment_id IS NOT NULL;
+CREATE INDEX holds_of_vendor ON holds (vendor_id) WHERE vendor_id IS NOT NULL;
 
 -- Exports of one's own invoices under the policy 'review', and who signed them off; store/signing.py keeps it.
 CREATE TABLE sign_offs (

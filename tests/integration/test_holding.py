@@ -53,12 +53,12 @@ def test_a_released_one_goes_and_its_history_tells_both(db: Database, approver: 
     number = make(db)
     holding.place(db, approver, mark(db, number), "waiting")
     found = detail.detail(db, number)
-    assert found.hold is not None and (found.hold.reason, found.hold.placed_by) == ("waiting", "jlopez")
+    assert [(hold.reason, hold.placed_by) for hold in found.holds] == [("waiting", "jlopez")]
     assert holding.release(db, admin, mark(db, number)).done == (number,)
     found = detail.detail(db, number)
-    assert found.hold is None and found.row.flags == ""
+    assert not found.holds and found.row.flags == ""
     told = [(event.who, event.what, event.detail) for event in found.history]
-    assert told == [("jlopez", "hold", "on hold yes, reason waiting"), ("admin", "release", "on hold no")]
+    assert told == [("jlopez", "hold", "effect block, on hold yes, kind other, reason waiting"), ("admin", "release", "on hold no")]
     assert review.accept(db, approver, mark(db, number), PROFILE).done == (number,)
 
 

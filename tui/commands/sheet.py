@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from store.detail import Detail
+from store.domain.hold import EFFECT_WORDS
 from store.domain.likeness import WORDS
 from store.domain.money import show
 from store.domain.text import safe
@@ -33,8 +34,8 @@ def invoice_sheet(of: Detail, mails: Sequence[NoticeSeen]) -> Iterator[str]:
         yield f"ERP bill    {safe(row.origin_id)}"
     if row.outcome_reason:
         yield f"Rejected    {safe(row.outcome_reason, lines=True)}"
-    if of.hold is not None:
-        yield f"On hold     {safe(of.hold.told)}"
+    for hold in of.holds:
+        yield f"On hold     {safe(hold.told)}: {EFFECT_WORDS[hold.effect]}"
     for twin in of.twins:
         where = f"{safe(twin.job)} {safe(twin.commitment)}"
         shared = " and ".join(WORDS[one] for one in twin.likenesses)

@@ -8,6 +8,7 @@ from rich.style import Style
 
 from store.alike import Twin
 from store.detail import Detail
+from store.domain.hold import EFFECT_WORDS
 from store.domain.invoice import Line as BillLine
 from store.domain.likeness import WORDS
 from store.domain.money import show
@@ -101,7 +102,7 @@ def _flags(detail: Detail, width: int, *, decides: bool) -> list[Line]:
     releases = way("invoices.hold") if decides else "an accounting approver"
     words = {
         "D": "D may be a duplicate: another invoice of the vendor has",
-        "H": f"H on hold: Export leaves it where it is; {releases} releases it",
+        "H": f"H on hold; {releases} releases it",
         "S": "S own: you created or sent it",
         "C": "C changed since its rejection",
         "O": "O overbilled: a line exceeds its scheduled value",
@@ -129,12 +130,14 @@ def _twin(twin: Twin) -> list[str]:
 
 
 def _held(detail: Detail) -> list[str]:
-    hold = detail.hold
-    return (
-        []
-        if hold is None
-        else [f"{one_line(hold.reason)}; by {one_line(hold.placed_by)}, {moment(hold.placed_at)}"]
-    )
+    found = []
+    for hold in detail.holds:
+        where = f"{hold.scope.value} {one_line(hold.on)}: " if hold.on else ""
+        found += [
+            f"{where}{one_line(hold.why)}; by {one_line(hold.placed_by)}, {moment(hold.placed_at)}",
+            f"  {EFFECT_WORDS[hold.effect]}",
+        ]
+    return found
 
 
 def _position(detail: Detail, width: int) -> list[Line]:
