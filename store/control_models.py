@@ -42,6 +42,20 @@ class SignOff(Model):
         table_name = "sign_offs"
 
 
+class ReturnedForm(Model):
+    """What invoices said when they last came back to the project."""
+
+    invoice_id = BigIntegerField(primary_key=True)
+    outcome = TextField()
+    reason = TextField()
+    by_id = BigIntegerField()
+    at = BigIntegerField()
+    content = TextField()
+
+    class Meta:
+        table_name = "returned_forms"
+
+
 class SshKey(Model):
     """Keys of users, who log in with them through SSH."""
 

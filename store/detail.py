@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from store import alike, evidence, holds, invoices, payments
+from store import alike, differences, evidence, holds, invoices, payments
 from store.called import named
 from store.db import Database
+from store.differences import Difference
 from store.domain.actor import Actor
 from store.domain.errors import BadInput, NothingMatched
 from store.domain.hold import Hold
@@ -82,6 +83,8 @@ class Detail:
     twins: tuple[alike.Twin, ...] = ()
     # As what it was delivered, while the ERP's receipt for it is awaited; "" otherwise.
     delivered: str = ""
+    # What was changed since it last came back to the project; None: it never did, or the ERP has it by now.
+    difference: Difference | None = None
 
 
 def lines(db: Database, invoice_id: int) -> tuple[Line, ...]:
@@ -150,6 +153,9 @@ def detail(db: Database, invoice_id: int, me: Actor | None = None) -> Detail:
         if "D" in found[0].flags or alike.kin(db)
         else (),
         delivered=_delivered(db, found[0]),
+        difference=None
+        if found[0].erp_status is ErpStatus.SYNCED
+        else differences.of(db, [invoice_id]).get(invoice_id),
     )
 
 

@@ -28,6 +28,7 @@ class Company(Model):
     self_policy = TextField(default="never")
     order_policy = TextField(default="warn")
     policy_comments = TextField(default="{}")
+    summary_day = TextField(default="")
 
     class Meta:
         table_name = "company"

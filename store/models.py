@@ -17,7 +17,7 @@ from peewee import (
     TextField,
 )
 
-from store.control_models import Hold, SignOff, SshKey
+from store.control_models import Hold, ReturnedForm, SignOff, SshKey
 from store.erp_models import ErpFact, Likeness, Mapping, Override, Payment, Receipt
 from store.master_models import (
     BillingPeriod,
@@ -58,6 +58,7 @@ __all__ = [
     "Payment",
     "Project",
     "Receipt",
+    "ReturnedForm",
     "SavedView",
     "SignOff",
     "SshKey",
@@ -86,6 +87,7 @@ class Batch(Model):
     policy_count = IntegerField(default=0)
     policy_due = BigIntegerField(default=0)
     policy_lost = BigIntegerField(default=0)
+    told_at = BigIntegerField(null=True)
 
     class Meta:
         table_name = "batches"
@@ -418,6 +420,7 @@ TABLES: tuple[type[Model], ...] = (
     Hold,
     SignOff,
     SshKey,
+    ReturnedForm,
     SavedView,
     ExportJob,
     Parcel,

@@ -6,21 +6,23 @@ text and its Message-ID are fixed when it is made: a mail that goes out twice is
 
 from __future__ import annotations
 
-import textwrap
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
-from store import epochs
+from store import epochs, letters
 from store.db import Database
 from store.domain.actor import Actor
 from store.domain.address import valid_address
-from store.domain.text import one_line, safe
+from store.domain.text import one_line
+from store.letters import NAME_AT_MOST, SUBJECT_AT_MOST, Rejection
+
+__all__ = ["SUBJECT_AT_MOST", "Letter", "Notice", "NoticeSeen", "NoticeState", "Rejection"]
 
 BACKOFF_FIRST_MS = 5_000
 BACKOFF_MOST_MS = 15 * 60_000
-SUBJECT_AT_MOST = 200
 # Ours by RFC 2606: an id, not a place where mail could go.
 _ID_DOMAIN = "payapp.invalid"
 
@@ -32,32 +34,6 @@ class NoticeState(StrEnum):
     SENT = "sent"
     FAILED = "failed"
     UNDELIVERABLE = "undeliverable"
-
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """One rejected invoice as its notice needs it; ``name`` is the invoice number, ``gross`` already formatted.
-
-    A query about an invoice needs the same: then ``reason`` is what is asked.
-
-    Names and addresses of the people are "" where they are not known; ``creator_login`` is as the file had it, a
-    login or a mail address, and the sender is a user of the Directory.
-    """
-
-    invoice_id: int
-    invoice_uuid: str
-    name: str
-    vendor: str
-    project: str
-    commitment: str
-    period: str
-    gross: str
-    reason: str
-    creator_name: str
-    creator_email: str
-    sender_name: str
-    sender_email: str
-    creator_login: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +72,26 @@ class Notice:
 # -- what a decision writes ------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One mail that is owed to one person, who has no address ("") or one that may be none.
+
+    ``operator_id``: by whose decision; None: by nobody's. ``once``: what must not be mailed twice; None: nothing.
+    """
+
+    kind: str
+    role: str
+    name: str
+    address: str
+    subject: str
+    body: str
+    invoice_id: int | None = None
+    thread_id: str = ""
+    reply_to: str = ""
+    operator_id: int | None = None
+    once: str | None = None
+
+
 def add_rejections(db: Database, by: Actor, company: str, rejections: Sequence[Rejection]) -> None:
     """One notice to the creator and one to the sender of each rejected invoice, in the deciding transaction.
 
@@ -103,10 +99,11 @@ def add_rejections(db: Database, by: Actor, company: str, rejections: Sequence[R
     usable address gets a notice in state undeliverable, for the screens.
     """
     users = users_by_name(db)
-    _add(
-        db, by, "rejection",
-        [(r, _rejection_text(by, company, r), tuple(people(r, users))) for r in rejections],
-    )  # fmt: skip
+    found: list[Letter] = []
+    for r in rejections:
+        text = letters.rejection(by, company, r)
+        found += [about(r, by, "rejection", who, text) for who in people(r, users)]
+    post(db, found)
 
 
 def add_queries(db: Database, by: Actor, company: str, queries: Sequence[Rejection]) -> list[str]:
@@ -116,7 +113,7 @@ def add_queries(db: Database, by: Actor, company: str, queries: Sequence[Rejecti
     """
     users = users_by_name(db)
     asked = [(q, asked_of(q, users)) for q in queries]
-    _add(db, by, "query", [(q, _query_text(by, company, q), (who,)) for q, who in asked])
+    post(db, [about(q, by, "query", who, letters.query(by, company, q)) for q, who in asked])
     return [q.name for q, who in asked if not valid_address(who[2])]
 
 
@@ -129,41 +126,61 @@ def asked_of(query: Rejection, users: Mapping[str, tuple[str, str]]) -> tuple[st
     return known["creator"]
 
 
-_Letter = tuple[Rejection, tuple[str, str], tuple[tuple[str, str, str], ...]]
+def about(
+    invoice: Rejection, by: Actor, kind: str, who: tuple[str, str, str], text: tuple[str, str]
+) -> Letter:
+    """A letter about an invoice to that person (role, name, address); an answer goes to who decided."""
+    return Letter(
+        kind,
+        *who,
+        *text,
+        invoice_id=invoice.invoice_id,
+        thread_id=f"<invoice-{invoice.invoice_uuid}@{_ID_DOMAIN}>",
+        reply_to=by.email if valid_address(by.email) else "",
+        operator_id=by.id,
+    )
 
 
-def _add(db: Database, by: Actor, kind: str, letters: Sequence[_Letter]) -> None:
-    """Notices about invoices: each with subject and body, to these people (role, name, address)."""
+def post(db: Database, owed: Sequence[Letter]) -> None:
+    """Put these letters into the outbox, in the transaction under way; what was mailed ``once`` is left out.
+
+    Whom no mail can reach has a notice in state undeliverable.
+    """
     now = db.now()
-    reply_to = by.email if valid_address(by.email) else ""
-    rows = []
-    for about, (subject, body), told in letters:
-        thread = f"<invoice-{about.invoice_uuid}@{_ID_DOMAIN}>"
-        for role, name, address in told:
-            known = valid_address(address)
-            state = NoticeState.WAITING if known else NoticeState.UNDELIVERABLE
-            why = f"{one_line(address)} is not a mail address" if address else "no mail address is known"
-            rows.append((
-                kind,
-                about.invoice_id,
-                role,
-                one_line(name),
-                address if known else "",
-                reply_to,
-                subject,
-                body,
-                f"<{uuid.uuid4()}@{_ID_DOMAIN}>",
-                thread,
-                state.value,
-                now,
-                "" if known else why,
-                now,
-            ))  # fmt: skip
     db.executemany(
         "INSERT INTO notices (kind, invoice_id, role, recipient, address, reply_to, subject, body, message_id,"
-        " thread_id, state, run_at, error_text, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        rows,
+        " thread_id, state, run_at, error_text, created_at, once, operator_id)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        [_row(letter, now) for letter in owed],
     )
+
+
+def _row(letter: Letter, now: int) -> tuple[Any, ...]:
+    known = valid_address(letter.address)
+    why = f"{_cut(letter.address)} is not a mail address" if letter.address else "no mail address is known"
+    return (
+        letter.kind,
+        letter.invoice_id,
+        letter.role,
+        _cut(letter.name),
+        letter.address if known else "",
+        letter.reply_to,
+        one_line(letter.subject)[:SUBJECT_AT_MOST],
+        letter.body,
+        f"<{uuid.uuid4()}@{_ID_DOMAIN}>",
+        letter.thread_id,
+        (NoticeState.WAITING if known else NoticeState.UNDELIVERABLE).value,
+        now,
+        "" if known else why,
+        now,
+        letter.once,
+        letter.operator_id,
+    )
+
+
+def _cut(name: str) -> str:
+    """A name as a header bears it: a mail server takes no line of any length."""
+    return one_line(name[: 8 * NAME_AT_MOST])[:NAME_AT_MOST]
 
 
 def users_by_name(db: Database) -> dict[str, tuple[str, str]]:
@@ -191,63 +208,6 @@ def people(rejection: Rejection, users: Mapping[str, tuple[str, str]]) -> Iterat
     mailed = address.casefold() == sender[1].casefold() != ""
     if not (named or mailed or user == sender):
         yield "sender", *sender
-
-
-def _rejection_text(by: Actor, company: str, rejection: Rejection) -> tuple[str, str]:
-    """Subject and body. Every value that people wrote passes the one door; only the reason keeps its lines."""
-    name, vendor = one_line(rejection.name), one_line(rejection.vendor)
-    subject = f"Invoice {name} of {vendor} was rejected for export"[:SUBJECT_AT_MOST]
-    body = f"""\
-{one_line(by.name)} rejected subcontractor invoice {name} of {vendor}.
-
-Reason:
-
-{_indented(rejection.reason)}
-
-{_facts(rejection)}
-
-The invoice has left ERP Integrations and can be edited again in the project's
-Commitments tool, Invoices tab. Correct it there and send it again.
-
-{one_line(company)}
-"""
-    return subject, body
-
-
-def _query_text(by: Actor, company: str, query: Rejection) -> tuple[str, str]:
-    """Subject and body of a question; as with a rejection only what is asked keeps its lines."""
-    name, vendor = one_line(query.name), one_line(query.vendor)
-    subject = f"Query about invoice {name} of {vendor}"[:SUBJECT_AT_MOST]
-    # Without a mail address of the approver's own an answer would go to payapp's.
-    answer = "Please answer this mail." if valid_address(by.email) else f"Please answer {one_line(by.name)}."
-    body = f"""\
-{one_line(by.name)} has a question about subcontractor invoice {name} of {vendor}:
-
-{_indented(query.reason)}
-
-{_facts(query)}
-
-The invoice stays where it is, in ERP Integrations. {answer}
-
-{one_line(company)}
-"""
-    return subject, body
-
-
-def _indented(text: str) -> str:
-    return "\n".join(
-        textwrap.fill(line, 72, initial_indent="    ", subsequent_indent="    ", break_long_words=False)
-        for line in safe(text.replace("\r\n", "\n"), lines=True).split("\n")
-    )
-
-
-def _facts(about: Rejection) -> str:
-    return (
-        f"Project:            {one_line(about.project)}\n"
-        f"Commitment:         {one_line(about.commitment)}\n"
-        f"Billing period:     {one_line(about.period)}\n"
-        f"Gross this period:  {one_line(about.gross)}"
-    )
 
 
 # -- what screens read -----------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from store.called import Called
 from store.candidates import Candidate
 from store.db import Database
 from store.decision import Decision, Expectation, Outcome, allowed, selected
+from store.differences import keep
 from store.domain.actor import Actor
 from store.domain.errors import BadInput, Blocked, Disallowed
 from store.domain.money import hash_part, show
@@ -30,6 +31,7 @@ from store.noted import Noted, blocking, require_invoices
 from store.packed import among, packed
 from store.planning import Stay, check_values, noted_stay, stay
 from store.previewing import LISTED, Plan, payload, plan_export
+from store.resending import resent
 
 __all__ = [
     "LISTED", "Decision", "Expectation", "Plan", "Stay", "accept", "payload", "plan_export", "recall", "recall_batch", "recent_reasons",
@@ -76,6 +78,7 @@ def reject(
             if not all(told.values()):
                 _check_reason("", needed=True)
             _return(db, going, Action.REJECT, told)
+            keep(db, actor, Outcomes.REJECTED, told)
             notices.add_rejections(db, actor, company.name, [notice_of(c, told[c.id]) for c in going])
             trail.add(
                 audit.Change(
@@ -299,6 +302,7 @@ def send(db: Database, actor: Actor, selection: Selection, profile: Profile | No
             outcome.add([c.id for c in going], [*stays, *unapproved, *stopped.values()])
             write_all(db, going, erp_status=target, outcome=None, sender_id=actor.id, sent_at=db.now())
             holds.flag_new(db, [c.id for c in going])
+            resent(db, actor, going, notice_of)
             trail.add(_moves(Action.SEND, going))
         decision = outcome.settled(chosen.changed, "sent")
         audit.record(db, actor, Action.SEND.value, {"count": len(decision.done)}, trail)

@@ -69,6 +69,26 @@ ALTER TABLE notices ADD COLUMN once TEXT;
 CREATE UNIQUE INDEX notices_once ON notices (once) WHERE once IS NOT NULL;
 ALTER TABLE notices ADD COLUMN operator_id BIGINT REFERENCES users (id);
 
+-- What an invoice said when it last came back to the project, to tell what was changed since: ``content`` as
+-- store/domain/form.py writes it, ``reason`` why it came back, by whom and when. store/differences.py keeps it.
+CREATE TABLE returned_forms (
+    invoice_id BIGINT PRIMARY KEY REFERENCES invoices (id),
+    outcome TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    by_id BIGINT NOT NULL REFERENCES users (id),
+    at BIGINT NOT NULL,
+    content TEXT NOT NULL
+);
+-- When it was looked at what of a batch had failed, once it had come to rest; those that have already are not told again.
+ALTER TABLE batches ADD COLUMN told_at BIGINT;
+UPDATE batches SET told_at = 0 WHERE NOT EXISTS (
+    SELECT 1 FROM export_jobs j WHERE j.batch_id = batches.id
+    AND j.state IN ('held', 'pending', 'claimed', 'sent', 'uncertain')
+);
+CREATE INDEX batches_untold ON batches (id) WHERE told_at IS NULL;
+-- The last day, ISO, whose summaries were written.
+ALTER TABLE company ADD COLUMN summary_day TEXT NOT NULL DEFAULT '';
+
 -- Who added an attachment, and when; NULL: it came with the invoice.
 ALTER TABLE attachments ADD COLUMN added_by BIGINT REFERENCES users (id);
 ALTER TABLE attachments ADD COLUMN added_at BIGINT;

@@ -34,6 +34,7 @@ def invoice_sheet(of: Detail, mails: Sequence[NoticeSeen]) -> Iterator[str]:
         yield f"ERP bill    {safe(row.origin_id)}"
     if row.outcome_reason:
         yield f"Rejected    {safe(row.outcome_reason, lines=True)}"
+    yield from _difference(of)
     for hold in of.holds:
         yield f"On hold     {safe(hold.told)}: {EFFECT_WORDS[hold.effect]}"
     for twin in of.twins:
@@ -56,6 +57,15 @@ def invoice_sheet(of: Detail, mails: Sequence[NoticeSeen]) -> Iterator[str]:
         yield f"{moment(event.at)}  {safe(event.who)}  {safe(event.what)}  {safe(event.detail)}".rstrip()
     for mail in mails:
         yield f"{moment(mail.created_at)}  mail to {safe(mail.address) or safe(mail.recipient)}  {mail.state}  {safe(mail.error)}".rstrip()
+
+
+def _difference(of: Detail) -> Iterator[str]:
+    since = of.difference
+    if since is None:
+        return
+    yield f"Changed     since {safe(since.by)} {since.outcome} it, {moment(since.at)}{'' if since.changes else ': nothing'}"
+    for line in since.lines():
+        yield f"            {line}"
 
 
 def _payments(of: Detail) -> Iterator[str]:

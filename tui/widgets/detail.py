@@ -47,6 +47,7 @@ def describe(detail: Detail, width: int, section: str, *, decides: bool = True) 
         case _:
             return [
                 *_returned(detail, width),
+                *_difference(detail, width),
                 *_facts(detail, width, decides=decides),
                 *_position(detail, width),
                 *_lines(detail, width),
@@ -71,6 +72,20 @@ def _returned(detail: Detail, width: int) -> list[Line]:
         return []
     reason = one_line(row.outcome_reason)
     return [*_text(f"{row.outcome.upper()}{': ' + reason if reason else ''}", width, BAD), ()]
+
+
+def _difference(detail: Detail, width: int) -> list[Line]:
+    """What was changed since it came back; of one that did, and is sent again, also that nothing was."""
+    of = detail.difference
+    if of is None or (not of.changes and detail.row.outcome):
+        return []
+    title = f"Changed since {one_line(of.by)} {of.outcome} it, {moment(of.at)}"
+    found = _text(title, width, BOLD)
+    if not detail.row.outcome:
+        # The reason stands above while it is with the project.
+        found += _text(one_line(of.reason), width, WARN) if of.reason else []
+    changes = [line for text in of.lines() for line in wrapped(text, width - 2)]
+    return [*found, *(plain("  " + line) for line in changes or ["nothing"]), ()]
 
 
 def _facts(detail: Detail, width: int, *, decides: bool) -> list[Line]:
