@@ -158,9 +158,10 @@ def _kept(row: tuple[Any, ...]) -> UserValues:
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """What came of a change: the user is ``new``; so many that he had accepted are ``withdrawn``, Ready to Export again."""
+    """What came of it: the user is ``new``, or ``changed``; so many that he had accepted are ``withdrawn``, Ready again."""
 
     new: bool
+    changed: bool = True
     withdrawn: int = 0
 
 
@@ -198,7 +199,7 @@ def put_user(db: Database, by: Actor | None, user: UserValues, was: UserValues |
         if by is not None and by.login == user.login:
             _check_own(before or UserValues(user.login, user.name), user)
         if before == user:
-            return Put(new=False)
+            return Put(new=False, changed=False)
         return Put(new=before is None, withdrawn=_write(db, by, before, user))
 
 

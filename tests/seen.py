@@ -41,6 +41,11 @@ def focused(kind: type) -> Seen:
     return lambda hand: hand.focused(kind)
 
 
+def box(name: str) -> Seen:
+    """The box of that id has the focus."""
+    return lambda hand: hand.app.focused is not None and hand.app.focused.id == name
+
+
 def marked(*numbers: str) -> Seen:
     return lambda hand: hand.marked() == set(numbers)
 

@@ -36,6 +36,9 @@ class Place(StrEnum):
     VIEWS = "views"
     ROWS = "rows"
     MAPPINGS = "mappings"
+    DIRECTORY = "directory"
+    USER = "user"
+    USER_FORM = "user-form"
     TOO_SMALL = "too-small"
 
 
@@ -61,6 +64,9 @@ PLACE_TITLES = {
     Place.VIEWS: "Saved views",
     Place.ROWS: "A tool's list",
     Place.MAPPINGS: "Mappings",
+    Place.DIRECTORY: "Directory",
+    Place.USER: "A user",
+    Place.USER_FORM: "A user's form",
     Place.TOO_SMALL: "A terminal that is too small",
 }
 # What these places' keys are stands on the dialog itself: they are not the user's to change.
@@ -68,9 +74,10 @@ DIALOGS = frozenset({
     Place.DIALOG, Place.CONFIRM, Place.REJECT, Place.ASK, Place.EDIT, Place.DRY_RUN, Place.DRY_LIST, Place.PAYLOAD, Place.CHOICE,
     Place.HELP, Place.MORE,
     Place.VIEWS, Place.ROWS, Place.MAPPINGS, Place.TOO_SMALL,
+    Place.DIRECTORY, Place.USER, Place.USER_FORM,
 })  # fmt: skip
 # The tools whose screen is a list of rows (tui.screens.rows): their own keys, beside those of Place.ROWS.
-TOOLS = (Place.MAPPINGS,)
+TOOLS = (Place.MAPPINGS, Place.DIRECTORY)
 # Places whose keys are live at the same time: in none of these may a key do two things.
 TOGETHER: tuple[frozenset[Place], ...] = (
     frozenset({Place.TABLE, Place.LIST, Place.INVOICES}),
@@ -259,6 +266,7 @@ KEYS: tuple[Key, ...] = (
     Key("first-tool", ("1",), Place.MORE, "ERP Integrations", does="choose('invoices')"),
     Key("second-tool", ("2",), Place.MORE, "Commitments", does="choose('commitments')"),
     Key("third-tool", ("3",), Place.MORE, "ERP Integrations: Mappings", does="choose('mappings')"),
+    Key("directory-tool", ("5",), Place.MORE, "Directory: Users", does="choose('directory')"),
     Key("save", ("s",), Place.VIEWS, "save the list as it is, under a name"),
     Key("edit", ("e",), Place.VIEWS, "edit the view's filter"),
     Key("delete", ("x", "delete"), Place.VIEWS, "delete the view, after a question"),
@@ -279,5 +287,17 @@ KEYS: tuple[Key, ...] = (
     Key("wanting", ("u",), Place.MAPPINGS, "only what is not in the ERP or has no name of its own there; again: all",
         "unmapped"),
     Key("ask", ("i",), Place.MAPPINGS, "ask the ERP whether it has what is listed", "ask ERP"),
+    Key("open", ("enter", "h"), Place.DIRECTORY, "what the user may do, and who changed it when", "open"),
+    Key("edit", ("e",), Place.DIRECTORY, "change the user: levels, Can Push to Accounting, limits", "edit", decides=True),
+    Key("add", ("n",), Place.DIRECTORY, "a new user", "new", decides=True),
+    Key("remove", ("x", "delete"), Place.DIRECTORY, "remove the user, or let him act again; after a question", "remove",
+        decides=True),
+    Key("removed", ("u",), Place.DIRECTORY, "list removed users too; again: without them", "removed"),
+    Key("summary", ("s",), Place.DIRECTORY, "the daily summary is mailed to you, or not", "summary"),
+    Key("scroll-down", ("j",), Place.USER, "read on", does="scroll(1)"),
+    Key("scroll-up", ("k",), Place.USER, "read back", does="scroll(-1)"),
+    Key("close", ("q", "enter"), Place.USER, "close", does="leave"),
+    Key("field-up", ("up",), Place.USER_FORM, "the field above", does="field(-1)"),
+    Key("field-down", ("down",), Place.USER_FORM, "the field below", does="field(1)"),
     Key("leave", ("q", "f3"), Place.TOO_SMALL, "quit"),
 )  # fmt: skip

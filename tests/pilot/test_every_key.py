@@ -17,6 +17,7 @@ from seen import (
     at,
     back,
     bell,
+    box,
     choice,
     command,
     detail_top,
@@ -53,6 +54,7 @@ from tui.screens.ask import AskScreen
 from tui.screens.ask_by_mail import AskByMailScreen
 from tui.screens.confirm import ConfirmExport
 from tui.screens.dialog import Dialog
+from tui.screens.directory import DirectoryScreen
 from tui.screens.dry_list import DryListScreen
 from tui.screens.dry_run import DryRunScreen
 from tui.screens.edit import EditScreen
@@ -65,6 +67,8 @@ from tui.screens.more import MoreScreen
 from tui.screens.payload import PayloadScreen
 from tui.screens.reject import RejectScreen
 from tui.screens.too_small import TooSmallScreen
+from tui.screens.user_form import UserForm
+from tui.screens.user_page import UserPage
 from tui.screens.views import ViewsScreen
 from tui.screens.writing import WriteScreen
 from tui.widgets.command_line import CommandInput
@@ -334,6 +338,20 @@ MAPPINGS = [
     Step("rows.more", "m", on(MoreScreen)),
     Step("rows.close", "q", back, ("escape",)),
 ]  # fmt: skip
+DIRECTORY = [
+    Step("more.directory-tool", "5", on(DirectoryScreen), ("m",)),
+    *(Step("directory.open", key, on(UserPage), before) for key, before in (("enter", ("j",)), ("h", ("escape",)))),
+    Step("user.scroll-down", "j", scrolled(lambda _: 1), ("g",)),
+    Step("user.scroll-up", "k", scrolled(lambda _: 0)),
+    *(Step("user.close", key, on(DirectoryScreen), before) for key, before in (("q", ()), ("enter", ("h",)))),
+    Step("directory.edit", "e", on(UserForm), ("j",)),
+    Step("user-form.field-down", "down", box("email")),
+    Step("user-form.field-up", "up", box("name")),
+    Step("directory.add", "n", on(UserForm), ("escape",)),
+    *(Step("directory.remove", key, on(AskScreen), ("escape",)) for key in ("x", "delete")),
+    Step("directory.removed", "u", says("#foot", "Removed users are listed too."), ("escape",)),
+    Step("directory.summary", "s", says("#foot", "not mailed to you any more")),
+]  # fmt: skip
 BATCH = [
     Step("invoices.panel", "b", panel(shown=False)),
     Step("invoices.panel", "b", panel(shown=True)),
@@ -354,6 +372,7 @@ SCENES = {
     "small ones": Scene(SMALL_ONES, books=a_view),
     "project": Scene(PROJECT, "mgarcia", unapproved),
     "mappings": Scene(MAPPINGS, books=a_mapping),
+    "directory": Scene(DIRECTORY, "admin"),
     "batch": Scene(BATCH, books=a_held_batch),
     "f5": Scene([Step("list.refresh", "f5", listed("Q-00"))], arrange=others_rename),
     "ctrl+r": Scene([Step("list.refresh", "ctrl+r", listed("Q-00"))], arrange=others_rename),

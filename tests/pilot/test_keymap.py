@@ -26,6 +26,7 @@ from tui.screens.ask import AskScreen
 from tui.screens.commitments import CommitmentsScreen
 from tui.screens.confirm import ConfirmExport
 from tui.screens.dialog import Dialog
+from tui.screens.directory import DirectoryScreen
 from tui.screens.dry_list import DryListScreen
 from tui.screens.dry_run import DryRunScreen
 from tui.screens.edit import EditScreen
@@ -36,7 +37,10 @@ from tui.screens.mappings import MappingsScreen
 from tui.screens.more import MoreScreen
 from tui.screens.payload import PayloadScreen
 from tui.screens.reject import RejectScreen
+from tui.screens.rows import RowsScreen
 from tui.screens.too_small import TooSmallScreen
+from tui.screens.user_form import UserForm
+from tui.screens.user_page import UserPage
 from tui.screens.views import ViewsScreen
 from tui.user_keymap import forbidden, is_known, laid_over, load, thefts
 from tui.widgets.choice_line import ChoiceLine
@@ -66,8 +70,11 @@ OWNERS: dict[Place, tuple[type[DOMNode], ...]] = {
     Place.HELP: (HelpScreen,),
     Place.MORE: (MoreScreen,),
     Place.VIEWS: (ViewsScreen,),
-    Place.ROWS: (MappingsScreen,),
+    Place.ROWS: (RowsScreen,),
     Place.MAPPINGS: (MappingsScreen,),
+    Place.DIRECTORY: (DirectoryScreen,),
+    Place.USER: (UserPage,),
+    Place.USER_FORM: (UserForm,),
     Place.TOO_SMALL: (TooSmallScreen,),
 }
 

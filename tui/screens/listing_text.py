@@ -30,13 +30,14 @@ OUTCOME_ROOM = 84
 NAME_ROOM = 60
 # A sentence about other invoices that stands alone.
 NOTE_ROOM = 104
-COMMITMENTS = "Commitments"
+COMMITMENTS, DIRECTORY = "Commitments", "Directory"
 
 
 def header_line(desk: Desk, tool: str, width: int, synced: str = "") -> Line:
     """Where one is: company, tool, ERP; when the ERP last answered, if there is room, and who one is at the right."""
     company = desk.company
-    who = f"{one_line(desk.me.login)}  {role(desk.me, in_commitments=tool == COMMITMENTS)} "
+    level = desk.me.directory_level.word if tool == DIRECTORY else role(desk.me, in_commitments=tool == COMMITMENTS)
+    who = f"{one_line(desk.me.login)}  {level} "
     demo = "   [DEMO]" if company.demo else ""
     short = f" {one_line(company.name)} > {one_line(desk.profile.title)}"
     if synced and cell_len(short) + len(demo) + len(synced) + 4 + cell_len(who) <= width:

@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from textual.widgets import Static
 
 from store.domain.actor import Actor, Level
-from tui.keymap import Place, bindings
+from tui.keymap import Place, bindings, shown, table
 from tui.screens.dialog import Dialog
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tui.screens.rows import RowsScreen
 
 INVOICES, COMMITMENTS, MAPPINGS = "invoices", "commitments", "mappings"
+DIRECTORY = "directory"
 
 
 def _sees_erp(me: Actor) -> str:
@@ -28,6 +29,10 @@ def _sees_erp(me: Actor) -> str:
 
 def _sees_commitments(me: Actor) -> str:
     return "" if me.commitments_level is not Level.NONE else "needs Read Only on Commitments"
+
+
+def _anybody(_: Actor) -> str:
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,7 @@ TOOLS = (
     Tool(INVOICES, "ERP Integrations: Subcontractor Invoices", _sees_erp),
     Tool(COMMITMENTS, "Commitments: Invoices", _sees_commitments),
     Tool(MAPPINGS, "ERP Integrations: Mappings", _sees_erp, "mappings:MappingsScreen"),
+    Tool(DIRECTORY, "Directory: Users", _anybody, "directory:DirectoryScreen"),
 )
 
 
@@ -81,9 +87,10 @@ class MoreScreen(Dialog[str | None]):
         """One line a tool."""
         with Vertical(classes="frame"):
             yield Static("More", classes="title", markup=False)
-            for digit, tool in enumerate(TOOLS, 1):
+            for key in (key for key in table() if key.place is Place.MORE):
+                tool = next(one for one in TOOLS if key.action == f"choose('{one.name}')")
                 why = tool.lacks(self._me)
-                yield Static(f" {digit}  {tool.title}{f'  ({why})' if why else ''}", markup=False)
+                yield Static(f" {shown(key.keys[0])}  {tool.title}{f'  ({why})' if why else ''}", markup=False)
             yield Static("Press the digit; Esc closes", classes="note", markup=False)
 
     def action_choose(self, tool: str) -> None:
