@@ -78,6 +78,20 @@ def find(db: Database, actor: Actor, text: str, limit: int = 20) -> list[Found]:
     return list(found.values())
 
 
+def ids_of(db: Database, text: str, limit: int = 20) -> list[int]:
+    """The ids of the invoices of exactly that number, or the one of that #id; several where commitments share it."""
+    text = text.strip()
+    if text.startswith("#"):
+        number = row_id(text.removeprefix("#"))
+        condition = Invoice.id == (0 if number is None else number)
+    else:
+        condition = Invoice.number.in_(list(dict.fromkeys((text, text.upper(), text.lower()))))
+    return [
+        row[0]
+        for row in db.rows(Invoice.select(Invoice.id).where(condition).order_by(Invoice.id).limit(limit))
+    ]
+
+
 def _steps(db: Database, text: str) -> Iterator[Expression]:
     number = row_id(text.removeprefix("#"))
     if text.startswith("#"):
