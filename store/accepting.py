@@ -6,7 +6,19 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
-from store import audit, directory, duplicates, epochs, naming, outbox, overriding, phases
+from store import (
+    audit,
+    directory,
+    duplicates,
+    epochs,
+    limits,
+    naming,
+    outbox,
+    overriding,
+    phases,
+    policies,
+    signing,
+)  # fmt: skip
 from store.ahead import Maker
 from store.db import Database
 from store.decision import Decision, Expectation, Outcome, selected
@@ -103,10 +115,10 @@ def _export(
 ) -> Decision:
     epochs.stays(db)
     epochs.require(db)
-    actor = directory.refresh(db, actor)
+    actor = limits.alone(db, directory.refresh(db, actor))
     actor.require_approver()
     chosen = selected(db, selection)
-    outcome, end = Outcome(), None
+    outcome, end, own = Outcome(), None, 0
     batches = _Batches(db, actor, terms, len(chosen.ids))
     asked = Asked(actor, terms, chosen.picked, chosen.marked, batches.due)
     far = maker is not None and len(chosen.ids) > AHEAD
@@ -121,6 +133,8 @@ def _export(
             renamed = [g.candidate.id for g in part.special if terms.erp_number is not None]
             compared = duplicates.known(db, renamed)
             _queue(db, terms, part)
+            signing.expect(db, actor, part.own)
+            own += len(part.own)
             duplicates.refresh(db, (), compared)
             trail.add_rows(part.rows)
         if end is None:
@@ -156,6 +170,7 @@ def _export(
             "erp": terms.company.erp, "batches": [_control(batches.of(t.currency), t) for t in totals],
             **({"posting": [posted.told for posted in end.posting]} if end.posting else {}),
             **({"holds": list(end.held)} if end.held else {}),
+            **({"self": {"count": own, "policy": policies.policies(db)["self"].told}} if own else {}),
         }  # fmt: skip
         audit.record(db, actor, terms.action.value, detail, trail)
     batches.hold()

@@ -20,7 +20,7 @@ from store.domain.selection import Totals
 from store.domain.status import TRANSITIONS, ErpStatus
 from store.holds import LetGo
 from store.mapped import Mapped
-from store.planning import OVERRIDDEN, Going, Judge, Stay, Terms, check_values
+from store.planning import OVERRIDDEN, SELF, Going, Judge, Stay, Terms, check_values
 from store.posting import Posted, Posting
 from store.selecting import Picked
 from store.sums import Sums
@@ -40,6 +40,7 @@ class Part(NamedTuple):
     """Some of the invoices, ready to be written: batches by currency, versions by batch and id, jobs, audit rows.
 
     ``special`` are those of them whose number changes or that may be let pass as duplicates: the writer looks at them.
+    ``own`` are the approver's own, under review: invoice, revision and batch.
     """
 
     done: list[int]
@@ -49,6 +50,7 @@ class Part(NamedTuple):
     jobs: list[outbox.Row]
     rows: list[audit.Row]
     special: list[Going]
+    own: list[tuple[int, int, int]]
 
 
 class End(NamedTuple):
@@ -114,6 +116,7 @@ def _part(asked: Asked, numbers: _Numbers, texts: Texts, going: Sequence[Going],
     erp, due = terms.company.erp, asked.due
     jobs: list[outbox.Row] = []
     rows: list[audit.Row] = []
+    own: list[tuple[int, int, int]] = []
     for c, sent, day, rule in going:
         number, revision, batch, on = c.id, c.revision + 1, batches[sent.currency], days[day]
         versions[batch][number] = c.version
@@ -127,7 +130,10 @@ def _part(asked: Asked, numbers: _Numbers, texts: Texts, going: Sequence[Going],
         before = f'{{"erp_status":"{c.erp_status.value}","number":{was}}}'
         after = f'{{"accounting_date":"{on}","batch":{batch},"erp_status":"{target}","key":{told},"number":{name}}}'
         rows.append(("invoice", number, before, after, rule))
-    return Part([g.candidate.id for g in going], stays, batches, versions, jobs, rows, _special(terms, going))
+        if rule.startswith(SELF):
+            own.append((number, revision, batch))
+    done = [g.candidate.id for g in going]
+    return Part(done, stays, batches, versions, jobs, rows, _special(terms, going), own)
 
 
 def _special(terms: Terms, going: Sequence[Going]) -> list[Going]:

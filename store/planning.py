@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from store import alike, candidates, evidence, holds, periods
+from store import alike, candidates, evidence, holds, ordering, periods
 from store.called import Called
 from store.candidates import Candidate
 from store.db import Database
@@ -26,6 +26,7 @@ from store.domain.profile import Note, Profile
 from store.domain.status import TRANSITIONS, Action, check
 from store.domain.text import safe, storable
 from store.invoices import is_own
+from store.limits import Limits
 from store.noted import Noted, blocking, require_invoices, unposted
 
 DESCRIPTION_MOST = 30
@@ -33,6 +34,10 @@ DESCRIPTION_MOST = 30
 ERP_NUMBER_MOST = 60
 # How the rule of an invoice says that a possible duplicate was let pass.
 OVERRIDDEN = "a possible duplicate was let pass"
+# The company's policy under which it passes.
+REVIEW = "review"
+# How the rule of one's own invoice begins that the company's policy lets pass until another person signs it off.
+SELF = "self under review"
 # How it says that the invoice is on hold, and goes all the same.
 PAYMENT_HELD = "the ERP holds its payment"
 ON_HOLD = "on hold, with a warning"
@@ -131,6 +136,7 @@ class _Facts(NamedTuple):
     booked: Mapping[int, evidence.Proof]
     stopped: Mapping[int, list[Note]]
     alike: Mapping[int, tuple[alike.Twin, ...]]
+    behind: Mapping[int, str]
 
 
 class Judge:
@@ -145,9 +151,9 @@ class Judge:
         self._sources = TRANSITIONS[terms.action].sources
         self._owners: dict[tuple[str, str], bool] = {}
         self._days: dict[tuple[str, str], date | None] = {}
-        limit = actor.limit_invoice
-        shown = "no limit" if limit is None else f"limit {show(limit, terms.company.currency)}"
-        self._rule = f"preparer is not approver; {shown}"
+        self._limits = Limits(db, actor, terms.company)
+        limited = self._limits.rule
+        self._rule, self._self_rule = f"preparer is not approver; {limited}", f"{SELF}; {limited}"
         require_invoices(terms.profile)
         self._policy = bool(terms.profile.policy)
         self._noted = Noted(db, terms.company, terms.profile, self._called)
@@ -171,7 +177,7 @@ class Judge:
         sents = chunk if as_it_is else [self.sent(c) for c in chunk]
         facts = self._facts(chunk, sents)
         doubtful = facts.unfooted.keys() | facts.outdated.keys() | facts.prepared | facts.held.keys()
-        doubtful |= facts.booked.keys() | facts.alike.keys() | facts.stopped.keys()
+        doubtful |= facts.booked.keys() | facts.alike.keys() | facts.stopped.keys() | facts.behind.keys()
         going: list[Going] = []
         stays: list[Stay] = []
         if passed := alike.carried(self._db, sents, given=self._terms.override is not None):
@@ -182,12 +188,14 @@ class Judge:
         for c, sent in zip(chunk, sents, strict=True):
             day = self._day(c)
             if day is not None and c.id not in doubtful and self._clear(c):
+                self._limits.take(c)
                 going.append(Going(c, sent, day, self._rule))
                 continue
             judged = self._judge(c, sent, facts)
             if isinstance(judged, Stay):
                 stays.append(judged)
             else:
+                self._limits.take(c)
                 going.append(judged)
         return going, stays
 
@@ -196,6 +204,7 @@ class Judge:
         self.notes = self._noted.of(sents)
         unfooted = candidates.unfooted(self._db, ids)
         lines = candidates.lines(self._db, sorted(unfooted)) if unfooted else {}
+        self._limits.look(chunk)
         self.held = self._holds.of(ids)
         return _Facts(
             {number: lines.get(number, ()) for number in unfooted},
@@ -205,6 +214,7 @@ class Judge:
             evidence.among_these(self._db, chunk),
             {number: found for number, notes in self.notes.items() if (found := blocking(notes))},
             self._alike(chunk),
+            ordering.overtaking(self._db, ids, self._terms.company.order_policy),
         )
 
     def _alike(self, chunk: Sequence[Candidate]) -> dict[int, tuple[alike.Twin, ...]]:
@@ -223,11 +233,10 @@ class Judge:
 
     def _clear(self, c: Candidate) -> bool:
         """Whether none of the rules that look at the invoice alone stands against it."""
-        limit = self._actor.limit_invoice
         return (
             c.erp_status in self._sources
             and not self._own(c)
-            and (limit is None or (c.currency == self._terms.company.currency and abs(c.gross) <= limit))
+            and (not self._limits.any or self._limits.refusal(c) is None)
         )
 
     def _own(self, c: Candidate) -> bool:
@@ -251,19 +260,22 @@ class Judge:
     # -- the close look ----------------------------------------------------------------------------------------
 
     def _judge(self, c: Candidate, sent: Candidate, facts: _Facts) -> Going | Stay:
-        rule = self._rule
+        added = ""
         if found := facts.held.get(c.id):
             if (kept := keeping(found, payment_hold=self._payment_hold)) is not None:
                 error = Blocked(kept.what, why=kept.told, fix="Release it ({invoices.hold})")
                 return stay(c, "hold", error, error.what)
             sent = sent._replace(payment_hold=payment_hold(found))
-            rule += f"; {PAYMENT_HELD}" if sent.payment_hold else f"; {ON_HOLD}"
+            added = f"; {PAYMENT_HELD}" if sent.payment_hold else f"; {ON_HOLD}"
         if (proof := facts.booked.get(c.id)) is not None:
             error = evidence.blocked(c.id, proof)
             return stay(c, "booked", error, error.what)
         try:
             check(self._terms.action, c.erp_status, c.name)
-            self._separation(c, prepared=c.id in facts.prepared)
+            rule = self._separation(c, prepared=c.id in facts.prepared) + added
+            if (over := self._limits.refusal(c)) is not None:
+                raise over
+            ordering.check(facts.behind.get(c.id))
             if c.id in facts.unfooted:
                 _footing(c, facts.unfooted[c.id])
             _previous(c, facts.outdated.get(c.id))
@@ -290,30 +302,18 @@ class Judge:
         lines = candidates.bill_lines(self._db, [sent], self._called.account)[sent.id]
         return candidates.bill(sent, lines, company=company.name, erp=company.erp, accounting_date=day)
 
-    def _separation(self, c: Candidate, *, prepared: bool) -> None:
-        """Raise NotPermitted for who prepared it or is limited below it (PRODUCT.md, "Who may do what")."""
-        actor, company = self._actor, self._terms.company
-        if prepared or is_own(actor, c.creator_login, c.creator_email, c.sender_id):
-            raise NotPermitted(
-                "Who created, edited or sent an invoice does not accept it",
-                why=f"{actor.login} did so",
-                fix="Leave it to another approver",
-            )
-        limit = actor.limit_invoice
-        if limit is None:
-            return
-        if c.currency != company.currency:
-            raise NotPermitted(
-                f"The limit of {actor.login} is in {company.currency}",
-                why=f"the invoice is in {c.currency}",
-                fix="Leave it to an approver without a limit",
-            )
-        if abs(c.gross) > limit:
-            raise NotPermitted(
-                f"It is over the limit of {actor.login}",
-                why=f"gross {show(c.gross, c.currency)}, limit {show(limit, company.currency)}",
-                fix="Leave it to an approver with a higher limit",
-            )
+    def _separation(self, c: Candidate, *, prepared: bool) -> str:
+        """The rule that lets it go. Raises NotPermitted for who prepared it (PRODUCT.md, "Who may do what")."""
+        actor = self._actor
+        if not prepared and not is_own(actor, c.creator_login, c.creator_email, c.sender_id):
+            return self._rule
+        if self._terms.company.self_policy == REVIEW:
+            return self._self_rule
+        raise NotPermitted(
+            "Who created, edited or sent an invoice does not accept it",
+            why=f"{actor.login} did so",
+            fix="Leave it to another approver",
+        )
 
     def _date(self, c: Candidate) -> date:
         if self._terms.accounting_date is not None:

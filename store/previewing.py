@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from store import candidates, directory, invoices, known, periods
+from store import candidates, directory, invoices, known, periods, policies
 from store.behind import Overtaking
 from store.called import Called
 from store.candidates import Candidate
@@ -33,7 +33,7 @@ from store.domain.text import safe
 from store.holds import LetGo
 from store.mapped import Mapped
 from store.overriding import Needing, Possible, reason
-from store.planning import Going, Judge, Stay, Terms, check_values
+from store.planning import SELF, Going, Judge, Stay, Terms, check_values
 from store.posting import Posting
 from store.refusing import Refusing
 from store.selecting import Seen, ids_of, seen
@@ -175,7 +175,7 @@ def plan_export(
         flagged=rows(gathered.flagged),
         alike=Listed(gathered.alike.count(), gathered.alike.first(listed)),
         hidden=rows(hidden),
-        warnings=look.posting.told() + look.let_go.told() + gathered.warnings(db),
+        warnings=(*_reviewed(db, gathered.own), *look.posting.told(), *look.let_go.told(), *gathered.warnings(db)),
         dates=tuple(sorted((day.isoformat(), count) for day, count in gathered.dates.items())),
         periods_known=bool(periods.of(db, company.erp)),
         asking=asking(db, company.erp, look.depending.codes),
@@ -330,6 +330,14 @@ class _Look:
         return going, stays, [snag for number in sorted(found) for snag in found[number]]
 
 
+def _reviewed(db: Database, own: int) -> tuple[str, ...]:
+    """That so many of them are the approver's own, and which policy lets them go."""
+    if not own:
+        return ()
+    told = policies.policies(db)["self"].told
+    return (f"{own:,} {'is' if own == 1 else 'are'} your own, marked SELF: policy {told}",)
+
+
 class _Gathered:
     """What a plan tells, gathered chunk by chunk."""
 
@@ -343,6 +351,7 @@ class _Gathered:
         self.credits = array("q")
         self.flagged = array("q")
         self.dates: Counter[date] = Counter()
+        self.own = 0
         self._largest: list[tuple[int, int]] = []
         self._overtaking = Overtaking()
         self.alike = alike
@@ -354,6 +363,7 @@ class _Gathered:
         self.goes.extend([g.candidate.id for g in going])
         self.sums.add(going)
         self.dates.update([g.day for g in going])
+        self.own += sum([g.rule.startswith(SELF) for g in going])
         self._overtaking.add(going)
         self.alike.add(going, stays)
         self.mapped.add(going)
