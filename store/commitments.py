@@ -1,4 +1,4 @@
-"""The project side: editing an invoice that is not sent, and its approval."""
+"""The project side: editing an invoice that is not sent, and its approval. Creating one is store/drafting.py's."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from store.candidates import Candidate
 from store.carrying import carry
 from store.db import Database
 from store.decision import Decision, Outcome, selected
+from store.domain import approval, drafting
 from store.domain.actor import Actor
 from store.domain.errors import BadInput, Changed, Disallowed, Misfooted, NothingMatched
 from store.domain.invoice import Line, foot, summarize
@@ -22,18 +23,24 @@ from store.domain.selection import Selection
 from store.domain.status import SENDABLE, TITLES, ErpStatus, Status
 from store.domain.status import Outcome as Outcomes
 from store.domain.text import safe, storable
+from store.intake.contract import NUMBER_MOST
 from store.moving import write_all
 from store.planning import Stay, stay
+
+_DAYS = ("period_start", "period_end", "billing_date")
 
 
 @dataclass(frozen=True, slots=True)
 class LineEdit:
-    """New values of one G703 line, in minor units; ``stored_now`` is the balance of stored materials."""
+    """New values of one G703 line, in minor units; ``stored_now`` is the balance of stored materials.
+
+    ``held`` None: at the commitment's rate.
+    """
 
     position: int
     work_now: int
     stored_now: int
-    held: int
+    held: int | None
     released: int
 
 
@@ -45,26 +52,29 @@ def edit(
     *,
     number: str | None = None,
     billing_date: date | None = None,
+    period: tuple[str, str] | None = None,
     lines: Sequence[LineEdit] = (),
 ) -> Decision:
-    """Change an invoice that is not sent; None and lines not named stay as they are.
+    """Change an invoice that is not sent; None and lines not named stay as they are. ``period``: first and last ISO day.
 
-    A changed number or amount of an approved invoice needs approval again before it is sent. Later applications
-    follow other amounts, and are named in the notes; Disallowed while one of them is locked. Raises Disallowed while
-    it is locked itself, Changed when ``version`` is not the newest, Misfooted, and BadInput for a number in use.
+    A changed number, period or amount of an approved invoice needs approval again before it is sent. Later applications
+    follow other amounts, and are named in the notes; Disallowed while one of them is locked. Raises NotPermitted below
+    Standard on Commitments, and of an approved one below Admin; Disallowed while it is locked itself, Changed when
+    ``version`` is not the newest, Misfooted, and BadInput for a number in use and days that cannot be.
     """
     with db.transaction():
         naming.alone(db)
         actor = directory.refresh(db, actor)
-        actor.require_sender()
+        approval.require_preparer(actor)
         before = _editable(db, invoice_id, version)
+        approval.require(actor, before.status)
         old = detail.lines(db, invoice_id)
-        new = tuple(_edited(line, {x.position: x for x in lines}) for line in old)
+        new = edited(old, lines, _rate(db, before))
         if new != old:
             _check_later(db, before)
         if wrong := foot(new, {}, before.currency, before.tax):
             raise Misfooted(f"{before.name} does not foot", why=wrong[0], fix="Correct the line")
-        values = _values(before, number, billing_date, old, new)
+        values = _values(before, number, _days(before, period, billing_date), old, new)
         if not values:
             return Decision((invoice_id,))
         compared = duplicates.known(db, _compared(db, before) if new != old else [invoice_id])
@@ -125,22 +135,65 @@ def _check_later(db: Database, before: Candidate) -> None:
         )
 
 
-def _edited(line: Line, edits: Mapping[int, LineEdit]) -> Line:
-    if line.position not in edits:
-        return line
-    to = edits[line.position]
-    return replace(line, work_now=to.work_now, stored_now=to.stored_now, held=to.held, released=to.released)
+def _rate(db: Database, before: Candidate) -> int:
+    """The commitment's rate of retainage, in basis points."""
+    found = db.execute("SELECT retainage_bp FROM commitments WHERE id = ?", (before.commitment_id,))
+    return int(found.fetchone()[0])
+
+
+def edited(lines: Sequence[Line], edits: Sequence[LineEdit], rate_bp: int) -> tuple[Line, ...]:
+    """The lines with those edits; ``rate_bp``, in basis points, is for those that name no retainage.
+
+    Raises BadInput for a line that there is not.
+    """
+    by_position = {edit.position: edit for edit in edits}
+    if strange := sorted(by_position.keys() - {line.position for line in lines}):
+        raise BadInput(f"There is no line {strange[0]}", fix=f"The lines are 1 to {len(lines)}")
+    return tuple(
+        _edited(line, by_position[line.position], rate_bp) if line.position in by_position else line
+        for line in lines
+    )
+
+
+def _edited(line: Line, to: LineEdit, rate_bp: int) -> Line:
+    new = replace(
+        line, work_now=to.work_now, stored_now=to.stored_now, held=to.held or 0, released=to.released
+    )
+    return replace(new, held=drafting.at_rate(new, rate_bp)) if to.held is None else new
+
+
+def checked_number(number: str) -> str:
+    """The number as it is kept. Raises BadInput for one that cannot be an invoice's."""
+    if not number.strip() or not storable(number):
+        raise BadInput("An invoice needs a number", fix="Type letters, digits and dashes")
+    if len(number.strip()) > NUMBER_MOST:
+        raise BadInput(
+            f"The number has {len(number.strip()):,} characters",
+            why=f"it may have {NUMBER_MOST}",
+            fix="Shorten it",
+        )
+    return number.strip()
+
+
+def _days(before: Candidate, period: tuple[str, str] | None, billing_date: date | None) -> dict[str, str]:
+    """Period and billing date as far as they change. Raises BadInput for days that do not go together."""
+    given = {} if period is None else {"period_start": period[0], "period_end": period[1]}
+    if billing_date is not None:
+        given["billing_date"] = billing_date.isoformat()
+    changed = {name: day for name, day in given.items() if day != getattr(before, name)}
+    if changed:
+        days = {name: changed.get(name) or getattr(before, name) for name in _DAYS}
+        drafting.check_billed(days["billing_date"], days["period_start"], days["period_end"])
+    return changed
 
 
 def _values(
-    before: Candidate, number: str | None, billing_date: date | None, old: Sequence[Line], new: Sequence[Line]
+    before: Candidate, number: str | None, days: Mapping[str, str], old: Sequence[Line], new: Sequence[Line]
 ) -> dict[str, Any]:
     """The invoice's columns that change."""
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = {name: day for name, day in days.items() if name != "billing_date"}
     if number is not None and number.strip() != before.number:
-        if not number.strip() or not storable(number):
-            raise BadInput("An invoice needs a number", fix="Type letters, digits and dashes")
-        values["number"] = number.strip()
+        values["number"] = checked_number(number)
         if not before.erp_number:
             values["number_hash"] = hash_part(number)
     if new != old:
@@ -155,8 +208,8 @@ def _values(
         }
     if values and before.status in SENDABLE:
         values["status"] = Status.UNDER_REVIEW.value
-    if billing_date is not None and billing_date.isoformat() != before.billing_date:
-        values["billing_date"] = billing_date.isoformat()
+    if "billing_date" in days:
+        values["billing_date"] = days["billing_date"]
     if values and before.outcome == Outcomes.REJECTED:
         values["changed_since"] = True
     return values
@@ -166,7 +219,17 @@ def _change(
     before: Candidate, values: Mapping[str, Any], old: Sequence[Line], new: Sequence[Line]
 ) -> audit.Change:
     """Before and after of what changed, the lines among it by their position."""
-    was = {name: getattr(before, name) for name in values if name in Candidate._fields}
+    total = summarize(old, before.tax)
+    of_lines = {
+        "completed": total.completed,
+        "retainage_to_date": total.retainage_to_date,
+        "overbilled": any(line.overbilled for line in old),
+    }
+    was = {
+        name: of_lines[name] if name in of_lines else getattr(before, name)
+        for name in values
+        if name in of_lines or name in Candidate._fields
+    }
     earlier = {name: _plain(name, value, before.currency) for name, value in was.items()}
     later = {name: _plain(name, value, before.currency) for name, value in values.items()}
     for line, to in zip(old, new, strict=True):
@@ -212,28 +275,57 @@ def _write(
     )
 
 
-def set_status(db: Database, actor: Actor, selection: Selection, status: Status) -> Decision:
-    """Set the project-side status of invoices that are not sent; what is locked stays and is named."""
+def set_status(
+    db: Database, actor: Actor, selection: Selection, status: Status, comment: str = ""
+) -> Decision:
+    """Set the project-side status of invoices that are not sent; what is locked, or has it already, stays and is named.
+
+    ``comment`` says why, in the audit trail. Raises NotPermitted for who may not set that status
+    (store.domain.approval); of others' approved ones only an Admin ends the approval.
+    """
+    if not storable(comment):
+        raise BadInput("The comment is not text", fix="Type letters, digits and dashes")
     outcome = Outcome()
+    said = {"comment": comment.strip()} if comment.strip() else {}
     with db.transaction(), audit.Trail() as trail:
         actor = directory.refresh(db, actor)
-        actor.require_sender()
+        approval.require_preparer(actor, "change the status of invoices")
+        approval.require(actor, status)
         chosen = selected(db, selection)
         for chunk in chosen.chunks():
-            going = [c for c in chunk if c.erp_status is ErpStatus.NOT_SENT]
-            outcome.add(
-                [c.id for c in going], [_locked(c) for c in chunk if c.erp_status is not ErpStatus.NOT_SENT]
-            )
+            stays = [found for c in chunk if (found := _status_stays(actor, c, status))]
+            kept = {found.invoice_id for found in stays}
+            going = [c for c in chunk if c.id not in kept]
+            outcome.add([c.id for c in going], stays)
             write_all(db, going, status=status.value)
             trail.add(
-                audit.Change("invoice", c.id, {"status": c.status.value}, {"status": status.value})
+                audit.Change("invoice", c.id, {"status": c.status.value}, {"status": status.value, **said})
                 for c in going
             )
         decision = outcome.settled(chosen.changed, "changed")
-        audit.record(db, actor, "status", {"status": status.value, "count": len(decision.done)}, trail)
+        about = {"status": status.value, "count": len(decision.done), **said}
+        audit.record(db, actor, "status", about, trail)
     return decision
 
 
-def _locked(c: Candidate) -> Stay:
-    error = Disallowed(f"{c.name} is locked", why="it is in ERP Integrations", fix="Retrieve it first")
-    return stay(c, "state", error)
+def _status_stays(actor: Actor, c: Candidate, status: Status) -> Stay | None:
+    """Why the invoice keeps its status; None where it gets the new one."""
+    if c.erp_status is not ErpStatus.NOT_SENT:
+        return stay(
+            c,
+            "state",
+            Disallowed(f"{c.name} is locked", why="it is in ERP Integrations", fix="Retrieve it first"),
+        )
+    if c.status is status:
+        word = status.value.replace("_", " ")
+        return stay(c, "state", Disallowed(f"it is {word} already"))
+    if not approval.may_set(actor, c.status, status):
+        return stay(
+            c,
+            "state",
+            Disallowed(
+                f"it is {c.status.value.replace('_', ' ')}, and ending that needs Admin on Commitments",
+                fix="Ask who has Admin on Commitments",
+            ),
+        )
+    return None

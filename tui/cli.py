@@ -28,6 +28,8 @@ COMMANDS = {
     "reconcile": "reconcile:reconcile",
     "receipt": "receipt:receipt",
     "payments": "payments:payments",
+    "commitments": "commitments:commitments",
+    "invoice": "invoice:invoice",
     "send": "decisions:send",
     "retrieve": "decisions:retrieve",
     "export": "decisions:export",

@@ -151,4 +151,7 @@ def _update(db: Database, known: Sequence[Parcel], now: int) -> None:
         ],
     )
     db.executemany("DELETE FROM invoice_lines WHERE invoice_id = ?", [(number,) for number in ids])
-    db.executemany("DELETE FROM attachments WHERE invoice_id = ?", [(number,) for number in ids])
+    # What people attached here stays.
+    db.executemany(
+        "DELETE FROM attachments WHERE invoice_id = ? AND added_by IS NULL", [(number,) for number in ids]
+    )

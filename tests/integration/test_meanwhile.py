@@ -38,7 +38,7 @@ DECISIONS: dict[str, tuple[str, View | ProjectView, Decide]] = {
     "status": (
         "not_sent",
         ProjectView.NOT_SENT,
-        lambda db, me, chosen: commitments.set_status(db, me, chosen, Status.APPROVED),
+        lambda db, me, chosen: commitments.set_status(db, me, chosen, Status.DRAFT),
     ),
     "hold": ("ready_to_export", View.READY, lambda db, me, chosen: holding.place(db, me, chosen, "why")),
     "release": ("ready_to_export", View.READY, holding.release),

@@ -73,7 +73,7 @@ def _view(name: str) -> View | ProjectView:
     return view_of(name)
 
 
-def _finish(ctx: click.Context, decision: Decision, done: str, *, as_json: bool) -> None:
+def finish(ctx: click.Context, decision: Decision, done: str, *, as_json: bool) -> None:
     """Say what was done and what stays; exit 3 when something stays."""
     _tell(decision, done, as_json=as_json)
     ctx.exit(_code(decision))
@@ -172,7 +172,7 @@ def send(
         chosen = selection(books, me, Chosen(words, where, every), _view("not-sent"))
         confirm("Send them to ERP Integrations? They are locked from then on.", yes=yes)
         decision = review.send(books.db, me, chosen, books.profile())
-        _finish(ctx, decision, "sent; they are Ready to Export", as_json=as_json)
+        finish(ctx, decision, "sent; they are Ready to Export", as_json=as_json)
 
 
 @click.command()
@@ -193,7 +193,7 @@ def retrieve(
         me.require_sender()
         chosen = selection(books, me, Chosen(words, where, every), _view("ready"))
         confirm("Take them back into Commitments?", yes=yes)
-        _finish(ctx, review.retrieve(books.db, me, chosen), "retrieved", as_json=as_json)
+        finish(ctx, review.retrieve(books.db, me, chosen), "retrieved", as_json=as_json)
 
 
 @click.command()
@@ -367,6 +367,6 @@ def recall(
         me.require_approver()
         chosen = selection(books, me, Chosen(words, where, every), _view("exporting"))
         confirm("Take them back to Ready to Export?", yes=yes)
-        _finish(
+        finish(
             ctx, review.recall(books.db, me, chosen), "recalled; they are Ready to Export", as_json=as_json
         )
