@@ -36,7 +36,7 @@ TITLES_OF_COLUMNS = (
 # The columns that hold numbers, from 0: id and application, and the amounts.
 _WHOLE, _MONEY = (0, 7), (10, 11, 12)
 # Characters that a worksheet's cell holds.
-_CELL_MOST = 32_767
+CELL_MOST = 32_767
 
 
 class Format(StrEnum):
@@ -96,7 +96,7 @@ def write(
         )
     sums = Sums()
     rows = sums.over(_rows(db, ids, order.me, stop, progress))
-    with _new_file(path, replace=replace) as file:
+    with new_file(path, replace=replace) as file:
         match form:
             case Format.CSV:
                 _csv(file, rows)
@@ -169,7 +169,7 @@ def check_place(path: Path, *, replace: bool) -> None:
 
 
 @contextlib.contextmanager
-def _new_file(path: Path, *, replace: bool) -> Iterator[IO[bytes]]:
+def new_file(path: Path, *, replace: bool) -> Iterator[IO[bytes]]:
     """A file beside the place, of the owner alone; moved there when the block ends well."""
     try:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".payapp-")
@@ -253,6 +253,13 @@ def _csv(file: IO[bytes], rows: Iterator[Row]) -> None:
 
 def _xlsx(file: IO[bytes], rows: Iterator[Row], sums: Sums, folder: Path) -> None:
     """Typed cells, written row by row: text is text whatever it begins with, an amount a number of its currency."""
+    with workbook(file, folder) as book:
+        _fill(book, rows, sums)
+
+
+@contextlib.contextmanager
+def workbook(file: IO[bytes], folder: Path) -> Iterator[Any]:
+    """A workbook that is written row by row, in bounded memory, and takes no text for a formula or a link."""
     from xlsxwriter import Workbook
 
     with tempfile.TemporaryDirectory(dir=folder, prefix=".payapp-") as scratch:
@@ -264,19 +271,21 @@ def _xlsx(file: IO[bytes], rows: Iterator[Row], sums: Sums, folder: Path) -> Non
         }
         book = Workbook(file, options)
         try:
-            _fill(book, rows, sums)
+            yield book
         finally:
             book.close()
+
+
+def amount_formats(book: Any, *, bold: bool = False) -> dict[int, Any]:
+    """A format of a cell for amounts, by the decimals of their currency."""
+    patterns = {places: "#,##0" + ("." + "0" * places if places else "") for places in (0, 2, 3)}
+    return {places: book.add_format({"num_format": text, "bold": bold}) for places, text in patterns.items()}
 
 
 def _fill(book: Any, rows: Iterator[Row], sums: Sums) -> None:
     sheet = book.add_worksheet("Invoices")
     bold = book.add_format({"bold": True})
-    patterns = {places: "#,##0" + ("." + "0" * places if places else "") for places in (0, 2, 3)}
-    money = {places: book.add_format({"num_format": text}) for places, text in patterns.items()}
-    strong = {
-        places: book.add_format({"num_format": text, "bold": True}) for places, text in patterns.items()
-    }
+    money, strong = amount_formats(book), amount_formats(book, bold=True)
     sheet.freeze_panes(1, 0)
     sheet.set_column(2, 6, 16)
     sheet.set_column(_MONEY[0], _MONEY[-1], 14)
@@ -289,7 +298,7 @@ def _fill(book: Any, rows: Iterator[Row], sums: Sums) -> None:
             elif n in _WHOLE:
                 sheet.write_number(line, n, value)
             elif value:
-                sheet.write_string(line, n, safe(value)[:_CELL_MOST])
+                sheet.write_string(line, n, safe(value)[:CELL_MOST])
     for line, t in enumerate(sums.totals, sums.count + 1):
         sheet.write_string(line, 2, f"Total of {t.count:,}", bold)
         sheet.write_string(line, 9, t.currency, bold)
