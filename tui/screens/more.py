@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 INVOICES, COMMITMENTS, MAPPINGS = "invoices", "commitments", "mappings"
 DIRECTORY = "directory"
+ACTIVITY = "activity"
 
 
 def _sees_erp(me: Actor) -> str:
@@ -54,6 +55,7 @@ TOOLS = (
     Tool(INVOICES, "ERP Integrations: Subcontractor Invoices", _sees_erp),
     Tool(COMMITMENTS, "Commitments: Invoices", _sees_commitments),
     Tool(MAPPINGS, "ERP Integrations: Mappings", _sees_erp, "mappings:MappingsScreen"),
+    Tool(ACTIVITY, "ERP Integrations: Activity", _sees_erp, "activity:ActivityScreen"),
     Tool(DIRECTORY, "Directory: Users", _anybody, "directory:DirectoryScreen"),
 )
 
@@ -71,6 +73,12 @@ def screen_of(tool: str, desk: Desk, text: str = "") -> RowsScreen[Any] | None:
     module, name = where.split(":")
     made: RowsScreen[Any] = getattr(importlib.import_module(f"tui.screens.{module}"), name)(desk, text)
     return made
+
+
+def _digit(name: str) -> str:
+    """The key that opens the tool."""
+    does = f"choose('{name}')"
+    return next(key.keys[0] for key in table() if key.place is Place.MORE and key.does == does)
 
 
 class MoreScreen(Dialog[str | None]):
