@@ -11,11 +11,12 @@ from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from operator import itemgetter
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 from store import candidates
 from store.called import Called
+from store.candidates import Candidate
 from store.causes import EFFECTS, REFUSED, WARNED, Cause, Causes, Snag
 from store.db import Database
 from store.depending import Lines
@@ -39,11 +40,11 @@ REMEMBERED = 20_000
 # What a doubt over lines may look at: of a line, and of the bill what all bills of a job have in common.
 _ACCOUNT, _JOB = "lines.account", "job"
 _COLUMNS = {"lines.item_type": "item_type", "lines.description": "description"}
-_OWN: dict[str, Callable[[Going], str]] = {
-    **{name: lambda g, of=of: of(g.sent) for name, of in FIELDS.items()},  # type: ignore[misc] # of stands for the loop's
-    "terms": lambda g: g.sent.terms,
-    "tax_account": lambda g: g.sent.tax_account,
-    "accounting_date": lambda g: g.day.isoformat(),
+_DAY = "accounting_date"
+_OWN: dict[str, Callable[[Candidate], str]] = {
+    **FIELDS,
+    "terms": attrgetter("terms"),
+    "tax_account": attrgetter("tax_account"),
 }
 
 
@@ -71,7 +72,7 @@ def said(plan: Plan, refused: Mapping[int, Sequence[Snag]], checked: Checked) ->
     touched = {**plan.touched, **causes.touched(), WARNED: array("q", warned)}
     return replace(
         plan,
-        causes=tuple(sorted(found, key=lambda one: EFFECTS.index(one.effect))),
+        causes=tuple(sorted(found, key=lambda one: (EFFECTS.index(one.effect), -one.count))),
         touched={effect: ids for effect, ids in touched.items() if len(ids)},
         checked=checked,
     )
@@ -185,11 +186,15 @@ def _answer(ask: Callable[[], T]) -> T:
 
 
 class _Test(NamedTuple):
-    """One doubt, what reads its texts, and the texts that it let pass."""
+    """One doubt, the fields that it looks at, and the texts of these that it let pass."""
 
     about: Callable[..., bool]
-    read: tuple[Callable[[Any], str], ...]
+    fields: tuple[str, ...]
     passed: set[_Texts]
+
+    def texts(self, columns: Mapping[str, Sequence[str]]) -> list[_Texts]:
+        """Of a table of texts by field those that it looks at, row by row."""
+        return list(zip(*(columns[name] for name in self.fields), strict=True))
 
     def bad(self, texts: Iterable[_Texts]) -> set[_Texts]:
         """Those of these texts that may be objected to."""
@@ -206,20 +211,14 @@ class _Doubts:
 
     def __init__(self, db: Database, company: Company, called: Called, doubts: Sequence[Doubt]) -> None:
         self._db, self._called = db, called
-        fields: dict[str, Callable[[Going], str]] = {**_OWN, "company": lambda _: company.name}
-        of_lines = [doubt for doubt in doubts if any(name.startswith(LINES) for name in doubt.fields)]
-        self._own = [
-            _Test(doubt.about, tuple(fields[name] for name in doubt.fields), set())
-            for doubt in doubts
-            if doubt not in of_lines
-        ]
-        used = {name for doubt in of_lines for name in doubt.fields}
-        self.columns = tuple(_COLUMNS[name] for name in sorted(used & _COLUMNS.keys()))
-        places = {name: place for place, name in enumerate((_JOB, _ACCOUNT, *sorted(used & _COLUMNS.keys())))}
-        self._of_lines = [
-            _Test(doubt.about, tuple(itemgetter(places[name]) for name in doubt.fields), set())
-            for doubt in of_lines
-        ]
+        self._company = company
+        tests = [_Test(doubt.about, doubt.fields, set()) for doubt in doubts]
+        self._of_lines = [test for test in tests if any(name.startswith(LINES) for name in test.fields)]
+        self._own = [test for test in tests if test not in self._of_lines]
+        self._fields = {name for test in self._own for name in test.fields}
+        used = {name for test in self._of_lines for name in test.fields}
+        self.columns = tuple(column for name, column in _COLUMNS.items() if name in used)
+        self._names = tuple(name for name in _COLUMNS if name in used)
 
     def among(self, run: Sequence[Going], lines: Lines) -> set[int]:
         """The ids of those of these (one chunk) that may be objected to. Raises _SilentError."""
@@ -227,17 +226,27 @@ class _Doubts:
         return found | self._by_lines(run, lines) if self._of_lines else found
 
     def _by_own(self, run: Sequence[Going]) -> set[int]:
+        columns = {name: self._column(name, run) for name in self._fields}
         found: set[int] = set()
         for test in self._own:
-            columns = [[read(g) for g in run] for read in test.read]
-            texts = list(zip(*columns, strict=True))
+            texts = test.texts(columns)
             if bad := test.bad(texts):
                 found.update(g.candidate.id for g, own in zip(run, texts, strict=True) if own in bad)
         return found
 
+    def _column(self, name: str, run: Sequence[Going]) -> list[str]:
+        """What the bills of these have in a field."""
+        if name == "company":
+            return [self._company.name] * len(run)
+        if name == _DAY:
+            days = {day: day.isoformat() for day in {g.day for g in run}}
+            return [days[g.day] for g in run]
+        of = _OWN[name]
+        return [of(g.sent) for g in run]
+
     def _by_lines(self, run: Sequence[Going], lines: Lines) -> set[int]:
         job = _OWN[_JOB]
-        jobs = {g.sent.project_id: job(g) for g in run}
+        jobs = {g.sent.project_id: job(g.sent) for g in run}
         bad = _answer(lambda: self._bad([row for row in lines if row[0] in jobs], jobs))
         if not bad:
             return set()
@@ -252,10 +261,14 @@ class _Doubts:
     def _bad(self, lines: Lines, jobs: Mapping[int, str]) -> set[tuple[Any, ...]]:
         """Those of the lines that may be objected to, as they are given."""
         account = self._called.account
-        texts = [(jobs[row[0]], account(row[0], row[1]) or row[1], *row[2:]) for row in lines]
+        columns = {
+            _JOB: [jobs[row[0]] for row in lines],
+            _ACCOUNT: [account(row[0], row[1]) or row[1] for row in lines],
+            **{name: [row[place] for row in lines] for place, name in enumerate(self._names, 2)},
+        }
         found: set[tuple[Any, ...]] = set()
         for test in self._of_lines:
-            asked = [tuple(read(one) for read in test.read) for one in texts]
-            if bad := test.bad(asked):
-                found.update(tuple(row) for row, own in zip(lines, asked, strict=True) if own in bad)
+            texts = test.texts(columns)
+            if bad := test.bad(texts):
+                found.update(tuple(row) for row, own in zip(lines, texts, strict=True) if own in bad)
         return found
