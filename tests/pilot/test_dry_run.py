@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
+import msgspec
 import pytest
-from hand import Hand, Start, add_invoice
+from hand import PROFILE, Hand, Start, add_invoice
 from textual.widgets import OptionList
 
+from erp.checking import Bills, Said
+from erp.connectors.files import Files, FilesSettings
+from erp.connectors.files_settings import Form
 from erp.knowing import Asked
 from store import known, periods
 from store.db import Database
+from store.domain.checking import Checked, Local
 from store.domain.errors import StoreError
 from store.domain.knowing import Fact, Kind
 from store.domain.outcome import Period
+from store.domain.profile import Finding
 from store.known import Codes
 from store.models import Project, Vendor
+from store.refusing import snags
 from tui.app import DeskApp
 from tui.screens.confirm import ConfirmExport
 from tui.screens.dry_list import DryListScreen
 from tui.screens.dry_run import DryRunScreen
 from tui.screens.payload import PayloadScreen
+
+if TYPE_CHECKING:
+    from tui.checking import Checks
 
 
 class Erp:
@@ -52,10 +63,39 @@ class Erp:
         return Asked(len(facts), silent=self.silent)
 
 
-async def tried(hand: Hand, erp: Erp | None, *keys: str) -> None:
+class Connected:
+    """What puts bills to a connector: that of files for Xero, or to one far away that has the numbers R-00 and R-01."""
+
+    def __init__(self, *, far: bool) -> None:
+        self.far = far
+        self.may = asyncio.Event()
+        self.asked = self.left = False
+
+    def local(self, most: int | None = None) -> Local:
+        settings = FilesSettings("drop", Form.XERO, retainage="845", tax_type="None", days="dmy")
+        files = Files(settings, msgspec.structs.replace(PROFILE, formats=()))
+        return Local(None if self.far else files.checker, most)
+
+    async def ask(self, bills: Bills, ids: Sequence[int]) -> Said:
+        assert self.far
+        self.asked = True
+        try:
+            await self.may.wait()
+        except asyncio.CancelledError:
+            self.left = True
+            raise
+        made = await bills(ids[:4])
+        refused = {
+            number: snags(number, name, [Finding("number.used", f"it has {bill.number}", "Enter another", kind="used")])
+            for number, name, bill in made if bill.number in {"R-00", "R-01"}
+        }  # fmt: skip
+        return Said(refused, Checked(len(made), len(ids) - len(made), "it did not answer in time"))
+
+
+async def tried(hand: Hand, erp: Erp | None, *keys: str, checks: Connected | None = None) -> None:
     app: DeskApp = hand.app
     screen = hand.invoices
-    desk = replace(app.desk, ask=erp.ask if erp else None)
+    desk = replace(app.desk, ask=erp.ask if erp else None, checks=cast("Checks | None", checks))
     screen.desk = desk
     for key in keys:
         await hand.pilot.press(key)
@@ -150,6 +190,88 @@ async def test_a_cause_leads_to_its_invoices_and_one_of_them_to_all_of_it(
         await hand.until(lambda: "LONG-NUMBER-OF-01" in hand.text("#payload"))
         await hand.press("escape", "escape", "escape")
         assert hand.app.screen is hand.invoices
+
+
+async def test_what_the_files_cannot_hold_is_there_at_once_with_its_invoices(
+    start: Start, books: Database
+) -> None:
+    books.execute("UPDATE invoices SET tax = 700 WHERE number IN ('R-02', 'R-07')")
+    async with start() as hand:
+        await tried(hand, None, "A", "d", checks=Connected(far=False))
+        assert "2  Refused: goes, and the ERP refuses it" in hand.causes()
+        assert "2    the bill has tax, and no account is named for it" in hand.causes()
+        assert "10  Would go; the ERP refuses 2 of it" in hand.causes()
+        assert "10 bills put to it" in hand.text("#asked")
+        await hand.press("down", "enter")
+        await hand.dialog(DryListScreen)
+        await hand.until(lambda: ">R    R-02" in hand.text("#invoices"))
+        assert "1 of 2" in hand.text("#which") and "R-07" in hand.text("#invoices")
+        assert "the bill has tax of 7.00, and no account is named for it" in hand.text("#about")
+        await hand.press("enter")
+        await hand.dialog(PayloadScreen)
+        await hand.until(lambda: "REFUSED: the bill has tax of 7.00" in hand.text("#payload"))
+        assert '"tax": "7.00"' in hand.text("#payload")
+
+
+async def test_an_erp_far_away_is_asked_for_bills_after_its_codes(start: Start, books: Database) -> None:
+    async with start() as hand:
+        erp, far = Erp(books), Connected(far=True)
+        erp.may.set()
+        await tried(hand, erp, "A", "d", checks=far)
+        await hand.until(lambda: far.asked)
+        # What it said of its codes is shown meanwhile.
+        await hand.until(lambda: "Warned: the ERP may refuse it" in hand.causes())
+        assert "Asking the ERP\u2026" in hand.text("#asked") and "Refused" not in hand.causes()
+        far.may.set()
+        await hand.until(lambda: "2  Refused: goes, and the ERP refuses it" in hand.causes())
+        assert "4 bills put to it, 6 not: it did not answer in time" in hand.text("#asked")
+        assert "Asking" not in hand.text("#asked")
+        await hand.press("g", "g", "enter")
+        await hand.dialog(DryListScreen)
+        await hand.until(lambda: "it has R-00" in hand.text("#about"))
+        await hand.press("j", "enter")
+        await hand.dialog(PayloadScreen)
+        await hand.until(lambda: "REFUSED: it has R-01" in hand.text("#payload"))
+
+
+async def test_leaving_ends_the_asking_for_bills(start: Start, books: Database) -> None:
+    async with start() as hand:
+        far = Connected(far=True)
+        await tried(hand, None, "A", "d", checks=far)
+        await hand.until(lambda: far.asked)
+        await hand.pilot.press("escape")
+        await hand.until(lambda: far.left)
+        assert hand.app.screen is hand.invoices
+
+
+async def test_the_confirmation_tells_what_the_files_cannot_hold_and_exports_all_the_same(
+    start: Start, books: Database
+) -> None:
+    books.execute("UPDATE invoices SET tax = 700")
+    async with start() as hand:
+        hand.invoices.desk = replace(hand.app.desk, checks=cast("Checks", Connected(far=False)))
+        await hand.press("space", "x")
+        await hand.dialog(ConfirmExport)
+        assert "Refused: goes, and the ERP refuses it (1)" in hand.text("#plan")
+        assert "1: the bill has tax, and no account is named for it" in hand.text("#plan")
+        assert "d asks" not in hand.text("#plan")
+        await hand.pilot.press("y")
+        await hand.says("1 accepted for export")
+
+
+async def test_the_confirmation_tells_what_an_erp_far_away_was_not_asked(
+    start: Start, books: Database
+) -> None:
+    async with start() as hand:
+        far = Connected(far=True)
+        hand.invoices.desk = replace(hand.app.desk, checks=cast("Checks", far))
+        await hand.press("space", "x")
+        await hand.dialog(ConfirmExport)
+        assert "ERP: 1 bill not put to it; d asks" in hand.text("#plan") and not far.asked
+        far.may.set()
+        await hand.press("d")
+        await hand.dialog(DryRunScreen)
+        await hand.until(lambda: "1  Refused: goes, and the ERP refuses it" in hand.causes())
 
 
 async def test_the_cursor_stays_on_its_line_when_the_answer_comes(start: Start, books: Database) -> None:

@@ -140,10 +140,15 @@ def checked_text(checked: Checked | None) -> str:
     """How many bills were put to the ERP: ``10 bills put to it``; "" where there is none."""
     if checked is None or not (checked.asked or checked.left):
         return ""
-    told = f"{checked.asked:,} {'bill' if checked.asked == 1 else 'bills'} put to it"
-    if checked.left:
-        told += f", {checked.left:,} not"
+    if not checked.asked:
+        told = f"{_bills(checked.left)} not put to it"
+    else:
+        told = f"{_bills(checked.asked)} put to it" + (f", {checked.left:,} not" if checked.left else "")
     return f"{told}: {safe(checked.trouble).rstrip('.')}" if checked.trouble else told
+
+
+def _bills(count: int) -> str:
+    return f"{count:,} bill" if count == 1 else f"{count:,} bills"
 
 
 def silent_text(silent: Sequence[Kind], subject: str = "It") -> str:
