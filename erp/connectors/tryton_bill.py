@@ -220,7 +220,8 @@ def _settings(bill: Bill, known: Known, settings: TrytonSettings) -> Iterator[Fi
         elif not name:
             cause = f"the bill has tax of {bill.tax}, and no account is named for it"
             fix = "Name the account of tax in erp.options.tax, or map it ({list.more}: Mappings, or payapp erp map tax), "
-            yield Finding("tax.unmapped", cause, fix + _AGAIN)
+            kind = "the bill has tax, and no account is named for it"
+            yield Finding("tax.unmapped", cause, fix + _AGAIN, kind=kind)
 
 
 def _decimals(bill: Bill, known: Known) -> Iterator[Finding]:
@@ -259,7 +260,8 @@ def similar(bill: Bill, known: Known, settings: TrytonSettings) -> Finding | Non
     cause = _likeness(bill, new)
     if seen := len(others) - len(new):
         cause += f"; beside what was let pass ({seen})"
-    return Finding(SIMILAR, cause, _SIMILAR, tuple(_called(other) for other in new))
+    kind = "the vendor has a bill with that number already in Tryton"
+    return Finding(SIMILAR, cause, _SIMILAR, tuple(_called(other) for other in new), kind)
 
 
 def _alike(bill: Bill, party: Party, other: Standing, settings: TrytonSettings) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -18,12 +19,14 @@ from tryton_front import SPOILT, Front
 from tryton_server import PASSWORD
 from tryton_server import Tryton as Server
 
+from erp import checking
 from erp.connector import ParcelRefusedError, UnavailableError
 from erp.connectors import tryton_bill
 from erp.connectors.tryton import Tryton, TrytonSettings
 from erp.connectors.tryton_bill import Currency, Known, Party
 from erp.connectors.tryton_rpc import DoubtfulReplyError
-from store.domain.bill import BillLine
+from store.domain.bill import Bill, BillLine
+from store.domain.checking import Checked
 from store.domain.outcome import Booked, Later, Missing, Refused
 
 pytest_plugins = ["tryton_case"]
@@ -94,6 +97,25 @@ async def test_a_number_that_the_vendor_has_used_is_refused_also_within_one_parc
     assert isinstance(first, Booked) and isinstance(elsewhere, Booked)
     assert isinstance(second, Refused) and second.code == "duplicate.similar"
     assert len(tryton.bills()) == 3
+
+
+async def test_a_dry_run_is_told_of_a_number_that_it_has_and_of_a_vendor_that_it_has_not(
+    tryton: Server, connect: Connect
+) -> None:
+    connector = connect()
+    await connector.post([make_bill(1)])
+    bills = [make_bill(2, number="101-001"), make_bill(3), make_bill(4, vendor="V-9")]
+
+    async def made(ids: Sequence[int]) -> Sequence[tuple[int, str, Bill]]:
+        return [(number, f"invoice {number}", bills[number]) for number in ids]
+
+    said = await checking.ask(connector, made, [0, 1, 2], seconds=60)
+    assert said.checked == Checked(asked=3)
+    assert {number: [snag.code for snag in found] for number, found in said.refused.items()} == {
+        0: ["duplicate.similar"], 2: ["vendor.unknown"],
+    }  # fmt: skip
+    assert said.refused[0][0].effect == "refused" and "101-001" in said.refused[0][0].cause
+    assert len(tryton.bills()) == 1
 
 
 class Blind(Tryton):
