@@ -36,9 +36,12 @@ class Place(StrEnum):
     VIEWS = "views"
     ROWS = "rows"
     MAPPINGS = "mappings"
+    ACTIVITY = "activity"
+    ENTRY = "entry"
     DIRECTORY = "directory"
     USER = "user"
     USER_FORM = "user-form"
+    OVERVIEW = "overview"
     TOO_SMALL = "too-small"
 
 
@@ -64,20 +67,24 @@ PLACE_TITLES = {
     Place.VIEWS: "Saved views",
     Place.ROWS: "A tool's list",
     Place.MAPPINGS: "Mappings",
+    Place.ACTIVITY: "Activity",
+    Place.ENTRY: "Activity, one entry",
     Place.DIRECTORY: "Directory",
     Place.USER: "A user",
     Place.USER_FORM: "A user's form",
+    Place.OVERVIEW: "Overview",
     Place.TOO_SMALL: "A terminal that is too small",
 }
 # What these places' keys are stands on the dialog itself: they are not the user's to change.
 DIALOGS = frozenset({
     Place.DIALOG, Place.CONFIRM, Place.REJECT, Place.ASK, Place.EDIT, Place.DRY_RUN, Place.DRY_LIST, Place.PAYLOAD, Place.CHOICE,
     Place.HELP, Place.MORE,
-    Place.VIEWS, Place.ROWS, Place.MAPPINGS, Place.TOO_SMALL,
+    Place.VIEWS, Place.ROWS, Place.MAPPINGS, Place.OVERVIEW, Place.TOO_SMALL,
+    Place.ACTIVITY, Place.ENTRY,
     Place.DIRECTORY, Place.USER, Place.USER_FORM,
 })  # fmt: skip
 # The tools whose screen is a list of rows (tui.screens.rows): their own keys, beside those of Place.ROWS.
-TOOLS = (Place.MAPPINGS, Place.DIRECTORY)
+TOOLS = (Place.MAPPINGS, Place.ACTIVITY, Place.DIRECTORY, Place.OVERVIEW)
 # Places whose keys are live at the same time: in none of these may a key do two things.
 TOGETHER: tuple[frozenset[Place], ...] = (
     frozenset({Place.TABLE, Place.LIST, Place.INVOICES}),
@@ -266,6 +273,8 @@ KEYS: tuple[Key, ...] = (
     Key("first-tool", ("1",), Place.MORE, "ERP Integrations", does="choose('invoices')"),
     Key("second-tool", ("2",), Place.MORE, "Commitments", does="choose('commitments')"),
     Key("third-tool", ("3",), Place.MORE, "ERP Integrations: Mappings", does="choose('mappings')"),
+    Key("activity-tool", ("4",), Place.MORE, "ERP Integrations: Activity", does="choose('activity')"),
+    Key("overview-tool", ("8",), Place.MORE, "ERP Integrations: Overview", does="choose('overview')"),
     Key("directory-tool", ("5",), Place.MORE, "Directory: Users", does="choose('directory')"),
     Key("save", ("s",), Place.VIEWS, "save the list as it is, under a name"),
     Key("edit", ("e",), Place.VIEWS, "edit the view's filter"),
@@ -287,6 +296,19 @@ KEYS: tuple[Key, ...] = (
     Key("wanting", ("u",), Place.MAPPINGS, "only what is not in the ERP or has no name of its own there; again: all",
         "unmapped"),
     Key("ask", ("i",), Place.MAPPINGS, "ask the ERP whether it has what is listed", "ask ERP"),
+    Key("open", ("enter",), Place.ACTIVITY, "the entry whole: a batch's invoices, a mail's text, an event's rows", "open"),
+    Key("jump", ("i",), Place.ACTIVITY, "to the entry's invoice; from a batch to all of its invoices", "invoice"),
+    Key("kind", ("t",), Place.ACTIVITY, "only batches, only attempts, notices, audit events; again: all", "type"),
+    Key("outcome", ("o",), Place.ACTIVITY, "only what failed, what is open, what went well; again: all", "outcome"),
+    Key("operator", ("b",), Place.ACTIVITY, "only what this user did, the next one; again: everybody", "by"),
+    Key("period", ("p",), Place.ACTIVITY, "only today, the last 7 days, the last 30; again: all", "period"),
+    Key("reconcile", ("c",), Place.ACTIVITY, "compare what was sent this month and the last with what the ERP has", "reconcile"),
+    Key("jump", ("i", "enter"), Place.ENTRY, "to the invoice under the cursor"),
+    Key("down", ("j", "down"), Place.ENTRY, "the invoice below; where there is one alone, read on", does="step(1)"),
+    Key("up", ("k", "up"), Place.ENTRY, "the invoice above; where there is one alone, read back", does="step(-1)"),
+    Key("page-down", ("pagedown", "space"), Place.ENTRY, "a page on", does="page(1)"),
+    Key("page-up", ("pageup",), Place.ENTRY, "a page back", does="page(-1)"),
+    Key("close", ("q",), Place.ENTRY, "close", does="leave"),
     Key("open", ("enter", "h"), Place.DIRECTORY, "what the user may do, and who changed it when", "open"),
     Key("edit", ("e",), Place.DIRECTORY, "change the user: levels, Can Push to Accounting, limits", "edit", decides=True),
     Key("add", ("n",), Place.DIRECTORY, "a new user", "new", decides=True),

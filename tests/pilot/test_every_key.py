@@ -64,6 +64,7 @@ from tui.screens.hold import HoldScreen
 from tui.screens.mapping_edit import MappingEdit
 from tui.screens.mappings import MappingsScreen
 from tui.screens.more import MoreScreen
+from tui.screens.overview import OverviewScreen
 from tui.screens.payload import PayloadScreen
 from tui.screens.reject import RejectScreen
 from tui.screens.too_small import TooSmallScreen
@@ -305,6 +306,7 @@ SMALL_ONES = [
     Step("more.second-tool", "2", lambda hand: hand.app.screen is hand.commitments, ("escape", "escape", "m")),
     Step("more.first-tool", "1", lambda hand: hand.app.screen is hand.invoices, ("m",)),
     Step("more.third-tool", "3", on(MappingsScreen), ("m",)),
+    Step("more.overview-tool", "8", on(OverviewScreen), ("q", "m")),
 ]  # fmt: skip
 PROJECT = [
     Step("commitments.approve", "y", status("N-00", "approved"), ("2", "space")),

@@ -35,6 +35,7 @@ from tui.screens.invoices import InvoicesScreen
 from tui.screens.listing_text import marked_line, tabs_line
 from tui.screens.mappings import MappingsScreen
 from tui.screens.more import MoreScreen
+from tui.screens.overview import OverviewScreen
 from tui.screens.payload import PayloadScreen
 from tui.screens.reject import RejectScreen
 from tui.screens.rows import RowsScreen
@@ -73,6 +74,7 @@ OWNERS: dict[Place, tuple[type[DOMNode], ...]] = {
     Place.ROWS: (RowsScreen,),
     Place.MAPPINGS: (MappingsScreen,),
     Place.DIRECTORY: (DirectoryScreen,),
+    Place.OVERVIEW: (OverviewScreen,),
     Place.USER: (UserPage,),
     Place.USER_FORM: (UserForm,),
     Place.TOO_SMALL: (TooSmallScreen,),

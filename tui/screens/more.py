@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 INVOICES, COMMITMENTS, MAPPINGS = "invoices", "commitments", "mappings"
 DIRECTORY = "directory"
 ACTIVITY = "activity"
+OVERVIEW = "overview"
 
 
 def _sees_erp(me: Actor) -> str:
@@ -57,6 +58,7 @@ TOOLS = (
     Tool(MAPPINGS, "ERP Integrations: Mappings", _sees_erp, "mappings:MappingsScreen"),
     Tool(ACTIVITY, "ERP Integrations: Activity", _sees_erp, "activity:ActivityScreen"),
     Tool(DIRECTORY, "Directory: Users", _anybody, "directory:DirectoryScreen"),
+    Tool(OVERVIEW, "ERP Integrations: Overview", _sees_erp, "overview:OverviewScreen"),
 )
 
 

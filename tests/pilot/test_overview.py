@@ -1,0 +1,37 @@
+"""The tab Overview: the aging in characters, at 80x24."""
+
+from __future__ import annotations
+
+from hand import Start
+
+from store.db import Database
+from tui.screens.more import MoreScreen
+from tui.screens.overview import Age, OverviewScreen
+from tui.widgets.row_table import RowTable
+
+
+async def test_what_waits_is_drawn_by_its_age_and_follows_others(start: Start, books: Database) -> None:
+    waiting = books.execute("SELECT count(*) FROM invoices WHERE phase = 'ready_to_export'").fetchone()[0]
+    async with start() as hand:
+        await hand.press("m")
+        await hand.dialog(MoreScreen)
+        await hand.press("8")
+        await hand.dialog(OverviewScreen)
+        table: RowTable[Age] = hand.app.screen.query_one(RowTable)
+        await hand.until(lambda: table.count, "nothing is listed")
+        before = [row for row in table.rows if row.title == "Ready to Export"]
+        assert sum(row.invoices for row in before) == waiting
+        with books.transaction():
+            books.execute(
+                "UPDATE invoices SET sent_at = ? WHERE id = (SELECT min(id) FROM invoices WHERE phase = 'ready_to_export')",
+                (books.now() - 90 * 86_400_000,),
+            )
+        await hand.until(lambda: any(row.age == "over 60 days" for row in table.rows))
+        place = next(n for n, row in enumerate(table.rows) if row.age == "over 60 days")
+        drawn = "".join(table._drawn[place])
+        assert drawn.startswith(("! ", " !", ">!")) and "over 60 days" in drawn and "#" in drawn
+        await hand.press("slash", *"over", "enter")
+        assert table.count == 1 and "1 invoice waits" in hand.text("#info")
+        assert "sent over 60 days ago" in hand.text("#foot")
+        await hand.press("q")
+        await hand.until(lambda: hand.app.screen is hand.invoices)
