@@ -9,6 +9,7 @@ from peewee import fn
 
 from store import audit, directory, holds, outbox
 from store.candidates import Candidate
+from store.control_models import Hold as OpenHold
 from store.db import Database
 from store.decision import Decision, Outcome, selected
 from store.domain.actor import Actor
@@ -41,10 +42,14 @@ class Want:
 
 
 def counts(db: Database, selection: Selection) -> tuple[int, int]:
-    """How many invoices of a selection are on hold, and how many are not."""
-    select = joined(Invoice.held, fn.COUNT(Invoice.id)).where(condition(db, selection)).group_by(Invoice.held)
-    found = {bool(held): int(count) for held, count in db.rows(select)}
-    return found.get(True, 0), found.get(False, 0)
+    """How many invoices of a selection are on hold themselves, and how many are not."""
+    chosen = condition(db, selection)
+    own = OpenHold.select(OpenHold.invoice_id).where(
+        OpenHold.released_at.is_null() & OpenHold.invoice_id.is_null(False)
+    )
+    select = joined(fn.COUNT(Invoice.id))
+    held = int(db.rows(select.where(chosen & Invoice.id.in_(own)))[0][0])
+    return held, int(db.rows(select.where(chosen))[0][0]) - held
 
 
 def place(

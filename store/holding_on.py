@@ -66,6 +66,13 @@ def subjects(db: Database, selection: Selection, scope: HoldScope) -> list[Subje
     return sorted(found, key=lambda subject: subject.name)
 
 
+def counts(db: Database, found: Sequence[Subject]) -> tuple[int, int]:
+    """How many of these (all of one scope) are on hold, and how many are not."""
+    ids = [subject.id for subject in found]
+    held = sum(len(holds.on(db, found[0].scope, ids[at : at + 1000])) for at in range(0, len(ids), 1000))
+    return held, len(ids) - held
+
+
 def named(db: Database, scope: HoldScope, word: str) -> Subject:
     """The commitment with that number or ERP id, the vendor with that name or ERP id. Raises BadInput for none or several."""
     table, name = _TABLES[scope]

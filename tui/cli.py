@@ -39,6 +39,8 @@ COMMANDS = {
     "recall": "decisions:recall",
     "holds": "holds:holds",
     "periods": "periods:periods",
+    "holds": "holds:holds",
+    "periods": "periods:periods",
     "worker": "worker:worker",
     "keys": "keys:keys",
     "company": "company:company",

@@ -40,9 +40,9 @@ KIND_WORDS = {
     HoldKind.OTHER: "other",
 }
 EFFECT_WORDS = {
-    HoldEffect.BLOCK: "stays here",
-    HoldEffect.PAY: "goes, its payment is held in the ERP",
-    HoldEffect.WARN: "goes, with a warning",
+    HoldEffect.BLOCK: "Export leaves it where it is",
+    HoldEffect.PAY: "Export takes it, and the ERP holds its payment",
+    HoldEffect.WARN: "Export takes it, with a warning",
 }
 # What must not miss the cost cut-off: it is booked, and only its payment waits.
 PAYING = frozenset({HoldKind.WAIVER, HoldKind.INSURANCE})

@@ -20,12 +20,13 @@ from invoice_factory import make, state, version
 from people import founded
 
 from erp import profiles
-from store import candidates, commitments, directory, outbox, review
+from store import candidates, commitments, directory, holding_on, outbox, review
 from store import db as database
 from store.commitments import LineEdit
 from store.db import Database
 from store.decision import Decision
-from store.domain.errors import Changed, Disallowed, PayappError
+from store.domain.errors import Blocked, Changed, Disallowed, PayappError
+from store.domain.hold import HoldScope
 from store.domain.outcome import Booked
 from store.domain.selection import Marked
 from store.domain.status import OPEN_JOBS, Status
@@ -164,6 +165,45 @@ def test_one_decision_stands_in_erp_integrations(
         .fetchone()[0]
     )
     assert is_open == (state(desks[0], number) == "queued")
+
+
+def hold_vendor(db: Database, _number: int) -> Any:
+    apex = holding_on.named(db, HoldScope.VENDOR, "APEX")
+    return holding_on.place(db, directory.actor(db, "jlopez"), [apex], "insurance lapsed")
+
+
+@pytest.mark.parametrize(("first", "second"), permutations([accept, hold_vendor], 2))
+def test_nothing_is_exported_past_a_vendors_hold_of_the_same_moment(
+    desks: tuple[Database, Database], first: Decide, second: Decide
+) -> None:
+    number = make(desks[0])
+    assert isinstance(collide(desks, first, second, number), Changed)
+    if second is hold_vendor:
+        with pytest.raises(Blocked, match="Its vendor is on hold"):
+            accept(desks[0], number)
+    else:
+        assert hold_vendor(desks[0], number).recalled == (number,)
+
+
+def test_what_comes_in_while_its_vendor_is_held_is_flagged(desks: tuple[Database, Database]) -> None:
+    mine, other = desks
+    make(mine)
+    with mine.transaction():
+        mine.execute(
+            "INSERT INTO invoices (uuid, source, source_id, commitment_id, project_id, vendor_id, application, number,"
+            " period_start, period_end, billing_date, status, currency, gross, retainage, net, completed,"
+            " retainage_to_date, created_at, updated_at, place) SELECT 'x', 'x', 'x', commitment_id, project_id, vendor_id,"
+            " 2, 'LATE', period_start, period_end, billing_date, status, currency, gross, retainage, net, completed,"
+            " retainage_to_date, created_at, updated_at, place FROM invoices"
+        )
+        thread = threading.Thread(target=lambda: (hold_vendor(other, 0), other.pw.close()))
+        thread.start()
+        with psycopg.connect(mine.url, autocommit=True) as looking:
+            while thread.is_alive() and not waits(looking):
+                pass
+        assert thread.is_alive(), "the hold did not wait for what comes in"
+    thread.join(20)
+    assert mine.execute("SELECT count(*) FROM invoices WHERE held").fetchone() == (2,)
 
 
 @pytest.mark.parametrize(("first", "second"), permutations([retry, reject, values], 2))

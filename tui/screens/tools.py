@@ -8,15 +8,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Generic
+from typing import Any, Generic, TypeVar
 
-from store import asking, holding, holds, invoices, looking, sheets, signs
-from store.decision import Decision
+from store import asking, holding, holding_on, holds, invoices, looking, sheets, signs
 from store.domain.address import valid_address
 from store.domain.errors import BadInput, PayappError
+from store.domain.hold import EFFECT_WORDS, HoldScope
 from store.domain.selection import Marked, Selection, Totals
 from store.domain.status import View
 from store.domain.text import one_line
+from store.holding_on import Subject
 from store.invoices import Row
 from store.listing import Order, every_id
 from tui.keymap import way
@@ -24,13 +25,18 @@ from tui.screens.ask import nets
 from tui.screens.ask_by_mail import AskByMailScreen
 from tui.screens.command_line import CommandScreen
 from tui.screens.deciding import Press
-from tui.screens.hold import HoldScreen, noun
+from tui.screens.hold import HoldChoice, HoldScreen, On, noun
 from tui.screens.listing import V
 from tui.screens.writing import Source, WriteChoice, WriteScreen
 from tui.text import clock, cut, money
 
 # So many numbers go to the clipboard at once.
 COPIED_MOST = 100
+# Of more invoices their commitments and vendors are not held together.
+SUBJECTS_MOST = 1000
+# So much of a vendor's name stands in a title.
+NAME_CELLS = 40
+D = TypeVar("D")
 
 
 class ToolScreen(CommandScreen[V], Generic[V]):
@@ -129,9 +135,7 @@ class ApproverScreen(ToolScreen[View]):
         refused, self._refused = self._refused, None
         return (refused.text, refused.why) if refused is not None and refused.about == about else ("", "")
 
-    async def _keep(
-        self, fn: Callable[..., Decision], selection: Selection, text: str, about: object
-    ) -> Decision:
+    async def _keep(self, fn: Callable[..., D], selection: object, text: str, about: object) -> D:
         """Save a text about these invoices. What others did meanwhile may refuse it: then it is not lost."""
         try:
             return await self.desk.db.write(fn, self.desk.me, selection, text)
@@ -152,17 +156,51 @@ class ApproverScreen(ToolScreen[View]):
         held, free = await db.count(holding.counts, selection)
         lines = _about(at, only, totals)
         if only is not None:
-            lines += [hold.told for hold in (await db.read(holds.of, [only.id])).values()]
+            standing = (await db.read(holds.of, [only.id])).get(only.id, ())
+            lines += [f"{one_line(hold.told)}: {EFFECT_WORDS[hold.effect]}" for hold in standing]
+        subjects = await self._subjects(selection, held + free)
+        others = [_on(found, *await db.count(holding_on.counts, found)) for found in subjects.values()]
         about = holding.place, _same(selection)
-        choice = await self.app.push_screen_wait(HoldScreen(held, free, lines, *self._before(about)))
+        pays = self.desk.profile.capabilities.payment_hold is True
+        choice = await self.app.push_screen_wait(
+            HoldScreen(held, free, lines, *self._before(about), others=others, payment_hold=pays)
+        )
         if choice is None:
             return
-        if choice.place:
-            decision = await self._keep(holding.place, selection, choice.reason, about)
+        kept: dict[str, Any] = {
+            "kind": choice.kind, "effect": choice.effect, "profile": self.desk.profile,
+        }  # fmt: skip
+        if choice.scope is not HoldScope.INVOICE:
+            await self._hold_all(subjects[choice.scope], choice, about, kept)
+        elif choice.place:
+            decision = await self._keep(partial(holding.place, **kept), selection, choice.reason, about)
             self.decided(decision, f"{len(decision.done):,} placed on hold.", at, stay=True)
         else:
             decision = await db.write(holding.release, me, selection)
             self.decided(decision, f"{len(decision.done):,} released.", at, stay=True)
+
+    async def _subjects(self, selection: Selection, count: int) -> dict[HoldScope, list[Subject]]:
+        """The commitments and vendors of a selection, of which few enough are told to hold them together."""
+        if count > SUBJECTS_MOST:
+            return {}
+        scopes = (HoldScope.COMMITMENT, HoldScope.VENDOR)
+        found = {scope: await self.desk.db.count(holding_on.subjects, selection, scope) for scope in scopes}
+        return {scope: these for scope, these in found.items() if these}
+
+    async def _hold_all(
+        self, subjects: Sequence[Subject], choice: HoldChoice, about: object, kept: dict[str, Any]
+    ) -> None:
+        """Place or release what stands on all invoices of a commitment or vendor."""
+        db, me = self.desk.db, self.desk.me
+        if choice.place:
+            settled = await self._keep(partial(holding_on.place, **kept), subjects, choice.reason, about)
+        else:
+            settled = await db.write(holding_on.release, me, subjects)
+        done = "placed on hold" if choice.place else "released from hold"
+        stay = f" {len(settled.stays):,} stay as they are." if settled.stays else ""
+        notes = "".join(f" {note}." for note in settled.notes)
+        self.result(f"{_names(choice.scope, settled.names)} {done}: {noun(settled.invoices)}.{stay}{notes}")
+        self.request()
 
     def action_query(self) -> None:
         """Mail a question to the sender."""
@@ -185,6 +223,19 @@ class ApproverScreen(ToolScreen[View]):
             self.decided(decision, f"{noun(len(decision.done))} asked about.", at, stay=True)
             # The worker sends the mails as well.
             await self.ensure_worker()
+
+
+def _on(found: Sequence[Subject], held: int, free: int) -> On:
+    """The choice that these commitments or vendors are."""
+    scope, several = found[0].scope, len(found) > 1
+    word = f"their {len(found):,} {scope.value}s" if several else f"its {scope.value}"
+    return On(scope, word, _names(scope, [subject.name for subject in found]), held, free)
+
+
+def _names(scope: HoldScope, names: Sequence[str]) -> str:
+    if len(names) != 1:
+        return f"{len(names):,} {scope.value}s"
+    return f"{scope.value} {cut(names[0], NAME_CELLS).rstrip()}"
 
 
 def _same(selection: Selection) -> object:
