@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
-from store import audit
+from store import audit, directory
 from store.db import Database
 from store.domain.actor import Actor
 from store.domain.errors import BadInput, Disallowed
@@ -122,6 +122,7 @@ def replace(
         if db.postgres:
             db.execute("SELECT pg_advisory_xact_lock(?)", (_LOCK,))
         if actor is not None:
+            actor = directory.refresh(db, actor)
             actor.require_approver("take payments over")
         standing = _standing(db, asked)
         heard = _Heard(standing)
@@ -269,6 +270,18 @@ def _told(payments: Mapping[str, Payment]) -> str:
     told = [f"{plain(p.amount, p.currency)} on {p.day} ({p.ref})" for p in payments.values()]
     more = f" and {len(told) - NAMED} more" if len(told) > NAMED else ""
     return ", ".join(told[:NAMED]) + more
+
+
+def forget(db: Database, invoices: Sequence[int]) -> dict[int, str]:
+    """Nothing was paid of these any more: their bills are gone. What was kept, in words, by invoice.
+
+    In the transaction that parts them from their bills.
+    """
+    if db.postgres:
+        db.execute("SELECT pg_advisory_xact_lock(?)", (_LOCK,))
+    found = _before(db, invoices)
+    db.executemany("DELETE FROM payments WHERE invoice_id = ?", [(number,) for number in sorted(found)])
+    return {number: _told(kept) for number, kept in found.items()}
 
 
 # -- what is shown ---------------------------------------------------------------------------------------------
