@@ -18,6 +18,7 @@ from store import (
     phases,
     policies,
     signing,
+    undoing,
 )  # fmt: skip
 from store.ahead import Maker
 from store.db import Database
@@ -133,6 +134,7 @@ def _export(
             renamed = [g.candidate.id for g in part.special if terms.erp_number is not None]
             compared = duplicates.known(db, renamed)
             _queue(db, terms, part)
+            undoing.look_first(db, part.jobs)
             signing.expect(db, actor, part.own)
             own += len(part.own)
             duplicates.refresh(db, (), compared)

@@ -107,6 +107,9 @@ def progress(db: Database, batch: int, *, failures: int = 5) -> Progress:
     )[0]  # fmt: skip
     states, unresolved = _counted(db, batch)
     done, failed = states.get(JobState.DONE, 0), states.get(JobState.FAILED, 0)
+    cancelled = states.get(JobState.CANCELLED, 0)
+    parted = _parted(db, batch) if cancelled else 0
+    done, cancelled = done + parted, cancelled - parted
     left = sum(states.get(state, 0) for state in _LEFT)
     awaiting = states.get(JobState.SENT, 0)
     return Progress(
@@ -129,13 +132,21 @@ def progress(db: Database, batch: int, *, failures: int = 5) -> Progress:
         left=left,
         uncertain=states.get(JobState.UNCERTAIN, 0),
         parked=states.get(JobState.PARKED, 0),
-        cancelled=states.get(JobState.CANCELLED, 0),
+        cancelled=cancelled,
         eta_ms=_eta(db, batch, done + failed + awaiting, left),
         failures=_failures(db, batch, failures),
         awaiting=awaiting,
         awaiting_since=_awaited_since(db, batch) if awaiting else None,
         posted=Posted(row[3], *row[11:]) if row[11] else None,
     )
+
+
+def _parted(db: Database, batch: int) -> int:
+    """How many were booked, and unlinked or reset since: the batch did arrive."""
+    of = (
+        (ExportJob.batch == batch) & (ExportJob.state == JobState.CANCELLED.value) & (ExportJob.erp_ref != "")
+    )
+    return int(db.rows(ExportJob.select(fn.COUNT(ExportJob.id)).where(of))[0][0])
 
 
 def _awaited_since(db: Database, batch: int) -> int | None:

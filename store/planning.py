@@ -296,6 +296,18 @@ class Judge:
             return Going(c, sent, day, f"{rule}; {OVERRIDDEN}")
         return Going(c, sent, day, rule)
 
+    def permitted(self, c: Candidate) -> str:
+        """The rule under which this user may decide that the invoice is paid; for what goes without being sent.
+
+        Raises NotPermitted for who prepared it or is limited below it.
+        """
+        prepared = self._prepares and bool(candidates.prepared(self._db, [c.id], self._actor))
+        rule = self._separation(c, prepared=prepared)
+        self._limits.look([c])
+        if (over := self._limits.refusal(c)) is not None:
+            raise over
+        return rule
+
     def bill(self, sent: Candidate, day: date) -> Bill:
         """The bill of one invoice, as it would be sent."""
         company = self._terms.company

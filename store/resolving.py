@@ -236,17 +236,7 @@ def booked(
     with db.transaction():
         actor = directory.refresh(db, actor)
         of, job, now = _taken(db, actor, invoice_id, asked)
-        column = "substr(origin_id, 1, 200)" if db.postgres else "origin_id"
-        other = db.execute(
-            f"SELECT number FROM invoices WHERE origin_id IS NOT NULL AND {column} = ? AND id <> ?",
-            (reference, invoice_id),
-        ).fetchone()
-        if other:
-            raise BadInput(
-                f"{reference} cannot be its reference",
-                why=f"invoice {safe(other[0])} has it already",
-                fix="Look in the ERP again",
-            )
+        check_free(db, invoice_id, reference)
         action = Action.FIND if of.given_up else Action.BOOK
         log_attempts(db, RECONCILED, [(job, "hand", "booked", reference)], now)
         book(db, [(job, reference)], now, action)
@@ -344,6 +334,21 @@ def _taken(db: Database, actor: Actor, invoice_id: int, asked: Job | None) -> tu
     # What came in before its rows were locked counts too.
     proof = evidence.of(db, [invoice_id]).get(invoice_id)
     return replace(of, status=status, proof=proof), job, now
+
+
+def check_free(db: Database, invoice_id: int, reference: str) -> None:
+    """Raise BadInput where another invoice has that reference in the ERP."""
+    column = "substr(origin_id, 1, 200)" if db.postgres else "origin_id"
+    other = db.execute(
+        f"SELECT number FROM invoices WHERE origin_id IS NOT NULL AND {column} = ? AND id <> ?",
+        (reference, invoice_id),
+    ).fetchone()
+    if other:
+        raise BadInput(
+            f"{reference} cannot be its reference",
+            why=f"invoice {safe(other[0])} has it already",
+            fix="Look in the ERP again",
+        )
 
 
 def check_settled(db: Database, invoice_id: int, settle_ms: int) -> None:
