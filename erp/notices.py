@@ -15,7 +15,7 @@ from email.policy import compat32
 from email.utils import format_datetime, formataddr
 from typing import TYPE_CHECKING, Any
 
-from erp import eventlog, secret
+from erp import eventlog, owing, secret
 from erp.settings import MailSettings
 from store import notices
 from store.domain.text import one_line
@@ -63,6 +63,10 @@ class Mailer:
         else:
             await db.write(notices.release, worker, pending)
         return count
+
+    async def owe(self, db: Database) -> float:
+        """Write the mails that a moment owes, summaries and digests; returns after how many seconds to ask again."""
+        return await owing.write(db, self._settings)
 
     async def check(self) -> None:
         """Connect, encrypt and log in as for a delivery, and mail nothing. Raises what stands in the way."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 import msgspec
@@ -48,6 +49,9 @@ class MailSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     password_keyring: str = ""
     ca_file: str = ""
     timeout: Seconds = 20.0
+    # When the daily summary is written, "HH:MM" in that IANA time zone; "": never, and the zone of the worker's machine.
+    summary_at: str = "07:00"
+    time_zone: str = ""
 
     def __post_init__(self) -> None:
         if not self.host or any(c.isspace() for c in self.host):
@@ -67,3 +71,17 @@ class MailSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             )
         if self.ca_file and self.tls == "none":
             raise ValueError("mail.ca_file means nothing while mail.tls is none")
+        if self.summary_at and re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", self.summary_at) is None:
+            raise ValueError(f"mail.summary_at: {self.summary_at!r} is no time of the day like 07:00")
+        if self.time_zone and not _is_zone(self.time_zone):
+            raise ValueError(f"mail.time_zone: {self.time_zone!r} is no time zone that this machine knows")
+
+
+def _is_zone(name: str) -> bool:
+    import zoneinfo
+
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from erp import eventlog, knowing, paying
+from erp import eventlog, knowing, owing, paying
 from erp.connector import Connector
 from erp.exporting import Exporting
 from erp.lock import WorkerLock
@@ -36,6 +36,8 @@ BEAT_AT_MOST = 2.0
 PLACE_EVERY = 1.0
 # Questions to the ERP that nothing waits for.
 ASIDE = frozenset({"periods", "payments"})
+# And looking whether there is anything to do, which does not count as having something to do.
+LOOKING = ASIDE | {"owed"}
 # A step that failed (a database that is away, a defect) is tried again at this pace, doubling.
 TROUBLE_FIRST, TROUBLE_MOST = 0.5, 15.0
 
@@ -85,6 +87,9 @@ class Worker:
         self._claim_after = 0.0
         self._periods_after = 0.0
         self._payments_after = 0.0
+        self._owed_after = 0.0
+        # Whether jobs were on their way when it was last looked: their batches may be at rest once none is.
+        self._moving = False
         self._trouble = 0.0
         self._place_after = 0.0
         self._outgrown = False
@@ -224,16 +229,20 @@ class Worker:
         idle_since = self._now()
         while not self._stop.is_set():
             try:
+                under_way = self._others.keys() - ASIDE
                 todo = await self.db.read(due.of, self.profile.name)
                 placed = await self._placed()
                 begun = placed and await self._begin(todo)
+                if not begun and under_way and self._idle(todo):
+                    # What ended meanwhile may have left something to do.
+                    continue
                 if not begun and (self._idle(todo) or not placed):
                     leaves = until_idle and (self._nothing(todo) or not placed)
                     patience = 0.0 if leaves else self.settings.idle_exit
                     if patience is not None and self._now() - idle_since >= patience:
                         eventlog.info("worker.idle", worker=self.id)
                         return
-                else:
+                elif begun or not self._idle(todo, LOOKING):
                     idle_since = self._now()
                 if not begun:
                     await self._wait(feed, todo)
@@ -241,9 +250,9 @@ class Worker:
             except Exception as error:  # noqa: BLE001 - the queue outlives a database that is away, and a defect
                 await self._troubled("worker.trouble", error)
 
-    def _idle(self, todo: Due) -> bool:
-        """Whether nothing is under way, here or in another worker's hands."""
-        return not (self._sending or self._others.keys() - ASIDE or todo.claimed)
+    def _idle(self, todo: Due, but: frozenset[str] = ASIDE) -> bool:
+        """Whether nothing but these tasks is under way, here or in another worker's hands."""
+        return not (self._sending or self._others.keys() - but or todo.claimed)
 
     def _nothing(self, todo: Due) -> bool:
         mail = self.mailer is not None and todo.is_due(todo.notice)
@@ -257,6 +266,8 @@ class Worker:
             self._beside("lookup", self._export.look_up)
         if self.mailer is not None and todo.is_due(todo.notice):
             self._beside("notices", self._mail)
+        if self.mailer is not None and self._owes(todo):
+            self._beside("owed", self._owe)
         if self._now() >= self._periods_after:
             self._beside("periods", self._fetch_periods)
         if self.settings.payments and self.profile.pays_back and self._now() >= self._payments_after:
@@ -287,6 +298,8 @@ class Worker:
         seconds = 1.0 if ahead == 0 else self.settings.periods if ahead is None else ahead / 1000
         if self._displaced is not None:
             seconds = min(seconds, PLACE_EVERY)
+        elif self.mailer is not None:
+            seconds = min(seconds, max(0.0, self._owed_after - self._now()))
         until = self._now() + min(seconds, self.settings.idle_exit or seconds)
         stop = asyncio.create_task(self._stop.wait())
         try:
@@ -348,6 +361,18 @@ class Worker:
         eventlog.info(
             "payments.pulled", asked=pulled.asked, changed=pulled.changed, unread=pulled.unread_count
         )
+
+    def _owes(self, todo: Due) -> bool:
+        """Whether it is time to look for mails that a moment owes: the next one has come, or the queue came to rest."""
+        if "owed" in self._others:
+            return False
+        rests, self._moving = self._moving and not todo.open, todo.open
+        return rests or self._now() >= self._owed_after
+
+    async def _owe(self) -> None:
+        self._owed_after = self._now() + owing.EVERY
+        if self.mailer is not None:
+            self._owed_after = self._now() + await self.mailer.owe(self.db)
 
     async def _mail(self) -> None:
         if self.mailer is not None:

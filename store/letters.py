@@ -49,10 +49,10 @@ class Rejection:
 
 def rejection(by: Actor, company: str, of: Rejection) -> tuple[str, str]:
     """Subject and body of a rejection. Every value that people wrote passes the one door; only the reason keeps its lines."""
-    name, vendor = _short(of.name), _short(of.vendor)
+    name, vendor = short(of.name), short(of.vendor)
     subject = f"Invoice {name} of {vendor} was rejected for export"[:SUBJECT_AT_MOST]
     body = f"""\
-{_short(by.name)} rejected subcontractor invoice {name} of {vendor}.
+{short(by.name)} rejected subcontractor invoice {name} of {vendor}.
 
 Reason:
 
@@ -63,19 +63,19 @@ Reason:
 The invoice has left ERP Integrations and can be edited again in the project's
 Commitments tool, Invoices tab. Correct it there and send it again.
 
-{_short(company)}
+{short(company)}
 """
     return subject, body
 
 
 def query(by: Actor, company: str, of: Rejection) -> tuple[str, str]:
     """Subject and body of a question; as with a rejection only what is asked keeps its lines."""
-    name, vendor = _short(of.name), _short(of.vendor)
+    name, vendor = short(of.name), short(of.vendor)
     subject = f"Query about invoice {name} of {vendor}"[:SUBJECT_AT_MOST]
     # Without a mail address of the approver's own an answer would go to payapp's.
-    answer = "Please answer this mail." if valid_address(by.email) else f"Please answer {_short(by.name)}."
+    answer = "Please answer this mail." if valid_address(by.email) else f"Please answer {short(by.name)}."
     body = f"""\
-{_short(by.name)} has a question about subcontractor invoice {name} of {vendor}:
+{short(by.name)} has a question about subcontractor invoice {name} of {vendor}:
 
 {_indented(of.reason)}
 
@@ -83,7 +83,7 @@ def query(by: Actor, company: str, of: Rejection) -> tuple[str, str]:
 
 The invoice stays where it is, in ERP Integrations. {answer}
 
-{_short(company)}
+{short(company)}
 """
     return subject, body
 
@@ -95,7 +95,7 @@ def resent(
 
     ``instead``: it goes to others than the one who returned it.
     """
-    name, vendor = _short(of.name), _short(of.vendor)
+    name, vendor = short(of.name), short(of.vendor)
     count = len(difference.changes)
     what = f"{count} {'change' if count == 1 else 'changes'}" if count else "unchanged"
     subject = f"Invoice {name} of {vendor} was sent again, {what}"[:SUBJECT_AT_MOST]
@@ -103,9 +103,9 @@ def resent(
     who = f"{difference.by} {difference.outcome} it" if instead else f"You {difference.outcome} it"
     why = f"\n{ELSEWHERE}\n" if instead else ""
     body = f"""\
-{_short(by.name)} sent subcontractor invoice {name} of {vendor} again.
+{short(by.name)} sent subcontractor invoice {name} of {vendor} again.
 
-{_short(who)} on {day}:
+{short(who)} on {day}:
 
 {_indented(difference.reason or "(no reason given)")}
 
@@ -115,7 +115,7 @@ def resent(
 
 It is in ERP Integrations, Ready to Export, and waits for a decision.
 {why}
-{_short(company)}
+{short(company)}
 """
     return subject, body
 
@@ -127,13 +127,13 @@ def _changes(difference: Difference) -> str:
     left = len(lines) - CHANGES_AT_MOST
     more = f"\n\n    and {left:,} more: payapp show lists them" if left > 0 else ""
     told = "\n".join(
-        textwrap.fill(_short(line, 4 * NAME_AT_MOST), 72, initial_indent="    ", subsequent_indent="      ")
+        textwrap.fill(short(line, 4 * NAME_AT_MOST), 72, initial_indent="    ", subsequent_indent="      ")
         for line in lines[:CHANGES_AT_MOST]
     )
     return f"Changed since:\n\n{told}{more}"
 
 
-def _short(text: str, most: int = NAME_AT_MOST) -> str:
+def short(text: str, most: int = NAME_AT_MOST) -> str:
     """The text on one line, cut where it is of no length for a mail."""
     line = one_line(text[: 8 * most])
     return line if len(line) <= most else line[: most - 3] + "..."
@@ -148,8 +148,8 @@ def _indented(text: str) -> str:
 
 def _facts(about: Rejection) -> str:
     return (
-        f"Project:            {_short(about.project)}\n"
-        f"Commitment:         {_short(about.commitment)}\n"
-        f"Billing period:     {_short(about.period)}\n"
-        f"Gross this period:  {_short(about.gross)}"
+        f"Project:            {short(about.project)}\n"
+        f"Commitment:         {short(about.commitment)}\n"
+        f"Billing period:     {short(about.period)}\n"
+        f"Gross this period:  {short(about.gross)}"
     )

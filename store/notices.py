@@ -16,6 +16,7 @@ from store import epochs, letters
 from store.db import Database
 from store.domain.actor import Actor
 from store.domain.address import valid_address
+from store.domain.errors import NothingMatched
 from store.domain.text import one_line
 from store.letters import NAME_AT_MOST, SUBJECT_AT_MOST, Rejection
 
@@ -23,6 +24,8 @@ __all__ = ["SUBJECT_AT_MOST", "Letter", "Notice", "NoticeSeen", "NoticeState", "
 
 BACKOFF_FIRST_MS = 5_000
 BACKOFF_MOST_MS = 15 * 60_000
+# What of a notice goes to the mail server.
+_SENT = "id, attempts, recipient, address, reply_to, subject, body, message_id, thread_id, created_at"
 # Ours by RFC 2606: an id, not a place where mail could go.
 _ID_DOMAIN = "payapp.invalid"
 
@@ -38,7 +41,10 @@ class NoticeState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NoticeSeen:
-    """One notice for screens; moments in milliseconds UTC. ``run_at``: when a waiting one is tried next."""
+    """One notice for screens; moments in milliseconds UTC. ``run_at``: when a waiting one is tried next.
+
+    ``operator``: the login of whose decision it is, "" for nobody's.
+    """
 
     kind: str
     role: str
@@ -51,6 +57,9 @@ class NoticeSeen:
     sent_at: int | None
     run_at: int
     invoice_id: int | None
+    id: int
+    subject: str
+    operator: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +150,15 @@ def about(
     )
 
 
-def post(db: Database, owed: Sequence[Letter]) -> None:
+def post(db: Database, owed: Sequence[Letter]) -> int:
     """Put these letters into the outbox, in the transaction under way; what was mailed ``once`` is left out.
 
-    Whom no mail can reach has a notice in state undeliverable.
+    Whom no mail can reach has a notice in state undeliverable. Returns how many there are more.
     """
+    if not owed:
+        return 0
     now = db.now()
-    db.executemany(
+    return db.executemany(
         "INSERT INTO notices (kind, invoice_id, role, recipient, address, reply_to, subject, body, message_id,"
         " thread_id, state, run_at, error_text, created_at, once, operator_id)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -212,25 +223,55 @@ def people(rejection: Rejection, users: Mapping[str, tuple[str, str]]) -> Iterat
 
 # -- what screens read -----------------------------------------------------------------------------------------
 
-_SEEN = "kind, role, recipient, address, state, attempts, error_text, created_at, sent_at, run_at, invoice_id"
+_SEEN = (
+    "SELECT n.kind, n.role, n.recipient, n.address, n.state, n.attempts, n.error_text, n.created_at, n.sent_at, n.run_at,"
+    " n.invoice_id, n.id, n.subject, coalesce(u.login, '') FROM notices n LEFT JOIN users u ON u.id = n.operator_id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which notices: in that state, of that kind, about that invoice; None: any."""
+
+    state: NoticeState | None = None
+    kind: str | None = None
+    invoice: int | None = None
 
 
 def of_invoice(db: Database, invoice_id: int) -> list[NoticeSeen]:
     """The notices about an invoice, newest first."""
-    found = db.execute(f"SELECT {_SEEN} FROM notices WHERE invoice_id = ? ORDER BY id DESC", (invoice_id,))
-    return [_seen(row) for row in found.fetchall()]
+    return listed(db, Wanted(invoice=invoice_id), None)
 
 
 def recent(db: Database, limit: int) -> list[NoticeSeen]:
     """The newest notices, newest first."""
-    found = db.execute(f"SELECT {_SEEN} FROM notices ORDER BY id DESC LIMIT ?", (limit,))
-    return [_seen(row) for row in found.fetchall()]
+    return listed(db, Wanted(), limit)
 
 
-def _seen(row: tuple[str, str, str, str, str, int, str, int, int | None, int, int | None]) -> NoticeSeen:
-    return NoticeSeen(
-        row[0], row[1], row[2], row[3], NoticeState(row[4]), row[5], row[6], row[7], row[8], row[9], row[10]
-    )
+def listed(db: Database, wanted: Wanted, limit: int | None) -> list[NoticeSeen]:
+    """The newest notices that are wanted, at most so many, newest first."""
+    asked = {"n.state = ?": wanted.state, "n.kind = ?": wanted.kind, "n.invoice_id = ?": wanted.invoice}
+    chosen = {sql: value for sql, value in asked.items() if value is not None}
+    where = f" WHERE {' AND '.join(chosen)}" if chosen else ""
+    params = [*chosen.values(), *(() if limit is None else (limit,))]
+    found = db.execute(
+        f"{_SEEN}{where} ORDER BY n.id DESC{'' if limit is None else ' LIMIT ?'}", params
+    ).fetchall()
+    return [_seen(row) for row in found]
+
+
+def one(db: Database, number: int) -> tuple[NoticeSeen, Notice]:
+    """A notice with its text. Raises NothingMatched."""
+    row = db.execute(f"{_SEEN} WHERE n.id = ?", (number,)).fetchone()
+    if row is None:
+        raise NothingMatched(f"There is no notice {number}", fix="payapp notices list tells their numbers")
+    text = db.execute(f"SELECT {_SENT} FROM notices WHERE id = ?", (number,)).fetchone()
+    return _seen(row), Notice(*text)
+
+
+def _seen(row: tuple[Any, ...]) -> NoticeSeen:
+    kind, role, recipient, address, state, *rest = row
+    return NoticeSeen(kind, role, recipient, address, NoticeState(state), *rest)
 
 
 def waiting_count(db: Database) -> int:
@@ -263,8 +304,7 @@ def claim(db: Database, worker: str, limit: int, lease_ms: int) -> list[Notice]:
         )
         found = db.execute(
             "UPDATE notices SET worker = ?, lease_until = ?, attempts = attempts + 1"
-            f" WHERE id IN ({picked}) RETURNING id, attempts, recipient, address, reply_to, subject, body, message_id,"
-            " thread_id, created_at",
+            f" WHERE id IN ({picked}) RETURNING {_SENT}",
             (worker, now + lease_ms, now, now, limit),
         ).fetchall()
         return sorted((Notice(*row) for row in found), key=lambda notice: notice.id)

@@ -6,6 +6,7 @@ import email
 import email.policy
 import socket
 import ssl
+from collections.abc import Callable
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, Self
@@ -22,6 +23,8 @@ class MailServer:
         self.replies: dict[str, str] = {}
         self.data = "250 OK"
         self.taken: list[tuple[str, list[str], bytes]] = []
+        # Called when it has taken a message, before it says so.
+        self.on_taken: Callable[[], None] = lambda: None
         self.sessions: set[int] = set()
         self.port = port or free_port()
         self._controller = Controller(self, hostname="127.0.0.1", port=self.port, **options)
@@ -47,6 +50,7 @@ class MailServer:
     ) -> str:
         if self.data.startswith("250"):
             self.taken.append((envelope.mail_from, list(envelope.rcpt_tos), envelope.content))
+            self.on_taken()
         return self.data
 
     @property

@@ -31,7 +31,7 @@ def server() -> Iterator[MailServer]:
 
 def settings(port: int, **values: Any) -> MailSettings:
     return MailSettings(
-        **{"host": "127.0.0.1", "sender": SENDER, "port": port, "tls": "none", "timeout": 5.0, **values}
+        **{"host": "127.0.0.1", "sender": SENDER, "port": port, "tls": "none", "timeout": 5.0, "summary_at": "", **values}
     )
 
 
