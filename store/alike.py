@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from store import duplicates
 from store.candidates import Candidate
 from store.db import Database
 from store.domain.likeness import WORDS, Likeness, joined, let_pass
@@ -49,8 +50,9 @@ class Twin:
 
     @property
     def open(self) -> tuple[Likeness, ...]:
-        """What of it nobody has let pass."""
-        return tuple(one for one, by in zip(self.likenesses, self.overrides, strict=True) if by is None)
+        """What of it nobody has let pass, and somebody has to."""
+        both = zip(self.likenesses, self.overrides, strict=True)
+        return tuple(one for one, by in both if by is None and one is not Likeness.RESTARTED)
 
     @property
     def name(self) -> str:
@@ -83,12 +85,18 @@ def kin(db: Database) -> Kin:
 
 
 def twins(
-    db: Database, ids: Sequence[int], given: str | None = None, of_kin: Kin | None = None
+    db: Database,
+    ids: Sequence[int],
+    given: str | None = None,
+    of_kin: Kin | None = None,
+    *,
+    restarted: int = 0,
 ) -> dict[int, tuple[Twin, ...]]:
     """The other invoices that each of these looks like, newest first; of very many the newest. None, no entry.
 
     ``given``: the ERP invoice number that these go with, "" for their own; None: as the store has it. ``of_kin``: what
-    kin() says, where it was asked already.
+    kin() says, where it was asked already. ``restarted``: so many more that have the same number of an application of
+    another commitment, and nothing else in common.
     """
     found: dict[int, tuple[Twin, ...]] = {}
     others = kin(db) if of_kin is None and ids else of_kin or {}
@@ -96,7 +104,8 @@ def twins(
         own = known(db, ids[first : first + _RUN])
         if given is not None:
             own = [one._replace(erp_number=given) for one in own]
-        found |= _twins(db, own + [one._replace(vendor=v) for one in own for v in others.get(one.vendor, ())])
+        own += [one._replace(vendor=v) for one in own for v in others.get(one.vendor, ())]
+        found |= _twins(db, own, duplicates.restarted(db, own, restarted) if restarted else ())
     return found
 
 
@@ -233,9 +242,11 @@ def _refused_as(db: Database, ids: Sequence[int]) -> dict[tuple[int, str], tuple
     return found
 
 
-def _twins(db: Database, own: Sequence[Known]) -> dict[int, tuple[Twin, ...]]:
-    numbers, amounts = set(same_number(db, own)), set(same_money(db, own))
-    pairs = sorted({*numbers, *amounts}, key=lambda pair: (pair[0], -pair[1]))
+def _twins(
+    db: Database, own: Sequence[Known], weak: Sequence[tuple[int, int]] = ()
+) -> dict[int, tuple[Twin, ...]]:
+    numbers, amounts, restarted = set(same_number(db, own)), set(same_money(db, own)), set(weak)
+    pairs = sorted({*numbers, *amounts, *restarted}, key=lambda pair: (pair[0], -pair[1]))
     if not pairs:
         return {}
     rows = _rows(db, {other for _, other in pairs})
@@ -250,6 +261,8 @@ def _twins(db: Database, own: Sequence[Known]) -> dict[int, tuple[Twin, ...]]:
             likenesses.append(Likeness.EXACT if folded[number] & theirs else Likeness.NUMBER)
         if (number, other) in amounts:
             likenesses.append(Likeness.AMOUNT)
+        if (number, other) in restarted:
+            likenesses.append(Likeness.RESTARTED)
         by = tuple(passed.get((number, one, other)) for one in likenesses)
         twin = Twin(other, name, rest[0], rest[1], ErpStatus(state), source, tuple(likenesses), by)
         found.setdefault(number, []).append(twin)

@@ -44,7 +44,7 @@ CLOCK = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 # SQLite's page cache in KiB; the desk's connections that read alone gain nothing beyond what the system keeps.
 CACHE, READING_CACHE = 8000, 2000
 # The migration from which on numbers are kept folded: SQL alone cannot fold them.
-_FOLDED = 4
+_FOLDED = 9
 # The migration from which on a database knows where it was adopted.
 _EPOCHS = 3
 _SQLITE_WORDS = {

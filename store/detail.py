@@ -15,6 +15,7 @@ from store.domain.errors import BadInput, NothingMatched
 from store.domain.hold import Hold
 from store.domain.invoice import Line, Summary, summarize
 from store.domain.knowing import Kind
+from store.domain.likeness import likeness_key, restarts
 from store.domain.money import show, to_minor
 from store.domain.status import TITLES, ErpStatus, JobState
 from store.models import (
@@ -149,14 +150,20 @@ def detail(db: Database, invoice_id: int, me: Actor | None = None) -> Detail:
         holds=holds.of(db, [invoice_id]).get(invoice_id, ()),
         payments=payments.of_invoice(db, invoice_id),
         issued=payments.issued(db, row[6]).get(found[0].currency),
-        twins=alike.twins(db, [invoice_id]).get(invoice_id, ())
-        if "D" in found[0].flags or alike.kin(db)
-        else (),
+        twins=_twins(db, found[0]),
         delivered=_delivered(db, found[0]),
         difference=None
         if found[0].erp_status is ErpStatus.SYNCED
         else differences.of(db, [invoice_id]).get(invoice_id),
     )
+
+
+def _twins(db: Database, row: invoices.Row) -> tuple[alike.Twin, ...]:
+    numbers = [number for number in (row.number, row.erp_number) if number]
+    weak = any(restarts(likeness_key(number, row.application)) for number in numbers)
+    if not weak and "D" not in row.flags and not alike.kin(db):
+        return ()
+    return alike.twins(db, [row.id], restarted=RESTARTED).get(row.id, ())
 
 
 def _delivered(db: Database, row: invoices.Row) -> str:
@@ -242,6 +249,8 @@ def _around(db: Database, invoice_id: int) -> list[Event]:
 
 
 # What only the machinery reads.
+# Of those that share a number which restarts with each commitment so many are told.
+RESTARTED = 5
 _INTERNAL = frozenset({"key", "number_hash", "payload_sha256", "uuid", "source_id"})
 _AMOUNTS = frozenset({"gross", "retainage", "net", "completed", "retainage_to_date", "tax", "paid"})
 _WORDS = {

@@ -3,16 +3,21 @@
 What numbers say when they are folded (store.domain.likeness) stands in a table beside the invoices, and the flag on an
 invoice follows what the store has: whoever writes a number or an amount says which were written, and both sides of
 every pair are marked or cleared in the same transaction. What is not flagged looks like no other.
+
+Numbers that restart with each commitment have keys of their own, beside those that tell more: two of them are no pair,
+one of them and one that tells more are (docs/decisions/0013).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from store.db import Database
-from store.domain.likeness import number_key, same_amount
+from store.domain.likeness import RESTARTING, alike_keys, likeness_key, restarts, same_amount, telling
 from store.packed import among, packed
 
 # Of more that look like one invoice the newest so many are told, and let pass: what is new is always among them.
@@ -20,6 +25,9 @@ MOST = 100
 _RUN = 2000
 # As the index invoices_amount has it.
 AMOUNT = "CASE WHEN {0}.gross <> 0 THEN {0}.gross ELSE {0}.net END"
+# As restarts() has it.
+_DIGIT = "substr({0}, {1}, 1) BETWEEN '0' AND '9'"
+_RESTARTS = f"substr({{0}}, 1, 1) = '{RESTARTING}' AND {_DIGIT.format('{0}', 2)}"
 
 
 class Known(NamedTuple):
@@ -29,13 +37,18 @@ class Known(NamedTuple):
     vendor: int
     number: str
     erp_number: str
+    application: int
     currency: str
     period_end: str
     amount: int
 
     def numbers(self) -> set[tuple[int, str]]:
-        """The vendor with each of its numbers, folded: the invoice's own, and the ERP's where an approver gave one."""
-        return {(self.vendor, number_key(number)) for number in (self.number, self.erp_number) if number}
+        """The vendor with the key of each of its numbers: the invoice's own, and the ERP's where an approver gave one."""
+        return {
+            (self.vendor, likeness_key(number, self.application))
+            for number in (self.number, self.erp_number)
+            if number
+        }
 
 
 def known(db: Database, ids: Sequence[int]) -> list[Known]:
@@ -43,7 +56,7 @@ def known(db: Database, ids: Sequence[int]) -> list[Known]:
     found: list[Known] = []
     for first in range(0, len(ids), _RUN):
         rows = db.execute(
-            f"SELECT id, vendor_id, number, erp_number, currency, period_end, gross, net FROM invoices"
+            "SELECT id, vendor_id, number, erp_number, application, currency, period_end, gross, net FROM invoices"
             f" WHERE {among(db, 'id')} ORDER BY id",
             (packed(db, ids[first : first + _RUN]),),
         ).fetchall()
@@ -66,7 +79,7 @@ def refresh(db: Database, fresh: Sequence[Known], before: Sequence[Known] = ()) 
     came = {(*key, now.id) for now in fresh for key in now.numbers()} | (have - had)
     left = had - have
     if left:
-        listed, given = _given(db, left, "number TEXT", "invoice_id BIGINT")
+        listed, given = given_rows(db, left, "number TEXT", "invoice_id BIGINT")
         db.execute(
             "DELETE FROM likenesses WHERE (vendor_id, number, invoice_id) IN"
             f" (SELECT vendor, number, invoice_id FROM ({listed}) AS g)",
@@ -74,14 +87,13 @@ def refresh(db: Database, fresh: Sequence[Known], before: Sequence[Known] = ()) 
         )
     _keep(db, came)
     billed = {_billed(one) for one in (*fresh, *after) if one.amount}
-    numbers = {(vendor, number) for vendor, number, _ in came}
-    _flag(db, numbers, billed)
+    _flag(db, came, billed)
     if before:
         alone = {was.id for was in before}
         alone |= _members(
-            db, {(vendor, number) for vendor, number, _ in left}, {_billed(was) for was in before}
+            db, {(vendor, telling(number)) for vendor, number, _ in left}, {_billed(was) for was in before}
         )
-        _clear(db, sorted(alone))
+        _clear(db, sorted(alone | _freed(db, left)))
 
 
 def _billed(one: Known) -> tuple[int, str, str, int]:
@@ -94,7 +106,7 @@ def fill(db: Database) -> None:
     db.execute("UPDATE invoices SET duplicate = ? WHERE duplicate = ?", (False, True))
     last = 0
     while rows := db.execute(
-        "SELECT id, vendor_id, number, erp_number FROM invoices WHERE id > ? ORDER BY id LIMIT ?",
+        "SELECT id, vendor_id, number, erp_number, application FROM invoices WHERE id > ? ORDER BY id LIMIT ?",
         (last, _RUN),
     ).fetchall():
         last = rows[-1][0]
@@ -103,9 +115,19 @@ def fill(db: Database) -> None:
     no = "NOT duplicate" if db.postgres else "duplicate = 0"
     db.execute(
         f"UPDATE invoices SET duplicate = {yes} WHERE {no} AND id IN (SELECT l.invoice_id FROM"
-        " (SELECT vendor_id, number FROM likenesses GROUP BY vendor_id, number HAVING count(*) > 1) AS several"
+        f" (SELECT vendor_id, number FROM likenesses WHERE NOT ({_RESTARTS.format('number')})"
+        " GROUP BY vendor_id, number HAVING count(*) > 1) AS several"
         " JOIN likenesses l ON l.vendor_id = several.vendor_id AND l.number = several.number)"
     )
+    for which, other in (
+        (_RESTARTS.format("l.number"), "substr(l.number, 2)"),
+        (_DIGIT.format("l.number", 1), f"'{RESTARTING}' || l.number"),
+    ):
+        db.execute(
+            f"UPDATE invoices SET duplicate = {yes} WHERE {no} AND id IN (SELECT l.invoice_id FROM likenesses l"
+            f" WHERE {which} AND EXISTS"
+            f" (SELECT 1 FROM likenesses o WHERE o.vendor_id = l.vendor_id AND o.number = {other}))"
+        )
     amount = AMOUNT.format("i")
     db.execute(
         f"UPDATE invoices SET duplicate = {yes} WHERE {no} AND id IN (SELECT id FROM (SELECT i.id, {amount} AS amount,"
@@ -114,7 +136,8 @@ def fill(db: Database) -> None:
     )
 
 
-def _given(db: Database, rows: Iterable[Sequence[Any]], *columns: str) -> tuple[str, str]:
+def given_rows(db: Database, rows: Iterable[Sequence[Any]], *columns: str) -> tuple[str, str]:
+    """The rows, each a vendor and then these columns, as SQL with its one parameter."""
     given = json.dumps([list(row) for row in rows], separators=(",", ":"))
     named = [("vendor", "BIGINT"), *(column.split() for column in columns)]
     if db.postgres:
@@ -128,7 +151,7 @@ def _keep(db: Database, rows: Iterable[tuple[int, str, int]]) -> None:
     # In their order: neighbours are written together.
     if not (wanted := sorted(rows)):
         return
-    select, given = _given(db, wanted, "number TEXT", "invoice_id BIGINT")
+    select, given = given_rows(db, wanted, "number TEXT", "invoice_id BIGINT")
     db.execute(
         f"INSERT INTO likenesses (vendor_id, number, invoice_id) SELECT vendor, number, invoice_id FROM ({select}) AS g"
         # SQLite reads ON as a join's without it.
@@ -138,7 +161,7 @@ def _keep(db: Database, rows: Iterable[tuple[int, str, int]]) -> None:
 
 
 def _numbered(db: Database, keys: Iterable[tuple[int, str]], having: str) -> tuple[str, str]:
-    select, given = _given(db, keys, "number TEXT")
+    select, given = given_rows(db, keys, "number TEXT")
     # How many there are is told by the index alone.
     sql = (
         f"WITH given_keys AS MATERIALIZED ({select}), counted AS MATERIALIZED"
@@ -150,7 +173,7 @@ def _numbered(db: Database, keys: Iterable[tuple[int, str]], having: str) -> tup
 
 
 def _amounts(db: Database, billed: Iterable[tuple[int, str, str, int]], having: str) -> tuple[str, str]:
-    select, given = _given(db, billed, "currency TEXT", "period TEXT", "amount BIGINT")
+    select, given = given_rows(db, billed, "currency TEXT", "period TEXT", "amount BIGINT")
     sql = (
         f"WITH given_keys AS MATERIALIZED ({select}), counted AS MATERIALIZED"
         " (SELECT k.vendor, k.currency, k.period, k.amount FROM given_keys k JOIN invoices i ON i.vendor_id = k.vendor"
@@ -167,9 +190,20 @@ _OF_AMOUNTS = (
 )
 
 
-def _flag(db: Database, keys: Iterable[tuple[int, str]], billed: Iterable[tuple[int, str, str, int]]) -> None:
+def _flag(
+    db: Database, came: Iterable[tuple[int, str, int]], billed: Iterable[tuple[int, str, str, int]]
+) -> None:
+    """Mark both sides of the new pairs: by keys that came with their invoices, and by what is billed."""
+    keys = {(vendor, key) for vendor, key, _ in came}
+    # Those that restart are as many as the commitments: of them the new ones alone, beside one that tells more.
+    beside = _there(db, {(vendor, telling(key)) for vendor, key in keys if restarts(key)})
+    alone = [number for vendor, key, number in came if restarts(key) and (vendor, telling(key)) in beside]
+    others = {(vendor, key) for vendor, key in keys if not restarts(key)}
+    restarted = _there(db, {(vendor, RESTARTING + key) for vendor, key in others if key.isdecimal()})
+    mixed = beside | restarted | {(vendor, telling(key)) for vendor, key in restarted}
     for (given, value), members in (
-        (_numbered(db, keys, "> 1"), _OF_NUMBERS),
+        (_numbered(db, others, "> 1"), _OF_NUMBERS),
+        (_numbered(db, mixed, "> 0"), _OF_NUMBERS),
         (_amounts(db, billed, "> 1"), _OF_AMOUNTS),
     ):
         if value != "[]":
@@ -177,6 +211,37 @@ def _flag(db: Database, keys: Iterable[tuple[int, str]], billed: Iterable[tuple[
                 f"{given} UPDATE invoices SET duplicate = ? WHERE id IN ({members}) AND duplicate <> ?",
                 (value, True, True),
             )
+    for first in range(0, len(alone), _RUN):
+        db.execute(
+            f"UPDATE invoices SET duplicate = ? WHERE {among(db, 'id')} AND duplicate <> ?",
+            (True, packed(db, alone[first : first + _RUN]), True),
+        )
+
+
+def _there(db: Database, keys: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:
+    """Those of these keys that an invoice has."""
+    select, given = given_rows(db, keys, "number TEXT")
+    if given == "[]":
+        return set()
+    rows = db.execute(
+        f"WITH g AS MATERIALIZED ({select}) SELECT vendor, number FROM g WHERE EXISTS"
+        " (SELECT 1 FROM likenesses l WHERE l.vendor_id = g.vendor AND l.number = g.number)",
+        (given,),
+    ).fetchall()
+    return {(int(row[0]), str(row[1])) for row in rows}
+
+
+def _freed(db: Database, left: Iterable[tuple[int, str, int]]) -> set[int]:
+    """The flagged ones that restart, and beside which none is left that tells more."""
+    told = {(vendor, key) for vendor, key, _ in left if key.isdecimal()}
+    gone = told - _there(db, told)
+    given, value = _numbered(db, {(vendor, RESTARTING + key) for vendor, key in gone}, "> 0")
+    if value == "[]":
+        return set()
+    rows = db.execute(
+        f"{given} SELECT id FROM invoices WHERE id IN ({_OF_NUMBERS}) AND duplicate = ?", (value, True)
+    )
+    return {int(row[0]) for row in rows.fetchall()}
 
 
 def _members(
@@ -218,20 +283,41 @@ def _clear(db: Database, ids: Sequence[int]) -> None:
 
 
 def same_number(db: Database, of: Iterable[Known]) -> list[tuple[int, int]]:
-    """Each of these invoices with every other one that has a number of it, folded: of very many the newest MOST."""
-    select, given = _given(
-        db, {(vendor, key, one.id) for one in of for vendor, key in one.numbers()}, "number TEXT", "id BIGINT"
+    """Each of these invoices with every other one whose number looks like one of its own: of very many the newest MOST.
+
+    Two numbers that restart with their commitments do not; restarted() tells of these.
+    """
+    asked = {
+        (vendor, like, one.id) for one in of for vendor, key in one.numbers() for like in alike_keys(key)
+    }
+    pairs = _paired(db, asked, MOST)
+    if len(asked) == len({(vendor, number) for vendor, _, number in asked}):
+        return pairs
+    # Several keys have so many each.
+    pairs.sort(key=lambda pair: (pair[0], -pair[1]))
+    return [pair for _, same in groupby(pairs, key=itemgetter(0)) for pair in islice(same, MOST)]
+
+
+def restarted(db: Database, of: Iterable[Known], most: int) -> list[tuple[int, int]]:
+    """Each of these whose number restarts, with others of the vendor that have the same one: the newest ``most``."""
+    return _paired(
+        db, {(vendor, key, one.id) for one in of for vendor, key in one.numbers() if restarts(key)}, most
     )
+
+
+def _paired(db: Database, asked: Iterable[tuple[int, str, int]], most: int) -> list[tuple[int, int]]:
+    """The pairs of vendor, key and invoice with others that have the key, the newest of each."""
+    select, given = given_rows(db, asked, "number TEXT", "id BIGINT")
     if given == "[]":
         return []
     theirs = "SELECT x.invoice_id FROM likenesses x WHERE x.vendor_id = g.vendor AND x.number = g.number"
-    found: list[tuple[int, int]] = db.execute(
+    rows: list[tuple[int, int]] = db.execute(
         f"WITH given_keys AS MATERIALIZED ({select}) SELECT DISTINCT g.id, l.invoice_id FROM given_keys g"
         " JOIN likenesses l ON l.vendor_id = g.vendor AND l.number = g.number AND l.invoice_id <> g.id"
-        f" AND l.invoice_id >= coalesce(({theirs} ORDER BY x.invoice_id DESC LIMIT 1 OFFSET {MOST}), 0)",
+        f" AND l.invoice_id >= coalesce(({theirs} ORDER BY x.invoice_id DESC LIMIT 1 OFFSET {most}), 0)",
         (given,),
     ).fetchall()
-    return found
+    return rows
 
 
 def same_money(db: Database, of: Iterable[Known]) -> list[tuple[int, int]]:
@@ -239,7 +325,7 @@ def same_money(db: Database, of: Iterable[Known]) -> list[tuple[int, int]]:
     rows = [(one.vendor, one.currency, one.period_end, one.amount, one.id) for one in of if one.amount]
     if not rows:
         return []
-    select, given = _given(db, rows, "currency TEXT", "period TEXT", "amount BIGINT", "id BIGINT")
+    select, given = given_rows(db, rows, "currency TEXT", "period TEXT", "amount BIGINT", "id BIGINT")
     same = (
         "{0}.vendor_id = g.vendor AND {0}.period_end = g.period AND "
         + AMOUNT

@@ -9,7 +9,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
-from store import candidates
+import msgspec
+
+from store import alike, candidates, uniqueness
 from store.called import Called
 from store.candidates import Candidate
 from store.db import Database
@@ -94,6 +96,10 @@ class Noted:
     ) -> None:
         self._db, self._company, self._called = db, company, called
         self._checks = Checks(profile, phase)
+        # An approver may give another number: before that nothing is taken.
+        unique = [rule for rule in self._checks.own if rule.kind is Kind.UNIQUE and phase is Phase.EXPORT]
+        self._unique = unique[0] if unique else None
+        self._kin = alike.kin(db) if unique else {}
         self._points = self._checks.points
         fields: dict[str, list[Rule]] = {}
         # Amounts are many and seldom the same: they are judged as the minor units that they are.
@@ -113,6 +119,16 @@ class Noted:
 
     def of(self, chunk: Sequence[Candidate]) -> dict[int, list[Note]]:
         """The notes of these invoices as they would be sent, by id; none of one that has nothing against it."""
+        found = self._own(chunk)
+        if (rule := self._unique) is not None:
+            numbers = {c.id: c.posted_number for c in chunk}
+            for number, other in uniqueness.taken(self._db, chunk, self._kin).items():
+                note = self._checks.broken(rule, numbers[number])
+                told = msgspec.structs.replace(note, cause=f"{note.cause}: {other}")
+                found.setdefault(number, []).append(told)
+        return found
+
+    def _own(self, chunk: Sequence[Candidate]) -> dict[int, list[Note]]:
         apart, doubtful = self._looked(chunk)
         close = [c for c in chunk if c.id in apart or c.id in doubtful or not self._clear(c)]
         if not close:

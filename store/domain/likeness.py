@@ -16,13 +16,21 @@ _HASHED = 32
 _RUNS = re.compile(r"[0-9]+|[a-z]+")
 
 
+# So begins the key of a number that says nothing but which application of its commitment it is.
+RESTARTING = "="
+
+
 class Likeness(StrEnum):
-    """What two invoices of one vendor have in common, the most telling first; SIMILAR is what an ERP says of a bill."""
+    """What two invoices of one vendor have in common, the most telling first; SIMILAR is what an ERP says of a bill.
+
+    RESTARTED is weak: it is told, and nobody has to let it pass.
+    """
 
     EXACT = "duplicate.exact"
     NUMBER = "duplicate.number"
     AMOUNT = "duplicate.amount"
     SIMILAR = "duplicate.similar"
+    RESTARTED = "duplicate.restarted"
 
 
 WORDS = {
@@ -30,6 +38,7 @@ WORDS = {
     Likeness.NUMBER: "a number that differs in case, zeros or punctuation alone",
     Likeness.AMOUNT: "the same amount in the same period",
     Likeness.SIMILAR: "what the ERP takes for the same bill",
+    Likeness.RESTARTED: "the same number, which restarts with each commitment",
 }
 
 
@@ -47,6 +56,29 @@ def passed_for(overrides: Iterable[str], code: str) -> frozenset[str]:
     """The bills for which let_pass() says of that code that it was let pass, by the ERP's names; none: for no bill."""
     found = [others for name, _, others in (one.partition(":") for one in overrides) if name == code]
     return frozenset(name for others in found for name in others.split(",") if name)
+
+
+def likeness_key(number: str, application: int) -> str:
+    """number_key(), marked where the number, folded, is just that of the application: such restart with each commitment."""
+    key = number_key(number)
+    return RESTARTING + key if key == str(application) else key
+
+
+def telling(key: str) -> str:
+    """The likeness_key() without its mark. No other key begins with it: what has digits keeps nothing else but letters."""
+    return key.removeprefix(RESTARTING) if restarts(key) else key
+
+
+def restarts(key: str) -> bool:
+    """Whether a likeness_key() is marked."""
+    return key.startswith(RESTARTING) and key[len(RESTARTING) :].isdecimal()
+
+
+def alike_keys(key: str) -> tuple[str, ...]:
+    """The likeness_key()s of others that look like this one: of two that restart neither looks like the other."""
+    if restarts(key):
+        return (telling(key),)
+    return (key, RESTARTING + key) if key.isdecimal() else (key,)
 
 
 def number_key(number: str) -> str:

@@ -47,6 +47,9 @@ def met(rule: Rule, value: str) -> bool:
             return len(value.partition(".")[0].lstrip("+-").lstrip("0")) <= rule.value
         case Kind.MAX_LINE_LENGTH:
             return all(len(line) <= rule.value for line in value.splitlines())
+        case Kind.UNIQUE:
+            # By itself it does.
+            return True
 
 
 class Checks:

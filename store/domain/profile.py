@@ -18,7 +18,8 @@ class Kind(StrEnum):
     """Procore's rule kinds for ERP metadata, and ``nonzero`` for the documented "no $0".
 
     ``max_length_decimal`` and ``max_length_units`` count the digits behind and before an amount's decimal point,
-    ``max_line_length`` the characters of each line of a text.
+    ``max_line_length`` the characters of each line of a text. ``unique``: the ERP takes a vendor's ``number`` once only,
+    which is judged by the vendor's other invoices (store.uniqueness).
     """
 
     PRESENT = "present"
@@ -29,6 +30,7 @@ class Kind(StrEnum):
     MAX_LENGTH_DECIMAL = "max_length_decimal"
     MAX_LENGTH_UNITS = "max_length_units"
     MAX_LINE_LENGTH = "max_line_length"
+    UNIQUE = "unique"
 
 
 LIMITING = frozenset({Kind.MAX_LENGTH, Kind.MAX_LENGTH_DECIMAL, Kind.MAX_LENGTH_UNITS, Kind.MAX_LINE_LENGTH})

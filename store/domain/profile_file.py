@@ -19,6 +19,7 @@ from store.domain.profile import (
     Capabilities,
     Count,
     Effect,
+    Kind,
     PerMinute,
     Point,
     Policy,
@@ -174,6 +175,8 @@ def _check_rules(sheet: Sheet, name: str) -> None:
             raise refused(name, f"{at}.value: {rule.kind} needs its limit", "Give value")
         if rule.kind not in LIMITING and rule.value:
             raise refused(name, f"{at}.value: {rule.kind} has no limit", "Leave value out")
+        if rule.kind is Kind.UNIQUE and (rule.field, rule.effect) != ("number", Effect.BLOCKED):
+            raise refused(name, f"{at}.kind: unique is about the number, and blocks", "Use it of number alone")
         if rule.effect is Effect.SKIPPED and not rule.field.startswith("lines."):
             raise refused(
                 name, f"{at}.effect: only a line can be skipped", "Use blocked, ignored or truncated"

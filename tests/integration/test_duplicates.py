@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,18 @@ import pytest
 from invoice_factory import line, version
 from invoice_factory import make as make_any
 
-from store import commitments, detail, invoices, review
+from erp import profiles
+from store import commitments, detail, duplicates, invoices, review
 from store.commitments import LineEdit
 from store.db import Database
 from store.domain.actor import Actor
-from store.domain.likeness import Likeness
+from store.domain.likeness import Likeness, number_key
 from store.domain.selection import Marked
+from store.domain.status import Action
 from store.intake import example
 from store.intake.load import import_file
+
+SANDBOX = profiles.load("sandbox")
 
 
 def make(db: Database, number: str, *, commitment: str, **values: Any) -> int:
@@ -193,3 +198,108 @@ def test_a_file_that_repeats_a_number_flags_it(db: Database, admin: Actor, tmp_p
         path.write_text(json.dumps([{**one, "invoice_number": number}]))
         import_file(db, admin, path)
         assert len(flagged(db)) == count
+
+
+# -- numbers that restart with each commitment ---------------------------------------------------------------------
+
+
+def test_two_numbers_that_only_count_applications_are_told_and_need_no_reason(
+    db: Database, sender: Actor, approver: Actor
+) -> None:
+    first = make(db, "2", commitment="SC-1", application=2, erp_status="synced")
+    other = make(db, "0-2", commitment="SC-2", application=2)
+    own = make(db, "X", commitment="SC-3", application=2, erp_status="not_sent")
+    numbered(db, sender, own, "#02")
+    # What stands between groups of digits is part of a number.
+    assert flagged(db) == set()
+    [twin] = detail.detail(db, own).twins
+    assert (twin.id, twin.likenesses, twin.open) == (first, (Likeness.RESTARTED,), ())
+    assert detail.detail(db, other).twins == ()
+    numbered(db, sender, own, "3")
+    assert detail.detail(db, own).twins == ()
+    ready = make(db, "2", commitment="SC-4", application=2)
+    chosen = Marked({ready: version(db, ready)})
+    assert review.plan_export(db, approver, chosen, SANDBOX, Action.ACCEPT).alike.count == 0
+    assert review.accept(db, approver, chosen, SANDBOX).done == (ready,)
+
+
+def test_one_that_says_more_is_alike_to_each_of_them(db: Database, sender: Actor) -> None:
+    for n in (1, 2, 3):
+        make(db, "2", commitment=f"SC-{n}", application=2)
+    own = make(db, "X", commitment="SC-9", application=1, erp_status="not_sent")
+    numbered(db, sender, own, "2")
+    assert flagged(db) == {"SC-1/2", "SC-2/2", "SC-3/2", "SC-9/2"}
+    [newest, *_] = detail.detail(db, own).twins
+    assert newest.commitment == "SC-3" and newest.open == (Likeness.EXACT,)
+    later = make(db, "Y", commitment="SC-4", application=2, erp_status="not_sent")
+    numbered(db, sender, later, "2")
+    twins = detail.detail(db, later).twins
+    assert [twin.id for twin in twins if twin.open] == [own]
+    assert {twin.commitment for twin in twins if not twin.open} == {"SC-1", "SC-2", "SC-3"}
+    numbered(db, sender, own, "X")
+    assert flagged(db) == set()
+
+
+def test_the_same_amount_in_the_same_period_is_told_of_them_as_of_any(db: Database, sender: Actor) -> None:
+    make(db, "2", commitment="SC-1", application=2)
+    own = make(db, "2", commitment="SC-2", application=2, erp_status="not_sent")
+    billed(db, sender, own, 101_000)
+    assert flagged(db) == {"SC-1/2", "SC-2/2"}
+    [twin] = detail.detail(db, own).twins
+    assert twin.likenesses == (Likeness.AMOUNT, Likeness.RESTARTED) and twin.open == (Likeness.AMOUNT,)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_flags_follow_any_edits_as_the_pairs_do(db: Database, sender: Actor, seed: int) -> None:
+    chance = random.Random(seed)
+    numbers = ["1", "01", "2", "#2", "=2", "=", "==", "A"]
+    made = [
+        make(db, f"X-{n}", commitment=f"SC-{n}", application=1 + n % 2, erp_status="not_sent")
+        for n in range(7)
+    ]
+    said = dict.fromkeys(made, "")
+    for _ in range(25):
+        invoice = chance.choice(made)
+        said[invoice] = chance.choice([one for one in numbers if one != said[invoice]])
+        numbered(db, sender, invoice, said[invoice])
+        assert marked(db) == expected(db)
+    with db.transaction():
+        duplicates.fill(db)
+    assert marked(db) == expected(db)
+
+
+def marked(db: Database) -> set[int]:
+    return set(duplicates.flagged(db, [row[0] for row in db.execute("SELECT id FROM invoices").fetchall()]))
+
+
+def expected(db: Database) -> set[int]:
+    """Who has a pair, by comparing each with each."""
+    rows = db.execute("SELECT id, number, application FROM invoices").fetchall()
+    told = [(number, number_key(text), number_key(text) == str(n)) for number, text, n in rows]
+    return {
+        number
+        for number, key, restarts in told
+        for other, same, again in told
+        if number != other and key == same and not (restarts and again)
+    }
+
+
+def test_where_the_erp_takes_a_number_once_it_is_edited_before(db: Database, approver: Actor) -> None:
+    profile = profiles.load("business-central")
+    first = make(db, "2", commitment="SC-1", application=2)
+    own = make(db, "2", commitment="SC-2", application=2)
+    draft = make(db, "2", commitment="SC-3", application=2, erp_status="not_sent")
+    make(db, "2", commitment="SC-4", application=2, vendor_ref="OTHER", vendor="Another vendor")
+    chosen = Marked({number: version(db, number) for number in (first, own)})
+    # Nor does a reason help: the ERP would refuse it.
+    for override in (None, "Two commitments"):
+        plan = review.plan_export(db, approver, chosen, profile, Action.ACCEPT, override=override)
+        [stays] = plan.stays.first
+        assert (plan.count, stays.invoice_id, stays.code) == (1, own, "number.unique")
+        assert "2 (SC-1, job 24-101)" in stays.cause and "another ERP invoice number" in stays.fix
+    alone = Marked({own: version(db, own)})
+    plan = review.plan_export(db, approver, alone, profile, Action.ACCEPT, erp_number="SC-2-2")
+    assert (plan.count, plan.stays.count) == (1, 0)
+    assert draft not in marked(db)
+    # Where the ERP takes it, nothing is blocked.
+    assert review.plan_export(db, approver, chosen, SANDBOX, Action.ACCEPT).count == 2

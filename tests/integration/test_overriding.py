@@ -226,14 +226,14 @@ def test_very_many_others_are_counted_and_the_newest_let_pass(
 ) -> None:
     monkeypatch.setattr(duplicates, "MOST", 3)
     for n in range(2, 8):
-        invoice(db, "1", n, erp_status="synced")
-    own = invoice(db, "1", 1)
+        invoice(db, "A-1", n, erp_status="synced")
+    own = invoice(db, "A-1", 1)
     [stays] = review.plan_export(db, approver, mark(db, own), PROFILE, Action.ACCEPT).stays.first
     assert "and 1 more" in stays.cause
     review.accept(db, approver, mark(db, own), PROFILE, override=WHY)
     assert len(alike.twins(db, [own])[own]) == 3
     review.recall(db, approver, mark(db, own))
-    invoice(db, "01", 9)
+    invoice(db, "a 01", 9)
     with pytest.raises(PayappError, match="SC-9"):
         review.accept(db, approver, mark(db, own), PROFILE)
 

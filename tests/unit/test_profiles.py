@@ -245,6 +245,8 @@ def own(text: str, base: Profile | None = None) -> Profile:
         (ruled(more="phase = 'later'"), "later"),
         (ruled(more="effect = 'eaten'"), "eaten"),
         (ruled(more="effect = 'skipped'"), "only a line can be skipped"),
+        (ruled(kind="unique", more="effect = 'ignored'"), "unique is about the number, and blocks"),
+        (ruled(field="vendor", kind="unique"), "unique is about the number, and blocks"),
         (ruled() + ruled().removeprefix(HEAD), "number.present stands there twice"),
         (HEAD + "[capabilities]\ntax = false", "capabilities.tax is false"),
         (HEAD + "[capabilities]\ncolour = false", "colour"),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from store.detail import Detail
 from store.domain.hold import EFFECT_WORDS
-from store.domain.likeness import WORDS
+from store.domain.likeness import WORDS, Likeness
 from store.domain.money import show
 from store.domain.text import safe
 from store.notices import NoticeSeen
@@ -40,7 +40,8 @@ def invoice_sheet(of: Detail, mails: Sequence[NoticeSeen]) -> Iterator[str]:
     for twin in of.twins:
         where = f"{safe(twin.job)} {safe(twin.commitment)}"
         shared = " and ".join(WORDS[one] for one in twin.likenesses)
-        yield f"Duplicate?  of {safe(twin.number)} (#{twin.id}, {where}), {status(twin.erp_status)}: {shared}"
+        label = "Same number" if twin.likenesses == (Likeness.RESTARTED,) else "Duplicate? "
+        yield f"{label} of {safe(twin.number)} (#{twin.id}, {where}), {status(twin.erp_status)}: {shared}"
         for by in dict.fromkeys(by for by in twin.overrides if by is not None):
             yield f"            let pass by {safe(by.who)}, {moment(by.at)}: {safe(by.comment)}"
     if row.error_cause:

@@ -129,6 +129,10 @@ def _flags(detail: Detail, width: int, *, decides: bool) -> list[Line]:
         found += _text(words.get(flag, flag), width, WARN)
         for text in more.get(flag, []):
             found += _text(f"  {text}", width)
+    if detail.twins and "D" not in detail.row.flags:
+        found += _text("Another invoice of the vendor has", width)
+        for text in more["D"]:
+            found += _text(f"  {text}", width)
     return found
 
 
