@@ -29,6 +29,7 @@ from store.domain.checking import Checker
 from store.domain.knowing import Fact, Kind, Paid
 from store.domain.outcome import Answer, Booked, ErpBill, Later, Missing, Period, Refused, Unknown
 from store.domain.profile import Finding, Profile
+from store.domain.text import safe
 
 T = TypeVar("T")
 
@@ -100,7 +101,7 @@ class ReplyLostError(Exception):
 
 
 class Sandbox:
-    """The connector to the sandbox in ``settings.file``, which is made where it is missing."""
+    """The connector to the sandbox in ``settings.file``. It makes no new books: those that are gone are an outage."""
 
     def __init__(self, settings: SandboxSettings, profile: Profile) -> None:
         self.profile = profile
@@ -135,7 +136,7 @@ class Sandbox:
     @contextlib.contextmanager
     def checker(self) -> Iterator[Checker]:
         """As check(), with books of its own."""
-        with contextlib.closing(_open(Path(self._settings.file))) as books:
+        with contextlib.closing(_open(self._there())) as books:
             yield Checker(partial(objections, books), doubts(books))
 
     async def periods(self) -> Sequence[Period]:
@@ -178,9 +179,20 @@ class Sandbox:
         return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(self._books()))
 
     def _books(self) -> sqlite3.Connection:
+        file = self._there()
         if self._connection is None:
-            self._connection = _open(Path(self._settings.file))
+            self._connection = _open(file)
         return self._connection
+
+    def _there(self) -> Path:
+        """The file of its books. Raises UnavailableError where it is missing: new ones would know of nothing booked."""
+        file = Path(self._settings.file)
+        if not file.exists():
+            self._close()
+            raise UnavailableError(
+                f"The sandbox's books are missing: put {safe(str(file))} back; an empty file of that name makes new books"
+            )
+        return file
 
     def _close(self) -> None:
         if self._connection is not None:

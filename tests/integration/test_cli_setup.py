@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from cli_case import Told
 
+from erp.connectors import sandbox
 from store import db as database
 from store import directory
 from store.directory import UserValues
@@ -65,6 +66,17 @@ def test_init_for_tryton_leaves_to_fill_in_what_a_worker_then_asks_for(tmp_path:
 def test_settings_are_for_their_owners_eyes(office: Path, place: Path) -> None:
     for path in (office, place / "payapp.toml"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_init_for_the_sandbox_makes_its_books_and_leaves_those_that_are_there(tmp_path: Path, told: Told) -> None:
+    for folder in ("new", "old"):
+        books = tmp_path / folder / "sandbox.db"
+        if folder == "old":
+            books.parent.mkdir()
+            sandbox.seed(books, [("V-1", "Apex")], [], [])
+        before = books.read_bytes() if books.exists() else b""
+        told("--config", books.with_name("payapp.toml"), "init", "--company", "ACME", "--erp", "sandbox")
+        assert sandbox.ledger(books) == [] and (not before or books.read_bytes() == before)
 
 
 def test_init_takes_a_relative_database_from_the_settings_folder(

@@ -47,6 +47,10 @@ def form(settings: FilesSettings) -> Local:
     return Local(Files(settings, ANY).checker)
 
 
+def given(checker: Checker) -> Local:
+    return Local(lambda: nullcontext(checker))
+
+
 def tried(db: Database, actor: Actor, ids: list[int], local: Local | None) -> Plan:
     return plan_export(db, actor, mark(db, *ids), PLAIN, Action.ACCEPT, local=local)
 
@@ -146,10 +150,10 @@ def test_only_what_is_in_doubt_is_made_into_bills_and_nothing_is_missed(
 
             every = Checker(noticed, (Doubt(("number",), lambda _: True),))
             some = Checker(noticed, real.doubts)
-            of_all = tried(db, approver, ids, Local(partial(nullcontext, every)))
+            of_all = tried(db, approver, ids, given(every))
             assert len(seen) == of_all.count
             seen.clear()
-            of_some = tried(db, approver, ids, Local(partial(nullcontext, some)))
+            of_some = tried(db, approver, ids, given(some))
         assert refused(of_some) == refused(of_all) and of_some.refused
         assert len(seen) == of_some.refused
 
@@ -392,6 +396,17 @@ def test_an_export_tells_it_and_goes(company: Database, told: Told, office: list
     code, _, err = told("--as", "jlopez", "export", "--all", "--yes")
     assert code == 0 and "refused 2: the bill has tax, and no account is named for it" in err
     assert {state(company, number) for number in office} == {"queued"}
+
+
+def test_a_sandbox_whose_books_are_gone_is_told_as_away(place: Path, company: Database, told: Told) -> None:
+    several(company, 2)
+    (place / "sandbox.db").unlink()
+    code, out, _ = told("--as", "jlopez", "export", "--all", "--dry-run", "--json")
+    erp = json.loads(out)["erp"]
+    assert (
+        code == 0 and "books are missing" in erp["trouble"] and "books are missing" in erp["bills"]["trouble"]
+    )
+    assert erp["bills"]["not_asked"] == 2 and not (place / "sandbox.db").exists()
 
 
 @pytest.mark.parametrize(("mood", "bills"), [

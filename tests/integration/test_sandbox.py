@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -33,6 +35,23 @@ async def on(books: Path) -> Any:
 
 
 Opened = Callable[..., Sandbox]
+
+
+async def test_books_that_are_gone_are_an_outage_and_no_new_ones(on: Opened, books: Path) -> None:
+    connector, away = on(), books.with_name("away.db")
+    await connector.post([make_bill(1)])
+    shutil.move(books, away)
+    for asked in (connector, on()):
+        with pytest.raises(UnavailableError, match=r"books are missing: put .* back"):
+            await asked.find([make_bill(1)])
+        with pytest.raises(UnavailableError, match="books are missing"), asked.checker():
+            pass
+    # Moving it back replaces nothing: it was not made anew meanwhile.
+    assert [file.name for file in await asyncio.to_thread(lambda: sorted(books.parent.glob("*.db")))] == [
+        "away.db"
+    ]
+    shutil.move(away, books)
+    assert await connector.find([make_bill(1)]) == [Booked(make_bill(1).key, "SBX-000001")]
 
 
 def test_it_says_that_it_is_a_sandbox() -> None:

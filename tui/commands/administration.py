@@ -108,6 +108,11 @@ def init(
             # Inside the transaction: a company without its settings would be in the way of the next try.
             settings.write(path, tables)
             undo.callback(path.unlink)
+            books = path.parent / SANDBOX
+            if connector == "sandbox" and not books.exists():
+                # Of an empty file it makes new books.
+                books.touch()
+                undo.callback(books.unlink, missing_ok=True)
     click.echo(f"{safe(company)}: settings in {safe(str(path))}. You are {safe(login)}, its Directory Admin.")
     if erp == "tryton":
         click.echo(
