@@ -186,8 +186,10 @@ def test_a_reader_that_leaves_early_is_no_error(company: Database, place: Path) 
 @pytest.mark.parametrize(
     "words",
     [
-        [], *([name] for name in COMMANDS), ["users", "add"], ["users", "list"], ["erp", "list"], ["erp", "show"], ["erp", "map"],
-        ["payments", "pull"], ["payments", "list"], ["audit", "verify"], ["audit", "show"], ["audit", "export"],
+        [], *([name] for name in COMMANDS), ["users", "add"], ["users", "list"], ["users", "show"], ["users", "rights"],
+        ["users", "grant"], ["users", "revoke"], ["users", "remove"], ["users", "summary"], ["erp", "list"], ["erp", "show"], ["erp", "map"],
+        ["payments", "pull"], ["payments", "list"], ["notices", "list"], ["notices", "show"], ["notices", "retry"],
+        ["notices", "summary"], ["audit", "verify"], ["audit", "show"], ["audit", "export"],
     ],
     ids=" ".join,
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Subcommands of the Directory: users list, show, add, grant, revoke, remove, summary."""
+"""Subcommands of the Directory: users list, show, rights, add, grant, revoke, remove, summary."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def users_list(ctx: click.Context, removed: bool, as_json: bool, login: str | No
 @acting
 @click.pass_context
 def users_show(ctx: click.Context, user: str | None, as_json: bool, login: str | None) -> None:
-    """Show a user, or yourself: rights, what they mean, who changed them.
+    """Show a user, or yourself, with the history of rights.
 
     \b
     payapp users show
@@ -91,6 +91,35 @@ def users_show(ctx: click.Context, user: str | None, as_json: bool, login: str |
     click.echo(safe(found.login))
     for line in page(found, events, currency):
         click.echo(line)
+
+
+@users.command("rights")
+@click.argument("user", metavar="[LOGIN]", required=False)
+@click.option("--markdown", is_flag=True, help="The whole table, as the documentation has it.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@acting
+@click.pass_context
+def users_rights(
+    ctx: click.Context, user: str | None, markdown: bool, as_json: bool, login: str | None
+) -> None:
+    """What a user, or you, may do, and what each needs.
+
+    \b
+    payapp users rights
+    payapp users rights jlopez --json
+    """  # noqa: D301 - \b keeps click from wrapping the examples
+    from store import people
+    from store.domain import permissions
+
+    if markdown:
+        click.echo("\n".join(permissions.table()))
+        return
+    with books_and_actor(ctx, login) as (books, me):
+        found = permissions.may(people.one(books.db, me, user or me.login))
+    if as_json:
+        print_json([{"action": a.name, "to": a.words, "may": may, "needs": a.need.words} for a, may in found])
+        return
+    print_table(("May", "To", "Needs"), [("yes" if may else "no", a.words, a.need.words) for a, may in found])
 
 
 def _plainly(books: Books, user: UserValues) -> dict[str, Any]:
@@ -171,7 +200,7 @@ def users_add(ctx: click.Context, /, new: str, login: str | None, **options: Any
 def users_grant(
     ctx: click.Context, /, user: str, can_push: bool, login: str | None, **levels: str | None
 ) -> None:
-    """Grant a user Can Push to Accounting, or a level on a tool.
+    """Grant Can Push to Accounting, or a level on a tool.
 
     \b
     payapp users grant jlopez
@@ -192,7 +221,7 @@ def users_grant(
 @acting
 @click.pass_context
 def users_revoke(ctx: click.Context, /, user: str, can_push: bool, login: str | None, **tools: bool) -> None:
-    """Take Can Push to Accounting, or the level on a tool, from a user.
+    """Take Can Push to Accounting, or a level, away.
 
     What he accepted and nothing was sent of goes back to Ready to Export.
 
@@ -215,7 +244,9 @@ def users_revoke(ctx: click.Context, /, user: str, can_push: bool, login: str | 
 @acting
 @click.pass_context
 def users_remove(ctx: click.Context, user: str, yes: bool, login: str | None) -> None:
-    """Remove a user: he may do nothing any more; the name stays in the history.
+    """Remove a user.
+
+    He may do nothing any more; the name stays in the history.
 
     What he accepted and nothing was sent of goes back to Ready to Export.
 
