@@ -47,6 +47,12 @@ def turn(mail: MailSettings, now_ms: int) -> Turn:
     return Turn(now.date().isoformat(), due and bool(mail.summary_at), moment(1) if due else moment(0))
 
 
+def day(mail: MailSettings | None, now_ms: int) -> str:
+    """The day (ISO) at a moment where the company is; without mail in the settings where this machine is."""
+    zone = ZoneInfo(mail.time_zone) if mail and mail.time_zone else None
+    return datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(zone).date().isoformat()
+
+
 async def write(db: Database, mail: MailSettings) -> float:
     """Owe what is to be owed by now; returns after how many seconds to ask again.
 

@@ -29,6 +29,7 @@ COMMANDS = {
     "report": "report:report",
     "receipt": "receipt:receipt",
     "payments": "payments:payments",
+    "notices": "notices:notices",
     "commitments": "commitments:commitments",
     "invoice": "invoice:invoice",
     "send": "decisions:send",
@@ -37,8 +38,10 @@ COMMANDS = {
     "reject": "decisions:reject",
     "retry": "decisions:retry",
     "recall": "decisions:recall",
-    "holds": "holds:holds",
-    "periods": "periods:periods",
+    "unlink": "undoing:unlink",
+    "reset": "undoing:reset",
+    "mark-exported": "undoing:mark_exported",
+    "sign-off": "signing:sign_off",
     "holds": "holds:holds",
     "periods": "periods:periods",
     "worker": "worker:worker",
@@ -49,6 +52,8 @@ COMMANDS = {
     "audit": "audit:audit",
     "role": "role:role",
     "doctor": "doctor:doctor",
+    "ssh-keys": "ssh_keys:ssh_keys",
+    "gateway": "gateway:gateway",
     "config": "config:config",
     "completion": "completion:completion",
     "man": "man:man",
@@ -139,7 +144,8 @@ def _run(arguments: list[str]) -> int:
             raise BadInput(
                 f"{word!r} is not text", why="it holds bytes that are not UTF-8", fix="Type it in UTF-8"
             )
-    if instruction := os.environ.get(COMPLETE):
+    # A shell asks without arguments; whoever is served by the gateway may not ask so.
+    if not arguments and (instruction := os.environ.get(COMPLETE)):
         from click.shell_completion import shell_complete
 
         importlib.import_module("tui.commands.completion")
