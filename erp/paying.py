@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from erp.connector import Connector
+from erp.paging import paged
 from store import payments
 from store.domain.actor import Actor
 from store.domain.errors import PayappError
 from store.domain.knowing import Paid
-from store.domain.text import one_line
 from store.payments import Asked, Pulled
 
 if TYPE_CHECKING:
@@ -50,9 +51,14 @@ async def pull(
 
 async def _told(connector: Connector, asked: Sequence[Asked]) -> list[Paid]:
     told: list[Paid] = []
-    pages = connector.payments([each.ref for each in asked])
-    try:
-        while (page := await _next(pages, connector.profile.timeout)) is not None:
+    pages = paged(
+        connector.payments([each.ref for each in asked]),
+        connector.profile.timeout,
+        what="The ERP did not say what was paid",
+        fix="Try again when it answers; what it said before is kept",
+    )
+    async with aclosing(pages):
+        async for page in pages:
             told += page
             if len(told) > MOST_EACH * len(asked):
                 raise PayappError(
@@ -60,25 +66,4 @@ async def _told(connector: Connector, asked: Sequence[Asked]) -> list[Paid]:
                     why="its list of them has no end",
                     fix="Try again later",
                 )
-    finally:
-        if hasattr(pages, "aclose"):
-            await pages.aclose()
     return told
-
-
-async def _next(pages: AsyncIterator[Sequence[Paid]], seconds: float) -> Sequence[Paid] | None:
-    """The next page; None: that was the last one."""
-    try:
-        async with asyncio.timeout(seconds):
-            return await anext(pages)
-    except StopAsyncIteration:
-        return None
-    except TimeoutError:
-        why = "it did not answer in time"
-    except Exception as error:  # noqa: BLE001 - whatever a connector raises, there is no answer
-        why = one_line(str(error)) or type(error).__name__
-    raise PayappError(
-        "The ERP did not say what was paid",
-        why=why,
-        fix="Try again when it answers; what it said before is kept",
-    )

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from erp import parcel
 from erp.connector import Connector, Remembering
+from erp.paging import paged
 from store import written_files
-from store.domain.errors import PayappError
-from store.domain.outcome import Answer, ErpBill, Unknown
-from store.domain.text import one_line
+from store.domain.outcome import Answer, Unknown
 from store.job import Job
 from store.reconciling import Reconciliation
 
@@ -46,27 +46,15 @@ def remind(connector: Connector, files: Sequence[str]) -> None:
 
 async def _list(db: Database, connector: Connector, into: Reconciliation) -> None:
     await db.look(into.begin)
-    pages = connector.bills(into.period)
-    try:
-        while (page := await _next(pages, connector.profile.timeout)) is not None:
+    pages = paged(
+        connector.bills(into.period),
+        connector.profile.timeout,
+        what="The ERP did not list its bills",
+        fix="Try again when it answers",
+    )
+    async with aclosing(pages):
+        async for page in pages:
             await db.look(into.add, page)
-    finally:
-        if hasattr(pages, "aclose"):
-            await pages.aclose()
-
-
-async def _next(pages: AsyncIterator[Sequence[ErpBill]], seconds: float) -> Sequence[ErpBill] | None:
-    """The next page; None: that was the last one."""
-    try:
-        async with asyncio.timeout(seconds):
-            return await anext(pages)
-    except StopAsyncIteration:
-        return None
-    except TimeoutError:
-        why = "it did not answer in time"
-    except Exception as error:  # noqa: BLE001 - whatever a connector raises, there is no list
-        why = one_line(str(error)) or type(error).__name__
-    raise PayappError("The ERP did not list its bills", why=why, fix="Try again when it answers")
 
 
 async def _ask(db: Database, connector: Connector, into: Reconciliation) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -20,6 +20,8 @@ from store.domain.text import one_line, safe
 # No receipt has more bytes, or a longer text.
 BYTES_MOST = 50_000_000
 TEXT_MOST = 500
+# So much of a status or type that is left out is told.
+TEXT_LEFT = 40
 
 
 class Said(StrEnum):
@@ -64,10 +66,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """A receipt's lines, and whose list it is."""
+    """A receipt's lines, and whose list it is.
+
+    ``left``: what else stands in a list of all that the ERP has, by its status or type there: how many rows of each.
+    """
 
     source: Source
     lines: tuple[Line, ...]
+    left: tuple[tuple[str, int], ...] = ()
 
 
 _WORDS = {
@@ -101,14 +107,26 @@ def read(data: bytes, name: str) -> Lines:
         return Lines(Source.PAYAPP, tuple(_own(small, rows, name)))
     stars = [cell.removeprefix("*") for cell in header]
     if {"ContactName", "InvoiceNumber", "Total", "Status"} <= set(stars):
-        return Lines(Source.XERO, tuple(_xero(stars, rows, name)))
+        return _listed(Source.XERO, _xero, stars, rows, name)
     if {"Type", "Num", "Name", "Amount"} <= set(header):
-        return Lines(Source.QUICKBOOKS, tuple(_quickbooks(header, rows, name)))
+        return _listed(Source.QUICKBOOKS, _quickbooks, header, rows, name)
     raise BadInput(
         f"{safe(name)} is no receipt",
         why="its first row names neither key (or vendor and number) and status, nor Xero's columns, nor QuickBooks'",
         fix="docs/files.md describes receipts; payapp receipt --waiting writes one to fill in",
     )
+
+
+def _listed(
+    source: Source,
+    lines: Callable[..., Iterator[Line]],
+    header: Sequence[str],
+    rows: Sequence[tuple[int, list[str]]],
+    name: str,
+) -> Lines:
+    left: Counter[str] = Counter()
+    found = tuple(lines(header, rows, name, left))
+    return Lines(source, found, tuple(sorted(left.items())))
 
 
 def _table(data: bytes, name: str) -> list[list[str]]:
@@ -190,7 +208,9 @@ def _own(header: Sequence[str], rows: Sequence[tuple[int, list[str]]], name: str
         )  # fmt: skip
 
 
-def _xero(header: Sequence[str], rows: Sequence[tuple[int, list[str]]], name: str) -> Iterator[Line]:
+def _xero(
+    header: Sequence[str], rows: Sequence[tuple[int, list[str]]], name: str, left: Counter[str]
+) -> Iterator[Line]:
     """Xero's own export of bills: a row per line of a bill, each with the bill's total.
 
     Two bills of one number and total look like one, but for their lines, which come to twice as much.
@@ -203,7 +223,8 @@ def _xero(header: Sequence[str], rows: Sequence[tuple[int, list[str]]], name: st
             # A credit note's total is told without its sign.
             amount = "-" + amount.lstrip("-")
         own = (row.get("ContactName", ""), row.get("InvoiceNumber", ""), amount)
-        if row.get("Status", "").lower() not in _XERO_STANDS:
+        if (status := row.get("Status", "")).lower() not in _XERO_STANDS:
+            left[one_line(status)[:TEXT_LEFT]] += 1
             continue
         line = Line(number, "", *own[:2], "", amount, row.get("Currency", ""), Said.BOOKED, "")
         found.setdefault(own, line)
@@ -215,14 +236,18 @@ def _xero(header: Sequence[str], rows: Sequence[tuple[int, list[str]]], name: st
             yield line
 
 
-def _quickbooks(header: Sequence[str], rows: Sequence[tuple[int, list[str]]], name: str) -> Iterator[Line]:
+def _quickbooks(
+    header: Sequence[str], rows: Sequence[tuple[int, list[str]]], name: str, left: Counter[str]
+) -> Iterator[Line]:
     """A report of QuickBooks with Type, Num, Name and Amount: its headings, sums and other transactions are left out.
 
     Whether a bill is a debit or a credit there depends on the report, so that its type tells the sign.
     """
     for number, row in _named(header, rows, name):
-        sign = _QUICKBOOKS_BILLS.get(row.get("Type", "").lower())
-        if sign is None:
+        kind = row.get("Type", "")
+        if (sign := _QUICKBOOKS_BILLS.get(kind.lower())) is None:
+            # Headings and sums have no type.
+            left.update([one_line(kind)[:TEXT_LEFT]] if kind else ())
             continue
         amount = _amount(row.get("Amount", "")).lstrip("-")
         yield Line(

@@ -34,7 +34,7 @@ _LOCK = 0x70617964
 class Reading:
     """What a receipt did. ``before``: it was read already, then (ms UTC) and by whom.
 
-    ``waiting`` still wait for a receipt.
+    ``waiting`` still wait for a receipt. ``left``: as store.receipt_lines.Lines has it.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Reading:
     told: tuple[Told, ...]
     before: tuple[int, str] | None
     waiting: int
+    left: tuple[tuple[str, int], ...] = ()
 
     def count(self, fate: Fate) -> int:
         """How many lines have that fate."""
@@ -114,7 +115,7 @@ def take(db: Database, actor: Actor, name: str, data: bytes) -> Reading:
             counts = {fate.value: sum(told.fate is fate for told in work.told) for fate in Fate}
             detail = {"erp": erp, "file": safe(name), "sha256": digest, "lines": counts}
             audit.record(db, actor, "receipt", detail, trail)
-        return Reading(name, digest, tuple(work.told), before, _waiting(db, erp))
+        return Reading(name, digest, tuple(work.told), before, _waiting(db, erp), lines.left)
 
 
 def _explain(db: Database, lines: Sequence[Line], work: Work) -> None:

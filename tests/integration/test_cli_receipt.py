@@ -129,6 +129,20 @@ def test_json_tells_every_line(office: Database, tmp_path: Path, told: Told) -> 
     assert record["read_before"] is None
 
 
+def test_rows_that_are_left_out_are_counted_by_what_they_say(
+    office: Database, tmp_path: Path, told: Told
+) -> None:
+    receipt = tmp_path / "bills.csv"
+    rows = [("1", "Wartet"), ("2", "Wartet"), ("3", "\x1b[31mVoid"), ("4", "")]
+    text = "".join(f"V-1,{number},1.00,{status}\n" for number, status in rows)
+    receipt.write_text("ContactName,InvoiceNumber,Total,Status\n" + text)
+    code, out, _ = told("--as", "jlopez", "receipt", receipt)
+    assert code == 0 and "bills.csv: no lines." in out and "\x1b" not in out
+    assert "1 (none)" in out and "2 Wartet" in out
+    record = json.loads(told("--as", "jlopez", "receipt", receipt, "--json")[1])
+    assert record["left_out"]["Wartet"] == 2 and sum(record["left_out"].values()) == 4
+
+
 @pytest.mark.parametrize(
     ("words", "login", "code", "said"),
     [

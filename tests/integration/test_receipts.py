@@ -471,6 +471,7 @@ def test_xeros_list_of_bills_books_each_bill_once_whatever_its_lines(
     ]
     found = take(db, approver, *rows, header=XERO)
     assert fates(found) == [Fate.BOOKED, Fate.BOOKED, Fate.DIFFERS, Fate.OTHERS]
+    assert found.left == (("Voided", 1),)
     assert [invoice(db, n)[0] for n in ids] == ["synced", "exporting", "exporting", "synced"]
 
 
@@ -490,6 +491,7 @@ def test_a_report_of_quickbooks_books_bills_and_credits_by_their_type(
     ]
     found = take(db, approver, *rows, header=QUICKBOOKS)
     assert fates(found) == [Fate.BOOKED, Fate.BOOKED]
+    assert found.left == (("Bill Pmt -Check", 1),)
     assert [invoice(db, n)[:2] for n in ids] == [("synced", "41"), ("synced", "42")]
 
 

@@ -79,6 +79,10 @@ def _print(found: Reading) -> None:
         say(f"{name} was read already, {_moment(at)} by {safe(who)}; read again:")
     words = [f"{found.count(fate):,} {fate.value}" for fate in Fate if found.count(fate)]
     say(f"{name}: {', '.join(words) or 'no lines'}.")
+    if found.left:
+        rows = ", ".join(f"{count:,} {word or '(none)'}" for word, count in found.left[:NAMED])
+        more = sum(count for _, count in found.left[NAMED:])
+        say(f"Rows left out, by their status or type there: {rows}{f', {more:,} others' if more else ''}.")
     for fate in (Fate.REFUSED, *(one for one in Fate if one in TO_SETTLE)):
         _print_named([told for told in found.told if told.fate is fate])
     if found.waiting:
@@ -108,6 +112,7 @@ def _record(found: Reading) -> dict[str, Any]:
             {"row": told.row, "name": told.name, "fate": told.fate.value, "cause": told.cause, "fix": spelled(told.fix),
              "invoice": told.invoice_id} for told in found.told
         ],
+        "left_out": dict(found.left),
         "waiting": found.waiting,
     }  # fmt: skip
 
