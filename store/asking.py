@@ -97,10 +97,10 @@ def _checked(text: str) -> str:
         raise BadInput(
             "A query needs a question", why="whoever reads it must know what is asked", fix="Enter it"
         )
-    if not storable(text):
-        raise BadInput("That question cannot be mailed", why="it holds a character that no database stores")
     if len(text) > TEXT_MOST:
         raise BadInput(
             "That question is too long", why=f"it may have {TEXT_MOST} characters", fix="Shorten it"
         )
+    if not storable(text):
+        raise BadInput("That question cannot be mailed", why="it holds a character that no database stores")
     return text

@@ -169,12 +169,12 @@ def _check_reason(text: str, *, needed: bool) -> None:
         raise BadInput(
             "A rejection needs a reason", why="the project must know what to correct", fix="Enter it"
         )
-    if not storable(text):
-        raise BadInput("That reason cannot be used", why="it holds a character that no database stores")
     if len(text) > REASON_MOST:
         raise BadInput(
             "That reason is too long", why=f"it may have {REASON_MOST} characters", fix="Shorten it"
         )
+    if not storable(text):
+        raise BadInput("That reason cannot be used", why="it holds a character that no database stores")
 
 
 def recall(db: Database, actor: Actor, selection: Selection) -> Decision:

@@ -10,14 +10,17 @@ from typing import Any
 
 import pytest
 from export_case import make_bill, queue_jobs, sandbox_on
+from invoice_factory import make, version
 from mail_server import MailServer, certificate, free_port, login
 
 from erp.notices import Mailer, MailSettings
 from erp.worker import Worker, WorkerSettings
-from store import notices
+from store import asking, notices, review
 from store.db import Database
 from store.domain.actor import Actor
+from store.domain.errors import BadInput
 from store.domain.profile import Profile
+from store.domain.selection import Marked
 from store.notices import NoticeSeen, Rejection
 
 SENDER = "payapp@acme.example"
@@ -31,7 +34,15 @@ def server() -> Iterator[MailServer]:
 
 def settings(port: int, **values: Any) -> MailSettings:
     return MailSettings(
-        **{"host": "127.0.0.1", "sender": SENDER, "port": port, "tls": "none", "timeout": 5.0, "summary_at": "", **values}
+        **{
+            "host": "127.0.0.1",
+            "sender": SENDER,
+            "port": port,
+            "tls": "none",
+            "timeout": 5.0,
+            "summary_at": "",
+            **values,
+        }
     )
 
 
@@ -142,6 +153,11 @@ ENCODED = "=?utf-8?q?a=0D=0ABcc:_evil=40example.org?="
         "東京" * 60,
         "x" * 400,
         '"; evil@example.org; "',
+        pytest.param("x" * 1_000_000, id="1 MB"),
+        " \t ",
+        "\u202eBcc: evil@example.org\ufeff\x85Bcc: evil@example.org\x0b\x0c",
+        "<evil@example.org>",
+        "undisclosed-recipients:;",
     ],
 )
 async def test_no_header_can_be_injected(
@@ -164,8 +180,36 @@ async def test_no_header_can_be_injected(
     for header in ("To", "Subject"):
         assert "\r" not in message[header]
         assert "\n" not in message[header]
+    # No server takes a longer line.
+    assert max(map(len, server.taken[0][2].split(b"\r\n"))) <= 998
     # The reader sees what was written, not what it would decode to.
     assert ("=?utf-8?q?a" in message["Subject"]) is (ENCODED in text)
+
+
+async def test_lines_of_dots_and_from_arrive_as_they_were_written(
+    sqlite_db: Database, approver: Actor, server: MailServer
+) -> None:
+    reject(sqlite_db, approver, "maria@acme.example", reason=".\r\n..\r\nFrom me\r\nQUIT\r\n.\r\nlast")
+    assert await Mailer(settings(server.port)).deliver(sqlite_db, "w1") == 1
+    [message] = server.messages
+    body = message.get_content().replace("\r\n", "\n")
+    assert "    .\n    ..\n    From me\n    QUIT\n    .\n    last\n" in body
+
+
+@pytest.mark.parametrize(
+    "reason",
+    ["x" * 10_000_000, " " * 10_000_000, "\r\n\t ", "a\x00b"],
+    ids=["10 MB", "10 MB of blanks", "blank lines", "NUL"],
+)
+def test_a_reason_that_cannot_be_is_refused_and_mails_nobody(
+    sqlite_db: Database, approver: Actor, reason: str
+) -> None:
+    invoice = make(sqlite_db)
+    with pytest.raises(BadInput):
+        review.reject(sqlite_db, approver, Marked({invoice: version(sqlite_db, invoice)}), reason)
+    with pytest.raises(BadInput):
+        asking.ask(sqlite_db, approver, Marked({invoice: version(sqlite_db, invoice)}), reason)
+    assert seen(sqlite_db) == {}
 
 
 async def test_one_refusal_is_final_another_waits_and_the_rest_go(
