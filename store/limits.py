@@ -38,13 +38,14 @@ def has_sums(actor: Actor) -> bool:
 
 
 def alone(db: Database, actor: Actor) -> Actor:
-    """The user as he is now; where his sums are limited nobody else decides as he until this transaction has ended.
+    """The user as he is now: nobody takes his rights away until this transaction has ended, and finds what it accepted then.
 
-    On SQLite there is no other transaction.
+    Where his sums are limited, nobody else decides as he meanwhile. On SQLite there is no other transaction.
     """
-    if not db.postgres or not has_sums(actor):
+    if not db.postgres:
         return actor
-    db.execute("SELECT id FROM users WHERE id = ? FOR NO KEY UPDATE", (actor.id,)).fetchone()
+    lock = "NO KEY UPDATE" if has_sums(actor) else "SHARE"
+    db.execute(f"SELECT id FROM users WHERE id = ? FOR {lock}", (actor.id,)).fetchone()
     return directory.refresh(db, actor)
 
 
