@@ -147,7 +147,7 @@ def _export(
             "exported",
             batches=tuple(batches.of(t.currency) for t in totals),
             totals=totals,
-            notes=(*(posted.told for posted in end.posting), *end.held),
+            notes=(*(posted.told for posted in end.posting), *end.held, *signing.told(own)),
         )
         _expected(totals, expect)
         if expect is not None and expect.masters not in {None, end.masters}:

@@ -64,6 +64,24 @@ def expect(db: Database, actor: Actor, own: Sequence[tuple[int, int, int]]) -> N
         )
 
 
+def told(own: int) -> tuple[str, ...]:
+    """What is said of a decision with so many of one's own."""
+    if not own:
+        return ()
+    each = "1 is your own and waits" if own == 1 else f"{own:,} are your own and wait"
+    return (f"{each} for another person's sign-off (SELF)",)
+
+
+def of_batch(db: Database, batch: int) -> tuple[int, int]:
+    """How many exports of a batch were of who pressed it, and how many of these still wait for a sign-off."""
+    row = db.execute(
+        f"SELECT count(*), coalesce(sum(CASE WHEN s.signed_at IS NULL AND {_STANDS} THEN 1 ELSE 0 END), 0)"
+        " FROM sign_offs s WHERE s.batch_id = ?",
+        (batch,),
+    ).fetchone()
+    return int(row[0]), int(row[1])
+
+
 def waiting(db: Database) -> int:
     """How many wait for another person's sign-off."""
     found = db.execute(f"SELECT count(*) FROM sign_offs s WHERE s.signed_at IS NULL AND {_STANDS}")

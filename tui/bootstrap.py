@@ -7,7 +7,7 @@ import os
 import pwd
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +22,8 @@ from tui import settings as configuration
 from tui.settings import Settings
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from erp.connector import Connector
     from erp.knowing import Asked
     from erp.worker import Worker
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from store.domain.actor import Actor
     from store.domain.profile import Profile
     from store.known import Codes
+    from store.linking import ErpSaid, Link
     from tui.checking import Checks
 
 
@@ -47,11 +50,11 @@ class Books:
     company: Company
 
     def actor(self, login: str | None, origin: str) -> Actor:
-        """Who acts: the user of the operating system, or in a demo database whom ``--as`` names.
+        """Who acts: the user of the operating system or the database's role; in a demo database whom ``--as`` names.
 
-        Raises NotPermitted for --as elsewhere, and for who is not in the Directory.
+        Raises NotPermitted for --as elsewhere, and as store.identity.given and store.directory.actor do.
         """
-        from store import directory
+        from store import directory, identity
 
         if login is not None and not self.company.demo:
             raise NotPermitted(
@@ -67,7 +70,7 @@ class Books:
                     f"{login} is not a user of this demo",
                     fix=f"Say who acts: --as {' or --as '.join(sorted(known))}",
                 )
-        return directory.actor(self.db, login or own_login(), origin)
+        return directory.actor(self.db, login or identity.given(self.db, own_login()), origin)
 
     def profile(self) -> Profile:
         """The profile of the company's ERP, or its own one over it. Raises SettingsError naming file and key."""
@@ -94,6 +97,12 @@ class Desk:
     ask_afresh: Callable[[Codes], Awaitable[Asked]] | None = None
     # Puts bills to the connector before they are sent; None where a desk has none.
     checks: Checks | None = None
+    # Compares what was sent since that day with what the ERP has, in lines; None where a desk has no ERP to ask.
+    reconcile: Callable[[date], Awaitable[list[str]]] | None = None
+    # Asks the ERP whether it has these bills; None where a desk has no ERP to ask.
+    linked: Callable[[Sequence[tuple[Link, str]]], Awaitable[list[ErpSaid]]] | None = None
+    # Through the SSH gateway: the only folder that files are written to.
+    files: Path | None = None
 
 
 def own_login() -> str:
@@ -282,6 +291,17 @@ def start_worker(books: Books) -> bool:
     return True
 
 
+def require_worker(books: Books) -> None:
+    """Raise PayappError where no worker gives a sign of life, and none may be started from here."""
+    from store import workers
+
+    if not workers.any_alive(books.db):
+        raise PayappError(
+            "No worker runs: what is queued waits", why="the service that sends it does not answer",
+            fix="Tell who runs this machine: systemctl start payapp-worker",
+        )  # fmt: skip
+
+
 async def ask(books: Books, codes: Codes, *, afresh: bool = False) -> Asked:
     """Ask the ERP for its periods and for what it knows of these codes, as far as that is missing or old in the store.
 
@@ -310,12 +330,29 @@ async def ask(books: Books, codes: Codes, *, afresh: bool = False) -> Asked:
         await one.close()
 
 
-def desk(books: Books, me: Actor) -> Desk:
-    """The desk's parts."""
+async def linked(books: Books, asked: Sequence[tuple[Link, str]]) -> list[ErpSaid]:
+    """Ask the ERP whether it has the bills of these references, and what it has under our keys."""
+    from erp import linking
+
+    one = await asyncio.to_thread(connector, books)
+    try:
+        return await linking.ask(one, asked)
+    finally:
+        await one.close()
+
+
+def desk(books: Books, me: Actor, *, files: Path | None = None) -> Desk:
+    """The desk's parts; ``files`` is the user's own folder where he came through the SSH gateway."""
     from tui.checking import Checks
 
     async def ensure_worker() -> None:
-        await books.db.read(lambda _db: start_worker(books))
+        # What the gateway starts must end with its session: there a service runs the worker.
+        await books.db.read(lambda _db: start_worker(books) if files is None else require_worker(books))
+
+    async def reconcile(first: date) -> list[str]:
+        from tui import reconciled
+
+        return await reconciled.lines(books, first)
 
     return Desk(
         books.db,
@@ -327,4 +364,6 @@ def desk(books: Books, me: Actor) -> Desk:
         partial(ask, books),
         partial(ask, books, afresh=True),
         Checks(books),
+        reconcile,
+        linked=partial(linked, books),
     )

@@ -36,12 +36,16 @@ class Place(StrEnum):
     VIEWS = "views"
     ROWS = "rows"
     MAPPINGS = "mappings"
+    CONTRACTS = "contracts"
+    CHANGES = "changes"
+    FILES = "files"
     ACTIVITY = "activity"
     ENTRY = "entry"
     DIRECTORY = "directory"
     USER = "user"
     USER_FORM = "user-form"
     OVERVIEW = "overview"
+    SIGNING = "signing"
     TOO_SMALL = "too-small"
 
 
@@ -67,24 +71,28 @@ PLACE_TITLES = {
     Place.VIEWS: "Saved views",
     Place.ROWS: "A tool's list",
     Place.MAPPINGS: "Mappings",
+    Place.CONTRACTS: "Projects and commitments",
+    Place.CHANGES: "Field history",
+    Place.FILES: "Attachments",
     Place.ACTIVITY: "Activity",
     Place.ENTRY: "Activity, one entry",
     Place.DIRECTORY: "Directory",
     Place.USER: "A user",
     Place.USER_FORM: "A user's form",
     Place.OVERVIEW: "Overview",
+    Place.SIGNING: "Sign-off of SELF",
     Place.TOO_SMALL: "A terminal that is too small",
 }
 # What these places' keys are stands on the dialog itself: they are not the user's to change.
 DIALOGS = frozenset({
     Place.DIALOG, Place.CONFIRM, Place.REJECT, Place.ASK, Place.EDIT, Place.DRY_RUN, Place.DRY_LIST, Place.PAYLOAD, Place.CHOICE,
-    Place.HELP, Place.MORE,
-    Place.VIEWS, Place.ROWS, Place.MAPPINGS, Place.OVERVIEW, Place.TOO_SMALL,
+    Place.HELP, Place.MORE, Place.CONTRACTS, Place.CHANGES, Place.FILES,
+    Place.VIEWS, Place.ROWS, Place.MAPPINGS, Place.OVERVIEW, Place.SIGNING, Place.TOO_SMALL,
     Place.ACTIVITY, Place.ENTRY,
     Place.DIRECTORY, Place.USER, Place.USER_FORM,
 })  # fmt: skip
 # The tools whose screen is a list of rows (tui.screens.rows): their own keys, beside those of Place.ROWS.
-TOOLS = (Place.MAPPINGS, Place.ACTIVITY, Place.DIRECTORY, Place.OVERVIEW)
+TOOLS = (Place.MAPPINGS, Place.CONTRACTS, Place.CHANGES, Place.ACTIVITY, Place.DIRECTORY, Place.OVERVIEW, Place.SIGNING)
 # Places whose keys are live at the same time: in none of these may a key do two things.
 TOGETHER: tuple[frozenset[Place], ...] = (
     frozenset({Place.TABLE, Place.LIST, Place.INVOICES}),
@@ -181,10 +189,17 @@ KEYS: tuple[Key, ...] = (
     Key("hold", ("H",), _E, "place or release a hold: Export leaves the invoice where it is", "hold"),
     Key("query", ("i",), _E, "mail a query to the sender, without rejecting", "query"),
     Key("dry-run", ("d",), _E, "dry run: what would go, what would stay and why; changes nothing", "dry run"),
+    Key("unlink", (), _E, "part a Synced invoice from its bill, once that is deleted in the ERP"),
+    Key("reset", (), _E, "free a Synced invoice that is stuck; for an Admin of ERP Integrations"),
+    Key("mark-exported", (), _E, "it was entered in the ERP by hand: Synced, and nothing is sent"),
     Key("send", ("f",), _C, "send (forward) what is marked to ERP Integrations", "Send"),
     Key("retrieve", ("r",), _C, "retrieve what is marked, before it is accepted or rejected", "Retrieve"),
     Key("edit", ("e",), _C, "edit the invoice under the cursor", "edit"),
     Key("approve", ("y",), _C, "approve what is marked", "approve"),
+    Key("new", ("i",), _C, "the next invoice of this one's commitment, prefilled from its last one", "new"),
+    Key("status", ("d",), _C, "set the status of what is marked, or of this one: draft, review, revise, approved", "status"),
+    Key("files", ("F",), _C, "attachments: add a path or link, take one away; of what is sent too"),
+    Key("changes", ("C",), _C, "who changed which field of it, from what to what"),
     Key("mark-all", ("a",), _L, "mark all clean matches of the filter; again: none of them", "all"),
     Key("filter", ("slash",), _L, "filter as you type", "filter"),
     Key("saved-views", ("o",), _L, "load, save, edit or delete a view of your own: filter and order", "views"),
@@ -273,7 +288,9 @@ KEYS: tuple[Key, ...] = (
     Key("first-tool", ("1",), Place.MORE, "ERP Integrations", does="choose('invoices')"),
     Key("second-tool", ("2",), Place.MORE, "Commitments", does="choose('commitments')"),
     Key("third-tool", ("3",), Place.MORE, "ERP Integrations: Mappings", does="choose('mappings')"),
+    Key("contracts-tool", ("6",), Place.MORE, "Commitments: Projects and Commitments", does="choose('contracts')"),
     Key("activity-tool", ("4",), Place.MORE, "ERP Integrations: Activity", does="choose('activity')"),
+    Key("signing-tool", ("7",), Place.MORE, "ERP Integrations: Sign-off of SELF", does="choose('signing')"),
     Key("overview-tool", ("8",), Place.MORE, "ERP Integrations: Overview", does="choose('overview')"),
     Key("directory-tool", ("5",), Place.MORE, "Directory: Users", does="choose('directory')"),
     Key("save", ("s",), Place.VIEWS, "save the list as it is, under a name"),
@@ -293,6 +310,10 @@ KEYS: tuple[Key, ...] = (
     Key("close", ("q",), Place.ROWS, "back to the invoices", "back", does="leave"),
     Key("edit", ("e", "enter"), Place.MAPPINGS, "say what the ERP calls it", "edit", decides=True),
     Key("remove", ("x", "delete"), Place.MAPPINGS, "take the mapping away, after a question", "remove", decides=True),
+    Key("open", ("enter",), Place.CONTRACTS, "the commitments of the project; the invoices of the commitment", "open"),
+    Key("new", ("i",), Place.CONTRACTS, "the next invoice of the commitment, prefilled from its last one", "new", decides=True),
+    Key("up", ("up",), Place.FILES, "the attachment above", does="step(-1)"),
+    Key("down", ("down",), Place.FILES, "the attachment below", does="step(1)"),
     Key("wanting", ("u",), Place.MAPPINGS, "only what is not in the ERP or has no name of its own there; again: all",
         "unmapped"),
     Key("ask", ("i",), Place.MAPPINGS, "ask the ERP whether it has what is listed", "ask ERP"),
@@ -321,5 +342,8 @@ KEYS: tuple[Key, ...] = (
     Key("close", ("q", "enter"), Place.USER, "close", does="leave"),
     Key("field-up", ("up",), Place.USER_FORM, "the field above", does="field(-1)"),
     Key("field-down", ("down",), Place.USER_FORM, "the field below", does="field(1)"),
+    Key("agree", ("y",), Place.SIGNING, "it is right: sign it off, after a question", "agree", decides=True),
+    Key("object", ("o",), Place.SIGNING, "object, with a comment", "object", decides=True),
+    Key("everything", ("u",), Place.SIGNING, "what was signed too; again: only what waits", "signed"),
     Key("leave", ("q", "f3"), Place.TOO_SMALL, "quit"),
 )  # fmt: skip

@@ -33,7 +33,7 @@ def invoice_sheet(of: Detail, mails: Sequence[NoticeSeen]) -> Iterator[str]:
     if row.origin_id:
         yield f"ERP bill    {safe(row.origin_id)}"
     if row.outcome_reason:
-        yield f"Rejected    {safe(row.outcome_reason, lines=True)}"
+        yield f"{(row.outcome or 'rejected').capitalize():<12}{safe(row.outcome_reason, lines=True)}"
     yield from _difference(of)
     for hold in of.holds:
         yield f"On hold     {safe(hold.told)}: {EFFECT_WORDS[hold.effect]}"

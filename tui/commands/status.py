@@ -41,6 +41,8 @@ class Standing:
     looked_for: int
     batches: list[Progress]
     notices_waiting: int
+    sign_offs: int
+    policies: list[str]
     mail_configured: bool
     mail_error: str
 
@@ -68,7 +70,7 @@ def status(ctx: click.Context, as_json: bool, login: str | None) -> None:
 
 
 def _standing(books: Books) -> Standing:
-    from store import batches, epochs, invoices, lookup, notices, standing, workers
+    from store import batches, epochs, invoices, lookup, notices, policies, signing, standing, workers
 
     return Standing(
         settings=books.path,
@@ -83,6 +85,10 @@ def _standing(books: Books) -> Standing:
         looked_for=lookup.waiting(books.db),
         batches=[p for p in batches.recent(books.db) if p.running or p.failed or p.parked or p.awaiting],
         notices_waiting=notices.waiting_count(books.db),
+        sign_offs=signing.waiting(books.db),
+        policies=[
+            one.told for one in policies.policies(books.db).values() if one.loose and one.at is not None
+        ],
         mail_configured=books.settings.mail is not None,
         mail_error=_mail_error(books.db),
     )
@@ -115,6 +121,8 @@ def _record(of: Standing) -> dict[str, Any]:
              "uncertain": p.uncertain, "parked": p.parked, "waiting_for_a_receipt": p.awaiting, "posting": p.posted and p.posted.told} for p in of.batches
         ],
         "notices_waiting": of.notices_waiting,
+        "waiting_for_a_sign_off": of.sign_offs,
+        "loosened_policies": of.policies,
         "mail_configured": of.mail_configured,
         "mail_error": of.mail_error,
     }  # fmt: skip
@@ -137,6 +145,10 @@ def _print(of: Standing) -> None:
                    + (f"  waiting for a receipt {p.awaiting}" if p.awaiting else ""))  # fmt: skip
         if p.posted:
             click.echo(f"  {p.posted.told}.")
+    for told in of.policies:
+        click.echo(f"policy {told}")
+    if of.sign_offs:
+        click.echo(f"exports of one's own that wait for another person: {of.sign_offs:,} (payapp sign-off)")
     click.echo(f"notices waiting: {of.notices_waiting:,}")
     if of.notices_waiting and of.mail_error:
         click.echo(f"newest mail error: {one_line(of.mail_error)}")

@@ -29,9 +29,9 @@ from tui.screens.deciding import Press
 from tui.screens.dry_run import LISTED, DryRunScreen
 from tui.screens.export_values import ExportValues, ExportValuesScreen
 from tui.screens.hold import being, noun
+from tui.screens.linking import LinkingScreen
 from tui.screens.regarding import LookingScreen, unhindered
 from tui.screens.reject import RejectChoice, RejectScreen
-from tui.screens.tools import ApproverScreen
 from tui.screens.trying import Subject
 from tui.widgets.detail import MAPPED_KINDS
 from tui.widgets.export_panel import ExportPanel, seconds_held
@@ -53,7 +53,7 @@ def _batches(numbers: Sequence[int]) -> str:
     return f"{'Batch' if len(numbers) == 1 else 'Batches'} {', '.join(map(str, numbers))}"
 
 
-class InvoicesScreen(ApproverScreen, LookingScreen[View]):
+class InvoicesScreen(LinkingScreen, LookingScreen[View]):
     """The views of the Subcontractor Invoices tab, with export, reject, recall and the progress panel."""
 
     BINDINGS = bindings(Place.INVOICES)

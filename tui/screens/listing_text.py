@@ -13,6 +13,7 @@ from store.domain.selection import Totals
 from store.domain.status import View
 from store.domain.text import one_line
 from store.invoices import SortBy
+from store.planning import REVIEW
 from tui.keymap import Place, footer, pressed, way
 from tui.text import cut, fitting, role, wrapped
 from tui.widgets.bar import BAD, BOLD, DIM, REVERSE, WARN, Line, Part, plain
@@ -39,6 +40,7 @@ def header_line(desk: Desk, tool: str, width: int, synced: str = "") -> Line:
     level = desk.me.directory_level.word if tool == DIRECTORY else role(desk.me, in_commitments=tool == COMMITMENTS)
     who = f"{one_line(desk.me.login)}  {level} "
     demo = "   [DEMO]" if company.demo else ""
+    demo += "   [SELF REVIEW]" if company.self_policy == REVIEW and tool != COMMITMENTS else ""
     short = f" {one_line(company.name)} > {one_line(desk.profile.title)}"
     if synced and cell_len(short) + len(demo) + len(synced) + 4 + cell_len(who) <= width:
         who = f"{synced}  {who}"

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from tui.screens.rows import RowsScreen
 
 INVOICES, COMMITMENTS, MAPPINGS = "invoices", "commitments", "mappings"
+CONTRACTS = "contracts"
 DIRECTORY = "directory"
 ACTIVITY = "activity"
 OVERVIEW = "overview"
+SIGNING = "signing"
 
 
 def _sees_erp(me: Actor) -> str:
@@ -58,6 +60,8 @@ TOOLS = (
     Tool(MAPPINGS, "ERP Integrations: Mappings", _sees_erp, "mappings:MappingsScreen"),
     Tool(ACTIVITY, "ERP Integrations: Activity", _sees_erp, "activity:ActivityScreen"),
     Tool(DIRECTORY, "Directory: Users", _anybody, "directory:DirectoryScreen"),
+    Tool(CONTRACTS, "Commitments: Projects and Commitments", _sees_commitments, "contracts:ContractsScreen"),
+    Tool(SIGNING, "ERP Integrations: Sign-off of SELF", _sees_erp, "signing:SigningScreen"),
     Tool(OVERVIEW, "ERP Integrations: Overview", _sees_erp, "overview:OverviewScreen"),
 )
 
