@@ -45,6 +45,7 @@ _OWN: dict[str, Callable[[Candidate], str]] = {
     **FIELDS,
     "terms": attrgetter("terms"),
     "tax_account": attrgetter("tax_account"),
+    "payment_hold": attrgetter("payment_hold"),
 }
 
 

@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from erp.connector import UnavailableError
-from erp.connectors.files_rows import Texts, misfooted, unsafe
+from erp.connectors.files_rows import Texts, Written, misfooted, unsafe
 from store.domain.bill import Bill
 from store.domain.checking import Doubt
 from store.domain.outcome import ErpBill, Period
@@ -29,6 +29,7 @@ COLUMNS = (
     *(f"line_{name}" for name in LINE),
     "terms",
     "tax_account",
+    "payment_hold",
 )
 LISTED = ("vendor", "number", "currency", "gross", "retainage", "net")
 TEXTS = (
@@ -63,7 +64,13 @@ class Csv:
             own += [getattr(bill, name).isoformat() for name in DATES]
             own += [bill.description, *(getattr(bill, name) for name in AMOUNTS)]
             writer.writerows(
-                [*own, *(getattr(line, name) for name in LINE_FIELDS), bill.terms, bill.tax_account]
+                [
+                    *own,
+                    *(getattr(line, name) for name in LINE_FIELDS),
+                    bill.terms,
+                    bill.tax_account,
+                    bill.payment_hold or "",
+                ]
                 for line in bill.lines
             )
         return text.getvalue().encode()
@@ -75,11 +82,17 @@ class Csv:
     def objections(self, bill: Bill) -> Iterator[Finding]:
         """Why the bill cannot stand in such a file."""
         yield from _WRITTEN.objections(bill)
+        yield from _unsafe_hold(bill.payment_hold or "")
         yield from misfooted(bill)
 
     def doubts(self) -> tuple[Doubt, ...]:
         """Where objections() could find anything."""
-        return _WRITTEN.doubts()
+        held = Doubt(("payment_hold",), lambda text: any(True for _ in _unsafe_hold(text)))
+        return (*_WRITTEN.doubts(), held)
+
+
+def _unsafe_hold(text: str) -> Iterator[Finding]:
+    return unsafe(Written("payment_hold", "payment hold", text))
 
 
 def keys(file: Path) -> list[str]:

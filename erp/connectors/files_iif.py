@@ -18,6 +18,7 @@ from erp.connectors.files_rows import (
     unsafe,
 )
 from erp.connectors.files_settings import FilesSettings
+from erp.connectors.payment_holds import UNHELD, unheld
 from store.domain.bill import Bill
 from store.domain.checking import Doubt
 from store.domain.profile import Finding
@@ -83,6 +84,7 @@ class Iif:
             yield _century(bill.accounting_date)
         yield from self._written.objections(bill)
         yield from unaccounted(bill, self._settings)
+        yield from unheld(bill)
         yield from misfooted(bill)
 
     def doubts(self) -> tuple[Doubt, ...]:
@@ -93,6 +95,7 @@ class Iif:
             Doubt(("accounting_date",), lambda day: not _in_century(date.fromisoformat(day))),
             *self._written.doubts(),
             *unaccounted_doubts(self._settings),
+            UNHELD,
         )
 
 

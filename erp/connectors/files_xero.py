@@ -19,6 +19,7 @@ from erp.connectors.files_rows import (
     unsafe,
 )
 from erp.connectors.files_settings import Days, FilesSettings
+from erp.connectors.payment_holds import UNHELD, unheld
 from store.domain.bill import Bill
 from store.domain.checking import Doubt
 from store.domain.profile import Finding
@@ -100,11 +101,17 @@ class Xero:
             )
         yield from self._written.objections(bill)
         yield from unaccounted(bill, self._settings)
+        yield from unheld(bill)
         yield from misfooted(bill)
 
     def doubts(self) -> tuple[Doubt, ...]:
         """Where objections() could find anything."""
-        return (Doubt(("number",), not_), *self._written.doubts(), *unaccounted_doubts(self._settings))
+        return (
+            Doubt(("number",), not_),
+            *self._written.doubts(),
+            *unaccounted_doubts(self._settings),
+            UNHELD,
+        )
 
 
 def _text(it: Written) -> Iterator[Finding]:

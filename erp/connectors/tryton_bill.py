@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from erp.connectors.payment_holds import unheld
 from erp.connectors.tryton_settings import TrytonSettings
 from store.domain.bill import Bill
 from store.domain.likeness import passed_for
@@ -144,6 +145,7 @@ def objections(bill: Bill, known: Known, settings: TrytonSettings) -> Iterator[F
     yield from _masters(bill, known, settings)
     yield from _decimals(bill, known)
     yield from _period(bill, known)
+    yield from unheld(bill)
     if found := similar(bill, known, settings):
         yield found
 

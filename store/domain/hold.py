@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from store.domain.text import one_line
+
 
 class HoldScope(StrEnum):
     """On what a hold stands: one invoice, or all of a commitment or a vendor, those that come in later too."""
@@ -103,7 +105,9 @@ def blocking(found: Sequence[Hold], *, payment_hold: bool) -> Hold | None:
 def payment_hold(found: Sequence[Hold]) -> str:
     """What the ERP is told about the payment, on one line; "": nothing holds it."""
     held = (one for one in found if one.effect is HoldEffect.PAY)
-    return "; ".join(dict.fromkeys(" ".join(one.why.split()) for one in held))
+    # A reason alone may begin as a formula does, which no file for an ERP may hold.
+    told = (f"on hold: {one.why}" if one.kind is HoldKind.OTHER else one.why for one in held)
+    return "; ".join(dict.fromkeys(one_line(why) for why in told))
 
 
 def _day(at: int) -> str:

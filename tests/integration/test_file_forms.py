@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 from collections.abc import AsyncIterator, Callable
 from datetime import date
@@ -232,6 +233,9 @@ def with_line(**changes: Any) -> dict[str, Any]:
         (Form.XERO, {"job": "+24"}, "job.formula"),
         (Form.XERO, with_line(description="a\u202eb"), "line.control"),
         (Form.XERO, {"currency": "KWD"}, "currency.decimals"),
+        (Form.CSV, {"payment_hold": "=waiver"}, "payment_hold.formula"),
+        (Form.IIF, {"payment_hold": "waiver"}, "payment_hold.unsupported"),
+        (Form.XERO, {"payment_hold": "waiver"}, "payment_hold.unsupported"),
     ],
 )
 async def test_what_would_be_read_as_something_else_is_refused_and_nothing_altered(
@@ -243,6 +247,14 @@ async def test_what_would_be_read_as_something_else_is_refused_and_nothing_alter
     assert refused.cause.isprintable() and refused.fix
     [file] = shown(tmp_path / "drop")
     assert keys_of(file) == [make_bill(2).key]
+
+
+async def test_the_csv_says_why_a_payment_is_held(opened: Callable[..., Files], tmp_path: Path) -> None:
+    bills = [make_bill(1, payment_hold="lien waiver missing"), make_bill(2)]
+    file = await written(opened(Form.CSV), tmp_path / "drop", bills)
+    with file.open(newline="", encoding="utf-8") as text:
+        said = {row["key"]: row["payment_hold"] for row in csv.DictReader(text)}
+    assert said == {bills[0].key: "lien waiver missing", bills[1].key: ""}
 
 
 async def test_tax_needs_an_account(opened: Callable[..., Files], tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ PROVEN = {
     "stand-in": "a stand-in of payapp's own",
 }
 SHORT = {"server": "server", "format": "files", "documentation": "docs", "stand-in": "stand-in"}
-# The capabilities as a reader calls them, and short enough for a column.
+# The capabilities as a reader calls them, and short enough for a column; "": 80 cells have no room for it.
 CAPABILITIES = {
     "invoices": ("subcontractor invoices", "inv"),
     "attachments": ("attachments", "att"),
@@ -36,6 +36,7 @@ CAPABILITIES = {
     "zero": ("zero amounts", "zero"),
     "payments": ("payments come back", "pay"),
     "unlink": ("unlink", "unl"),
+    "payment_hold": ("payment hold", ""),
 }
 
 
@@ -63,9 +64,13 @@ def list_(as_json: bool, markdown: bool) -> None:
         click.echo("\n".join(table(found)))
         return
     print_table(
-        ("ERP", *(short for _, short in CAPABILITIES.values()), "Shown by"),
+        ("ERP", *(short for _, short in CAPABILITIES.values() if short), "Shown by"),
         [
-            (p.name, *(said(getattr(p.capabilities, name)) for name in CAPABILITIES), SHORT[p.proven])
+            (
+                p.name,
+                *(said(getattr(p.capabilities, name)) for name, (_, short) in CAPABILITIES.items() if short),
+                SHORT[p.proven],
+            )
             for p in found
         ],
     )
