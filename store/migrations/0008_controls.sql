@@ -63,6 +63,7 @@ CREATE TABLE sign_offs (
     UNIQUE (invoice_id, revision)
 );
 CREATE INDEX sign_offs_open ON sign_offs (id) WHERE signed_at IS NULL;
+CREATE INDEX sign_offs_batch ON sign_offs (batch_id);
 
 -- ``once``: what must not be mailed twice, such as the summary of a day to a user. ``operator_id``: by whose decision.
 ALTER TABLE notices ADD COLUMN once TEXT;
