@@ -91,10 +91,11 @@ def _merged(streams: Sequence[_Stream], most: int, until: float | None) -> Page:
         for stream in streams:
             stream.fill(until)
         heads = [stream for stream in streams if stream.waiting]
-        newest = max(heads, key=lambda stream: stream.waiting[0].at, default=None)
+        # Of one moment the event stands first: it is written last.
+        newest = max(heads, key=lambda stream: (stream.waiting[0].at, stream.rank), default=None)
         # What was not looked through may have newer ones down to here.
         open_ = [stream.reached() for stream in streams if not stream.waiting and not stream.ended]
-        if open_ and (newest is None or newest.waiting[0].at < max(open_)):
+        if open_ and (newest is None or newest.waiting[0].at <= max(open_)):
             reached = max(open_)
             break
         if newest is None:
@@ -111,6 +112,7 @@ class _Stream:
 
     def __init__(self, db: Database, source: Source, asked: Asked, below: int) -> None:
         self.source = source
+        self.rank = SOURCES.index(source)
         self.waiting: list[Entry] = []
         self._db, self._asked = db, asked
         self._conditions, self._given = source.conditions(asked)

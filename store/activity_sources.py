@@ -170,8 +170,11 @@ def attempted(kind: str, outcome: str, evidence: str) -> str:
 def _attempt(row: Row) -> Entry:
     number, at, who, outcome, kind, evidence, invoice, name, vendor = row
     said = attempted(kind, "" if outcome == UNANSWERED else outcome, evidence)
-    of = f"{vendor}: " if vendor else ""
-    return Entry(Kind.ATTEMPT, number, at, who or "", outcome, f"{of}{said}", invoice, name or "")
+    if evidence and outcome in {"booked", "delivered", "refused"}:
+        # The outcome has a place of its own: here is what the ERP said, or calls it.
+        said = one_line(evidence) if outcome == "refused" else f"as {one_line(evidence)}"
+    what = f"{said}; {one_line(vendor)}" if vendor else said
+    return Entry(Kind.ATTEMPT, number, at, who or "", outcome, what, invoice, name or "")
 
 
 # -- notices -----------------------------------------------------------------------------------------------------

@@ -76,9 +76,9 @@ def _moment(ms: int | None) -> str:
     )
 
 
-def _own(entry: Entry, says: str = "") -> tuple[Subject, ...]:
+def _own(entry: Entry) -> tuple[Subject, ...]:
     """The one invoice that it is about."""
-    return () if entry.invoice is None else (Subject(entry.invoice, entry.number, says),)
+    return () if entry.invoice is None else (Subject(entry.invoice, entry.number, ""),)
 
 
 # -- a batch -----------------------------------------------------------------------------------------------------
@@ -142,7 +142,7 @@ def _attempt(db: Database, entry: Entry) -> Whole:
     job, key, parcel = db.execute(
         "SELECT job_id, idem_key, parcel FROM export_attempts WHERE id = ?", (entry.id,)
     ).fetchone()
-    lines = [f"Attempt {entry.id}, {_moment(entry.at)}: {entry.what}", f"Key {key}"]
+    lines = [f"Attempt {entry.id}, {_moment(entry.at)}: {entry.outcome}, {entry.what}", f"Key {key}"]
     if parcel:
         lines.append(f"In parcel {parcel}")
     lines.append("All that is known of this export, the oldest first:")
@@ -155,7 +155,7 @@ def _attempt(db: Database, entry: Entry) -> Whole:
         said = "sent to the ERP" if kind == "begun" else attempted(kind, outcome, evidence[:TEXT_MOST])
         own = ">" if number == entry.id else " "
         lines.append(f"{own} {_moment(at)}  {said}  (attempt {attempt}, worker {worker[:8]})")
-    return Whole(entry, tuple(lines), _own(entry, entry.what))
+    return Whole(entry, tuple(lines), _own(entry))
 
 
 # -- a notice ----------------------------------------------------------------------------------------------------
@@ -196,7 +196,7 @@ def _notice(db: Database, entry: Entry) -> Whole:
     if reply_to:
         lines.append(f"Reply to: {one_line(reply_to)}")
     lines += [f"Subject: {one_line(subject)}", f"Message-ID: {one_line(message)}", "", *body.split("\n")]
-    return Whole(entry, tuple(lines), _own(entry, entry.what))
+    return Whole(entry, tuple(lines), _own(entry))
 
 
 # -- an event of the audit trail ---------------------------------------------------------------------------------

@@ -121,6 +121,11 @@ def filled(selector: str, text: str) -> Seen:
     return seen
 
 
+def boxed(text: str) -> Seen:
+    """A tool's filter is that."""
+    return lambda hand: hand.app.screen.query_one("#filter-box", Input).value == text
+
+
 def filtered(text: str) -> Seen:
     return lambda hand: hand.invoices.query_one(FilterLine).box.value == text
 

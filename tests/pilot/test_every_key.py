@@ -17,6 +17,7 @@ from seen import (
     at,
     back,
     bell,
+    boxed,
     box,
     choice,
     command,
@@ -50,14 +51,19 @@ from store.domain.status import View
 from store.invoices import SortBy
 from store.models import Project, Vendor
 from tui.keymap import KEYS
+from tui.screens.activity import ActivityScreen
+from tui.screens.activity_entry import EntryScreen
 from tui.screens.ask import AskScreen
 from tui.screens.ask_by_mail import AskByMailScreen
+from tui.screens.changes import ChangesScreen
 from tui.screens.confirm import ConfirmExport
+from tui.screens.contracts import ContractsScreen
 from tui.screens.dialog import Dialog
 from tui.screens.directory import DirectoryScreen
 from tui.screens.dry_list import DryListScreen
 from tui.screens.dry_run import DryRunScreen
 from tui.screens.edit import EditScreen
+from tui.screens.files import FilesScreen
 from tui.screens.export_values import ExportValuesScreen
 from tui.screens.help import HelpScreen
 from tui.screens.hold import HoldScreen
@@ -67,6 +73,7 @@ from tui.screens.more import MoreScreen
 from tui.screens.overview import OverviewScreen
 from tui.screens.payload import PayloadScreen
 from tui.screens.reject import RejectScreen
+from tui.screens.set_status import StatusScreen
 from tui.screens.too_small import TooSmallScreen
 from tui.screens.user_form import UserForm
 from tui.screens.user_page import UserPage
@@ -128,8 +135,13 @@ def a_view(db: Database) -> None:
     saved_views.save(db, actor(db, "jlopez"), "mine", View.READY, "bell", SortBy.NET, descending=True)
 
 
-def unapproved(_: Database) -> None:
+def unapproved(db: Database) -> None:
     add_invoice(Project.get_by_id(1), Vendor.get_by_id(2), "N-02", "not_sent", status="under_review")
+    for name in ("a.pdf", "b.pdf"):
+        db.execute(
+            "INSERT INTO attachments (invoice_id, filename, url) SELECT id, ?, ? FROM invoices",
+            (name, f"https://acme.example/{name}"),
+        )
 
 
 def a_mapping(db: Database) -> None:
@@ -139,6 +151,10 @@ def a_mapping(db: Database) -> None:
 def a_held_batch(db: Database) -> None:
     db.execute("UPDATE company SET hold_ms = 600000")
     review.accept(db, actor(db, "jlopez"), Marked({1: 1, 2: 1}), PROFILE)
+
+
+def a_batch_of_three(db: Database) -> None:
+    review.accept(db, actor(db, "jlopez"), Marked({1: 1, 2: 1, 3: 1}), PROFILE)
 
 
 async def others_rename(hand: Hand) -> None:
@@ -318,6 +334,15 @@ PROJECT = [
     *(Step("ask.cancel", key, back, before)
       for key, before in (("n", ("escape", "slash", *"n-0", "enter", "A", "y")), ("enter", ("y",)))),
     Step("ask.agree", "y", status("N-01", "approved"), ("y",)),
+    Step("commitments.new", "i", on(EditScreen), ("u", "backslash")),
+    Step("commitments.status", "d", on(StatusScreen), ("escape",)),
+    Step("commitments.changes", "C", on(ChangesScreen), ("escape",)),
+    Step("commitments.files", "F", on(FilesScreen), ("q",)),
+    Step("files.down", "down", says("#whole", "https://acme.example/b.pdf"), ("up",)),
+    Step("files.up", "up", says("#whole", "https://acme.example/a.pdf")),
+    Step("more.contracts-tool", "6", on(ContractsScreen), ("escape", "m")),
+    Step("contracts.open", "enter", says("#info", "commitments of job 24-101")),
+    Step("contracts.new", "i", on(EditScreen)),
 ]  # fmt: skip
 MAPPINGS = [
     *(Step("rows.down", key, row(n), before)
@@ -339,6 +364,24 @@ MAPPINGS = [
     *(Step("rows.refresh", key, says("#foot", "Everything is read anew."), ("j", "G", "g", "i")) for key in ("f5", "ctrl+r")),
     Step("rows.more", "m", on(MoreScreen)),
     Step("rows.close", "q", back, ("escape",)),
+]  # fmt: skip
+ACTIVITY = [
+    Step("more.activity-tool", "4", on(ActivityScreen), ("m",)),
+    Step("activity.kind", "t", boxed("type:batch")),
+    Step("activity.outcome", "o", boxed("type:batch outcome:failed")),
+    Step("activity.operator", "b", boxed("by:admin"), ("backslash",)),
+    Step("activity.period", "p", boxed("since:today"), ("backslash",)),
+    Step("activity.reconcile", "c", says("#foot", "This ERP cannot be asked.")),
+    Step("activity.open", "enter", on(EntryScreen), ("backslash", "t")),
+    *(Step("entry.down", key, row(n)) for n, key in ((1, "j"), (2, "down"))),
+    *(Step("entry.up", key, row(n)) for n, key in ((1, "k"), (0, "up"))),
+    Step("entry.page-down", "pagedown", row(-1)),
+    Step("entry.page-up", "pageup", row(0)),
+    Step("entry.page-down", "space", row(-1)),
+    Step("entry.close", "q", on(ActivityScreen)),
+    *(Step("entry.jump", key, focused(DetailPane), before) for key, before in (
+        ("i", ("enter",)), ("enter", ("escape", "m", "4", "t", "enter")))),
+    Step("activity.jump", "i", filtered("batch:1"), ("escape", "m", "4", "t")),
 ]  # fmt: skip
 DIRECTORY = [
     Step("more.directory-tool", "5", on(DirectoryScreen), ("m",)),
@@ -374,6 +417,7 @@ SCENES = {
     "small ones": Scene(SMALL_ONES, books=a_view),
     "project": Scene(PROJECT, "mgarcia", unapproved),
     "mappings": Scene(MAPPINGS, books=a_mapping),
+    "activity": Scene(ACTIVITY, books=a_batch_of_three),
     "directory": Scene(DIRECTORY, "admin"),
     "batch": Scene(BATCH, books=a_held_batch),
     "f5": Scene([Step("list.refresh", "f5", listed("Q-00"))], arrange=others_rename),

@@ -22,14 +22,19 @@ from store.domain.status import VIEW_TITLES
 from tui.app import DeskApp
 from tui.commands.keys import page
 from tui.keymap import KEYS, TOGETHER, Key, Place, footer, help_places, is_printable, sections, shown
+from tui.screens.activity import ActivityScreen
+from tui.screens.activity_entry import EntryScreen
 from tui.screens.ask import AskScreen
+from tui.screens.changes import ChangesScreen
 from tui.screens.commitments import CommitmentsScreen
 from tui.screens.confirm import ConfirmExport
+from tui.screens.contracts import ContractsScreen
 from tui.screens.dialog import Dialog
 from tui.screens.directory import DirectoryScreen
 from tui.screens.dry_list import DryListScreen
 from tui.screens.dry_run import DryRunScreen
 from tui.screens.edit import EditScreen
+from tui.screens.files import FilesScreen
 from tui.screens.help import HelpScreen
 from tui.screens.invoices import InvoicesScreen
 from tui.screens.listing_text import marked_line, tabs_line
@@ -37,6 +42,7 @@ from tui.screens.mappings import MappingsScreen
 from tui.screens.more import MoreScreen
 from tui.screens.overview import OverviewScreen
 from tui.screens.payload import PayloadScreen
+from tui.screens.reconciled import ReconciledScreen
 from tui.screens.reject import RejectScreen
 from tui.screens.rows import RowsScreen
 from tui.screens.too_small import TooSmallScreen
@@ -73,6 +79,11 @@ OWNERS: dict[Place, tuple[type[DOMNode], ...]] = {
     Place.VIEWS: (ViewsScreen,),
     Place.ROWS: (RowsScreen,),
     Place.MAPPINGS: (MappingsScreen,),
+    Place.CONTRACTS: (ContractsScreen,),
+    Place.CHANGES: (ChangesScreen,),
+    Place.FILES: (FilesScreen,),
+    Place.ACTIVITY: (ActivityScreen,),
+    Place.ENTRY: (EntryScreen, ReconciledScreen),
     Place.DIRECTORY: (DirectoryScreen,),
     Place.OVERVIEW: (OverviewScreen,),
     Place.USER: (UserPage,),

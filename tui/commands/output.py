@@ -8,7 +8,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, TextIO
 
 import click
@@ -77,6 +77,14 @@ def print_csv(header: Sequence[str], rows: Sequence[Sequence[Any]], *, numeric: 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
     """Aligned columns; those in ``right`` are right-aligned. Widths count cells, so that CJK names line up."""
+    for line in table_lines(header, rows, right=right):
+        click.echo(line)
+
+
+def table_lines(
+    header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()
+) -> Iterator[str]:
+    """As print_table(), line by line."""
     from rich.cells import cell_len
 
     table = [list(header), *([safe(cell) for cell in row] for row in rows)]
@@ -86,4 +94,4 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: 
         for n, cell in enumerate(row):
             blank = " " * (widths[n] - cell_len(cell))
             cells.append(blank + cell if n in right else cell + blank)
-        click.echo("  ".join(cells).rstrip())
+        yield "  ".join(cells).rstrip()

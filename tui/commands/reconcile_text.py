@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -13,22 +13,28 @@ from store.domain.text import safe
 from store.domain.verdict import NAMED, TITLES, Finding, Sum
 from store.reconciling import Reconciliation
 from store.sides import STRANGE
-from tui.commands.output import json_text, print_table, say
+from tui.commands.output import json_text, say, table_lines
 
 
-def print_all(profile: Profile, found: Reconciliation, resolved: int | None, limit: int) -> None:
-    """Both sides by class and currency, then the bills by name, ``limit`` of each class."""
+def print_all(
+    profile: Profile,
+    found: Reconciliation,
+    resolved: int | None,
+    limit: int,
+    say: Callable[[str], None] = say,
+) -> None:
+    """Both sides by class and currency, then the bills by name, ``limit`` of each class; ``say`` takes it line by line."""
     say(f"{safe(profile.title)}: accounting dates {found.period.start} to {found.period.end}")
     if not found.lists:
         say(
             "This ERP cannot list its bills: those that nobody here knows cannot be looked for, amounts not compared."
         )
-    _print_balances(found)
+    _print_balances(found, say)
     counts = found.counts()
     for verdict in NAMED:
         if counts.get(verdict) and limit:
             say(f"\n{TITLES[verdict]}:")
-            _print_named(findings.named(found, verdict), limit)
+            _print_named(findings.named(found, verdict), limit, say)
     if resolved is not None:
         say(f"\n{resolved} resolved: the ERP has them, and now they are Synced.")
     if found.open_elsewhere:
@@ -38,7 +44,7 @@ def print_all(profile: Profile, found: Reconciliation, resolved: int | None, lim
     say("\n" + _summary(found))
 
 
-def _print_balances(found: Reconciliation) -> None:
+def _print_balances(found: Reconciliation, say: Callable[[str], None]) -> None:
     balances = found.balances()
     if not balances:
         say("Nothing was sent with these accounting dates, and the ERP has no bills of them.")
@@ -48,7 +54,8 @@ def _print_balances(found: Reconciliation) -> None:
         for row in balance.rows:
             rows += _both(TITLES[row.verdict], row.sent, row.listed)
         rows += _both("All, as they were read", balance.sent, balance.listed)
-        print_table((currency, "", "Count", "Gross", "Net"), rows, right=(2, 3, 4))
+        for line in table_lines((currency, "", "Count", "Gross", "Net"), rows, right=(2, 3, 4)):
+            say(line)
         say("The classes come to what was read, on both sides, to the cent.")
 
 
@@ -64,7 +71,7 @@ def _money(minor: int | None, currency: str) -> str:
     return "?" if minor is None else show(minor, "XXX" if currency == STRANGE else currency)
 
 
-def _print_named(bills: Iterator[Finding], limit: int) -> None:
+def _print_named(bills: Iterator[Finding], limit: int, say: Callable[[str], None]) -> None:
     fix = ""
     for found in islice(bills, limit):
         who = f"#{found.invoice_id} {found.name}" if found.invoice_id else found.name or "(no number)"

@@ -20,7 +20,7 @@ from tui.keymap import Key, Place
 from tui.screens import listing as pace
 from tui.screens.gestures import GestureScreen
 from tui.screens.listing import V
-from tui.screens.more import COMMITMENTS, INVOICES
+from tui.screens.more import COMMITMENTS, INVOICES, may_open
 from tui.widgets.command_line import CommandInput, CommandLine, Entry, choosing, matching, named
 from tui.widgets.filter_line import FilterLine
 
@@ -41,8 +41,10 @@ class CommandScreen(GestureScreen[V], Generic[V]):
         yield CommandLine()
 
     def on_mount(self) -> None:
-        """Where its keys go back to."""
+        """Where its keys go back to, and the filter that it was opened with."""
         super().on_mount()
+        if self.query_text:
+            self.query_one(FilterLine).box.value = self.query_text
         self.command_line.box.back = self.focus_back
 
     @property
@@ -176,16 +178,30 @@ class CommandScreen(GestureScreen[V], Generic[V]):
         if not in_erp and me.commitments_level is Level.NONE:
             self.say(f"{one_line(found.number)} is in Commitments, which you may not see.")
             return
+        target = self._turned_to(tool)
+        view: View | ProjectView = found.view if in_erp and found.view is not None else found.project_view
+        target.arrive(view, found.id)
+
+    def go_to_list(self, view: View | ProjectView, query: str) -> None:
+        """List what the filter leaves of that view, in the tool that has it."""
+        me = self.desk.me
+        tool = INVOICES if isinstance(view, View) else COMMITMENTS
+        if why := may_open(tool, me):
+            self.say(f"That is in another tool, which {why}.")
+            return
+        self._turned_to(tool).arrive(view, 0, query)
+
+    def _turned_to(self, tool: str) -> CommandScreen[Any]:
+        """The list of that tool, on the screen."""
         target = cast("CommandScreen[Any]", self.app.get_screen(tool))
         if target is not self:
             self.forget_keys()
             self.close_detail()
             self.app.switch_screen(tool)
-        view: View | ProjectView = found.view if in_erp and found.view is not None else found.project_view
-        target.arrive(view, found.id)
+        return target
 
-    def arrive(self, view: V, invoice_id: int) -> None:
-        """Show this invoice in this view, without any filter."""
+    def arrive(self, view: V, invoice_id: int, query: str = "") -> None:
+        """Show this invoice in this view, without any filter; with 0 what the filter leaves of it."""
         if self.is_mounted:
             if (self.view, self.query_text) == self._shown and view != self.view:
                 self._cursors[self.view] = self.table.current or 0
@@ -194,9 +210,9 @@ class CommandScreen(GestureScreen[V], Generic[V]):
             self.table.drop_range()
             self.table.forget_widths()
         self._cursors[view] = self._arriving = invoice_id
-        self.view, self.query_text, self.only_marked = view, "", False
+        self.view, self.query_text, self.only_marked = view, query, False
         if self.is_mounted:
-            self.query_one(FilterLine).box.value = ""
+            self.query_one(FilterLine).box.value = query
             self.hold()
             self.request()
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+from collections.abc import Callable, Hashable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -12,7 +12,10 @@ from textual.containers import Horizontal
 from textual.types import CSSPathType
 from textual.widgets import Input
 
+from store import finding
+from store.domain.status import ProjectView, View
 from tui.keymap import Place, bindings, footer, pressed, sections, why_off
+from tui.screens.command_line import CommandScreen
 from tui.screens.dialog import Dialog
 from tui.screens.fields import quiet
 from tui.screens.help import HelpScreen
@@ -57,6 +60,9 @@ class RowsScreen(Dialog[str | None], Generic[R]):
         self._message = ""
         self._stamp: Hashable = None
         self._looking = False
+        # Whether rows come behind the last one that was read; a tool that reads them page by page sets it.
+        self.more = False
+        self._reading_on = False
 
     # -- what a tool says of itself ----------------------------------------------------------------------------
 
@@ -67,6 +73,9 @@ class RowsScreen(Dialog[str | None], Generic[R]):
     @abstractmethod
     async def read_rows(self) -> Sequence[R]:
         """All rows, read through the store."""
+
+    async def read_more(self) -> None:
+        """Add the next rows to all_rows, and say in ``more`` whether there are others; for tools that read by the page."""
 
     async def read_stamp(self) -> Hashable:
         """What tells whether others changed what is listed; None: read anew whenever anybody committed anything."""
@@ -122,7 +131,7 @@ class RowsScreen(Dialog[str | None], Generic[R]):
         with Horizontal(id="filter"):
             yield Bar(id="filter-word")
             hint = f"{pressed('rows.filter')} narrows: {self.NARROWS}"
-            yield quiet(Input(self.text, placeholder=hint, id="filter-box"))
+            yield quiet(Input(self.text, placeholder=hint, id="filter-box", select_on_focus=False))
         yield Bar(id="info")
         yield RowTable(self.columns(), self.key, self.glyph)
         yield Bar(id="foot")
@@ -186,6 +195,25 @@ class RowsScreen(Dialog[str | None], Generic[R]):
         self.query_one("#info", Bar).show(self.info(found))
         self._show_foot()
 
+    def _read_on(self) -> None:
+        """The next rows, when the last page of those that were read is in sight."""
+        table = self.table
+        if self.more and not self._reading_on and table.cursor >= table.count - 2 * table.height:
+            self._reading_on = True
+            self.run_worker(self._reading_more, group="more", exclusive=True)
+
+    async def _reading_more(self) -> None:
+        try:
+            await self.read_more()
+        except BaseException:
+            # Asked for again by the next key, not by itself.
+            self.more = False
+            raise
+        finally:
+            self._reading_on = False
+        if self.is_running:
+            self.list_rows(follow=True)
+
     # -- what is said ------------------------------------------------------------------------------------------
 
     def trouble(self, text: str) -> None:
@@ -194,7 +222,9 @@ class RowsScreen(Dialog[str | None], Generic[R]):
 
     def untaken(self, key: str) -> None:
         """A tool has more keys than stand on it: it says why this one is off."""
-        self.say(why_off(key))
+        # Its own keys come past here before they act.
+        if key not in self.active_bindings:
+            self.say(why_off(key))
 
     def say(self, text: str) -> None:
         """On the line above the keys, until a key moves the cursor."""
@@ -219,6 +249,7 @@ class RowsScreen(Dialog[str | None], Generic[R]):
         if event.by_hand:
             self._message = ""
         self._show_foot()
+        self._read_on()
 
     # -- the filter --------------------------------------------------------------------------------------------
 
@@ -276,6 +307,26 @@ class RowsScreen(Dialog[str | None], Generic[R]):
     def _open(self, tool: str | None) -> None:
         if tool is not None and tool != self.NAME:
             self.dismiss(tool)
+
+    # -- going to an invoice -----------------------------------------------------------------------------------
+
+    async def go_to_invoice(self, invoice_id: int) -> None:
+        """Leave the tool for the list that has this invoice, with its detail open; says so where it is gone."""
+        found = await self.desk.db.read(finding.find, self.desk.me, f"#{invoice_id}", 1)
+        if not found:
+            self.say(f"Invoice #{invoice_id} is gone.")
+            return
+        self._leave_for(lambda below: below.go_to(found[0]))
+
+    def go_to_list(self, view: View | ProjectView, query: str) -> None:
+        """Leave the tool for the list of that view, filtered."""
+        self._leave_for(lambda below: below.go_to_list(view, query))
+
+    def _leave_for(self, going: Callable[[CommandScreen[Any]], None]) -> None:
+        below = next(s for s in reversed(self.app.screen_stack) if isinstance(s, CommandScreen))
+        # When this screen has gone: what is gone to may be in the other tool, which takes the list's place.
+        self.app.call_later(self.app.call_after_refresh, going, below)
+        self.dismiss(None)
 
     def action_leave(self) -> None:
         """Out of the filter first, then back to the tool."""
