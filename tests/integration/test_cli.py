@@ -188,7 +188,7 @@ def test_a_reader_that_leaves_early_is_no_error(company: Database, place: Path) 
     [
         [], *([name] for name in COMMANDS), ["users", "add"], ["users", "list"], ["users", "show"], ["users", "rights"],
         ["users", "grant"], ["users", "revoke"], ["users", "remove"], ["users", "summary"], ["erp", "list"], ["erp", "show"], ["erp", "map"],
-        ["payments", "pull"], ["payments", "list"], ["notices", "list"], ["notices", "show"], ["notices", "retry"],
+        ["payments", "pull"], ["payments", "list"], ["holds", "list"], ["holds", "place"], ["holds", "release"], ["notices", "list"], ["notices", "show"], ["notices", "retry"],
         ["notices", "summary"], ["audit", "verify"], ["audit", "show"], ["audit", "export"],
     ],
     ids=" ".join,

@@ -186,7 +186,7 @@ def _settled(ctx: click.Context, done: Settled, word: str, *, as_json: bool) -> 
 def list_(
     ctx: click.Context, released: bool, on: str | None, kind: str | None, as_json: bool, login: str | None
 ) -> None:
-    """List the open holds, newest first: on what, what for, who placed them.
+    """List the open holds: on what, what for, who placed them.
 
     \b
     payapp holds list

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Static
 
-from store.domain.hold import HoldEffect, HoldKind, HoldScope, default_effect
+from store.domain.hold import EFFECT_WORDS, HoldEffect, HoldKind, HoldScope, default_effect
 from store.holding import REASON_MOST
 from tui.keymap import way
 from tui.screens.dialog import Dialog
@@ -96,7 +96,7 @@ class HoldScreen(Dialog[HoldChoice | None]):
         self._reason, self._why = reason, why
         self._lines = lines
         word = "this invoice" if held + free == 1 else f"these {held + free:,}"
-        count = held if held else free
+        count = held or free
         self._on = [On(HoldScope.INVOICE, word, noun(count), held, free), *others]
         # What is on hold already is what the key was pressed for.
         chosen = next((at for at, on in enumerate(self._on) if on.held), 0)
@@ -155,13 +155,23 @@ class HoldScreen(Dialog[HoldChoice | None]):
             pressed.display, pressed.label = bool(count), f"{word} {count:,}"
 
     def _note(self) -> str:
-        if self._chosen.scope is not HoldScope.INVOICE:
-            return "It is about all invoices of theirs, those that come in later too; what is queued is taken back."
-        return f"Export leaves an invoice on hold where it is, until an approver releases it ({way('invoices.hold')})."
+        on = self._chosen
+        if not on.free:
+            return "Released, it can be exported and paid as any other."
+        effect = self._effect
+        told = f"{EFFECT_WORDS[effect]}, until an approver releases it ({way('invoices.hold')})."
+        if on.scope is HoldScope.INVOICE:
+            return told
+        back = "" if effect is HoldEffect.WARN else " What is queued is taken back."
+        return f"{told} All invoices of theirs, those that come in later too.{back}"
 
     @property
     def _kind(self) -> HoldKind:
         return list(KINDS)[self.query_one("#kind", ChoiceLine).chosen]
+
+    @property
+    def _effect(self) -> HoldEffect:
+        return self._effects[self.query_one("#effect", ChoiceLine).chosen]
 
     def on_choice_line_changed(self, event: ChoiceLine.Changed) -> None:
         """Another thing to hold has other buttons; what a kind does by default is chosen with it."""
@@ -172,6 +182,8 @@ class HoldScreen(Dialog[HoldChoice | None]):
         elif event.line.id == "kind":
             does = default_effect(self._kind, payment_hold=self._payment_hold)
             self.query_one("#effect", ChoiceLine).choose(self._effects.index(does))
+        else:
+            self.query_one("#note", Static).update(self._note())
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Place, release, or leave."""
@@ -188,8 +200,7 @@ class HoldScreen(Dialog[HoldChoice | None]):
         box = self.query_one(TextBox)
         reason = box.text.strip()
         if (reason or self._kind is not HoldKind.OTHER) and len(reason) <= REASON_MOST:
-            effect = self._effects[self.query_one("#effect", ChoiceLine).chosen]
-            self.dismiss(HoldChoice(True, reason, self._chosen.scope, self._kind, effect))
+            self.dismiss(HoldChoice(True, reason, self._chosen.scope, self._kind, self._effect))
             return
         self.trouble("That reason is too long: shorten it." if reason else "A hold needs a reason: enter it.")
         box.focus()

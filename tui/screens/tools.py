@@ -199,7 +199,8 @@ class ApproverScreen(ToolScreen[View]):
         done = "placed on hold" if choice.place else "released from hold"
         stay = f" {len(settled.stays):,} stay as they are." if settled.stays else ""
         notes = "".join(f" {note}." for note in settled.notes)
-        self.result(f"{_names(choice.scope, settled.names)} {done}: {noun(settled.invoices)}.{stay}{notes}")
+        name = _names(choice.scope, settled.names)
+        self.result(f"{name[0].upper()}{name[1:]} {done}: {noun(settled.invoices)}.{stay}{notes}")
         self.request()
 
     def action_query(self) -> None:
