@@ -28,6 +28,7 @@ from store.called import Called
 from store.candidates import Candidate
 from store.db import Database
 from store.decision import Decision, settle
+from store.differences import keep
 from store.domain.actor import Actor, Level
 from store.domain.bill import encode, idempotency_key, revision_of
 from store.domain.errors import Changed, Disallowed, NotPermitted, PayappError
@@ -105,6 +106,8 @@ def _part(
                     going.append((c, link, answer))
         settle([c.id for c, _, _ in going], stays, changed, DONE[action])
         changes = _write(db, action, going, comment)
+        if (outcome := TRANSITIONS[action].outcome) is not None:
+            keep(db, actor, outcome, {c.id: comment for c, _, _ in going})
         detail = {"comment": comment, "count": len(going)}
         audit.record(db, actor, action.value, detail, changes)
     return Decision(tuple(c.id for c, _, _ in going), tuple(stays), tuple(changed))

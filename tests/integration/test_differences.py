@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 from invoice_factory import HOSTILE, line, make, version
 
-from store import commitments, detail, differences, directory, notices, review
+from store import commitments, detail, differences, directory, notices, review, undoing
 from store.commitments import LineEdit
 from store.db import Database
 from store.domain.actor import Actor, Level
 from store.domain.selection import Marked
-from store.domain.status import Status
+from store.domain.status import ErpStatus, Status
+from store.linking import ErpSaid, Link, Presence
 
 
 def reject(db: Database, by: Actor, invoice: int, reason: str = "The retainage is wrong") -> None:
@@ -205,6 +206,24 @@ def test_where_nobody_decides_the_alert_is_undeliverable_and_the_sending_stands(
     send(db, sender, invoice)
     [seen] = [n for n in notices.of_invoice(db, invoice) if n.kind == "resend"]
     assert (seen.state, seen.recipient) == (notices.NoticeState.UNDELIVERABLE, "jlopez")
+
+
+def test_what_was_unlinked_is_compared_with_what_was_exported(
+    db: Database, approver: Actor, sender: Actor
+) -> None:
+    invoice = make(db)
+    reject(db, approver, invoice)
+    correct(db, sender, invoice, 110_000)
+    db.execute("UPDATE invoices SET erp_status = 'synced', origin_id = 'B-1' WHERE id = ?", (invoice,))
+    link = Link(invoice, version(db, invoice), "101-001", ErpStatus.SYNCED, "B-1", None, ())
+    gone = ErpSaid(Presence.GONE, "it has no bill of it")
+    undoing.unlink(db, approver, [(link, gone)], "voided in the ERP", settle_ms=0)
+    correct(db, sender, invoice, 120_000)
+    send(db, sender, invoice)
+    [(_, _, body)] = alerts(db, invoice)
+    assert "You unlinked it on" in body
+    assert "    voided in the ERP" in body
+    assert "E Work 1,100.00 -> 1,200.00" in body
 
 
 def test_the_detail_tells_it_to_the_approver(db: Database, approver: Actor, sender: Actor) -> None:
