@@ -161,6 +161,11 @@ def _contract(row: Sequence[Any], scheduled: _Sums, beside: _Sums, paid: int | N
     return Contract(*(*row[:10], original, changes, billed, retainage, issued, *newest, over))
 
 
+def stamp(db: Database) -> int:
+    """What tells whether others changed what contracts() reads: the last event of the audit trail."""
+    return int(db.execute("SELECT event_id FROM audit_head").fetchone()[0])
+
+
 def projects(found: Iterable[Contract]) -> list[ProjectSums]:
     """The commitments added up by job and currency, in the order in which the jobs come."""
     groups: dict[tuple[str, str], list[Contract]] = {}

@@ -85,7 +85,7 @@ _ALSO = {
 }
 _BOXES = frozenset({Place.FILTER, Place.COMMAND})
 # What a tool's readers may do there too; its other keys decide.
-_READS = frozenset({"invoices.show-errors", "invoices.panel"})
+_READS = frozenset({"invoices.show-errors", "invoices.panel", "commitments.files", "commitments.changes"})
 
 
 def _decides(key: Key) -> bool:
@@ -128,7 +128,7 @@ def footer(width: int, *places: Place, decides: bool = True) -> str:
 # The help of a place goes on with these: lines of text first, then the dialogs that open from there.
 _BEYOND = {
     Place.INVOICES: (Place.CONFIRM, Place.REJECT, Place.DRY_RUN, Place.DRY_LIST, Place.PAYLOAD),
-    Place.COMMITMENTS: (Place.EDIT,),
+    Place.COMMITMENTS: (Place.EDIT, Place.FILES),
 }
 
 

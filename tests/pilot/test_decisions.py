@@ -442,7 +442,8 @@ async def test_a_rejected_invoice_is_found_edited_approved_and_sent_again(
         row = books.execute(
             "SELECT erp_status, gross, retainage, changed_since FROM invoices WHERE number = 'N-99'"
         ).fetchone()
-        assert tuple(row) == ("ready_to_export", 310_000, 25_000, 1)
+        # Retainage of the second line was at the commitment's rate, and followed.
+        assert tuple(row) == ("ready_to_export", 310_000, 26_000, 1)
         await hand.press("3")
         assert "N-99" in hand.listed()
 

@@ -38,7 +38,7 @@ OWN = {
     "list.view-5": "C", "invoices.export": "E", "invoices.reject": "@", "invoices.hold": "%", "invoices.dry-run": "$",
     "invoices.query": "^", "invoices.export-values": "0", "invoices.recall": "9", "invoices.show-errors": "8",
     "invoices.panel": "7", "commitments.send": "6", "commitments.retrieve": "_", "commitments.edit": "~",
-    "commitments.approve": "`", "filter.complete": "ctrl+n",
+    "commitments.approve": "`", "commitments.files": "(", "commitments.changes": ")", "filter.complete": "ctrl+n",
 }  # fmt: skip
 # Default keys that no sentence here has for another reason; digits and "/" are told by what is around them.
 DEFAULT = re.compile(

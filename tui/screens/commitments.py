@@ -1,22 +1,21 @@
-"""Commitments, Invoices: where invoices come from and return to. Sending, retrieving, editing, approving."""
+"""Commitments, Invoices: where invoices come from and return to. Sending, retrieving, approving."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from store import commitments, detail, invoices, looking, review
+from store import commitments, invoices, looking, review
+from store.domain import approval
 from store.domain.errors import Disallowed
 from store.domain.selection import Marked, Selection
 from store.domain.status import PROJECT_VIEW_TITLES, SENDABLE, ErpStatus, ProjectView, Status
-from store.domain.text import one_line
 from tui.keymap import Place, bindings, way
 from tui.screens.ask import AskScreen, nets
 from tui.screens.deciding import Press
-from tui.screens.edit import EditScreen, InvoiceEdit
 from tui.screens.hold import noun
+from tui.screens.preparing import PreparingScreen
 from tui.screens.regarding import LookingScreen
-from tui.screens.tools import ToolScreen
 
 if TYPE_CHECKING:
     from tui.bootstrap import Desk
@@ -32,7 +31,7 @@ SENT = " ".join(
 RETRIEVED = f"status:{ErpStatus.READY.value}"
 
 
-class CommitmentsScreen(ToolScreen[ProjectView], LookingScreen[ProjectView]):
+class CommitmentsScreen(PreparingScreen, LookingScreen[ProjectView]):
     """The invoices of all commitments: returned, not sent, sent."""
 
     BINDINGS = bindings(Place.COMMITMENTS)
@@ -50,8 +49,8 @@ class CommitmentsScreen(ToolScreen[ProjectView], LookingScreen[ProjectView]):
         return await self.desk.db.count(invoices.project_counts)
 
     def require_decider(self) -> None:
-        """Who has Admin on Commitments decides here."""
-        self.desk.me.require_sender()
+        """Who has Standard or Admin on Commitments prepares invoices here; some of it only an Admin does."""
+        approval.require_preparer(self.desk.me)
 
     def empty_view(self) -> str:
         """Each view's own way to be empty."""
@@ -85,10 +84,6 @@ class CommitmentsScreen(ToolScreen[ProjectView], LookingScreen[ProjectView]):
     def action_approve(self) -> None:
         """Approve what is marked."""
         self.attempt(self._approve)
-
-    def action_edit(self) -> None:
-        """Edit the invoice under the cursor."""
-        self.attempt(self._edit)
 
     async def _sure(
         self, view: ProjectView, selection: Selection, word: str, goes: str = ""
@@ -144,25 +139,3 @@ class CommitmentsScreen(ToolScreen[ProjectView], LookingScreen[ProjectView]):
             )
             left = f" {alone:,} left alone: approved already." if alone else ""
             self.decided(decision, f"{len(decision.done):,} approved.{left}", at, stay=True)
-
-    async def _edit(self, at: Press[ProjectView]) -> None:
-        self.desk.me.require_sender("edit invoices")
-        row = await self.row_at(at)
-        found = await self.desk.db.read(detail.detail, row.id, self.desk.me)
-
-        async def save(edit: InvoiceEdit) -> None:
-            decision = await self.desk.db.write(
-                commitments.edit,
-                self.desk.me,
-                found.row.id,
-                found.row.version,
-                number=edit.number,
-                billing_date=edit.billing_date,
-                lines=edit.lines,
-            )
-            self._followed.update(decision.done)
-
-        if await self.app.push_screen_wait(EditScreen(found, save)):
-            keys = f"{way('commitments.approve')} approves, {way('commitments.send')} sends what is marked"
-            self.result(f"{one_line(row.number)} is saved. {keys}.")
-            self.request()
