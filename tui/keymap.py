@@ -158,10 +158,10 @@ def sections(
         (
             PLACE_TITLES[place],
             [
-                (" ".join(map(shown, key.keys)), named.get(key.name, key.help))
+                (" ".join(map(shown, key.keys)) or way(key.name), named.get(key.name, key.help))
                 for key in _table
                 if key.place is place
-                and key.keys
+                and (key.keys or key.place not in DIALOGS | _BOXES)
                 and (decides or not _decides(key))
                 and (views is None or key.name in named or not _is_view(key))
             ],

@@ -17,8 +17,8 @@ from seen import (
     at,
     back,
     bell,
-    boxed,
     box,
+    boxed,
     choice,
     command,
     detail_top,
@@ -42,7 +42,7 @@ from seen import (
 )
 from textual.widgets import Input, OptionList
 
-from store import mapping, review, saved_views
+from store import mapping, policies, review, saved_views, signing
 from store.db import Database
 from store.directory import actor
 from store.domain.knowing import Kind
@@ -63,8 +63,8 @@ from tui.screens.directory import DirectoryScreen
 from tui.screens.dry_list import DryListScreen
 from tui.screens.dry_run import DryRunScreen
 from tui.screens.edit import EditScreen
-from tui.screens.files import FilesScreen
 from tui.screens.export_values import ExportValuesScreen
+from tui.screens.files import FilesScreen
 from tui.screens.help import HelpScreen
 from tui.screens.hold import HoldScreen
 from tui.screens.mapping_edit import MappingEdit
@@ -74,7 +74,9 @@ from tui.screens.overview import OverviewScreen
 from tui.screens.payload import PayloadScreen
 from tui.screens.reject import RejectScreen
 from tui.screens.set_status import StatusScreen
+from tui.screens.signing import SigningScreen
 from tui.screens.too_small import TooSmallScreen
+from tui.screens.undoing import UndoScreen
 from tui.screens.user_form import UserForm
 from tui.screens.user_page import UserPage
 from tui.screens.views import ViewsScreen
@@ -146,6 +148,16 @@ def unapproved(db: Database) -> None:
 
 def a_mapping(db: Database) -> None:
     mapping.put(db, actor(db, "jlopez"), mapping.Want(Kind.VENDOR, "v1", "V-1"))
+
+
+def two_of_ones_own(db: Database) -> None:
+    """One waits for another person, one was signed off."""
+    admin, juan = actor(db, "admin"), actor(db, "jlopez")
+    policies.put(db, admin, "self", "review", "alone")
+    for n in range(2):
+        number = add_invoice(Project.get_by_id(1), Vendor.get_by_id(2), f"O-{n}", "ready_to_export", sender=admin.id)
+        review.accept(db, admin, Marked({number: 1}), PROFILE)
+    signing.sign(db, juan, [signing.listed(db, juan)[0].id], agree=True)
 
 
 def a_held_batch(db: Database) -> None:
@@ -383,6 +395,12 @@ ACTIVITY = [
         ("i", ("enter",)), ("enter", ("escape", "m", "4", "t", "enter")))),
     Step("activity.jump", "i", filtered("batch:1"), ("escape", "m", "4", "t")),
 ]  # fmt: skip
+SIGNING = [
+    Step("more.signing-tool", "7", on(SigningScreen), ("m",)),
+    Step("signing.everything", "u", says("#info", "2 of 2")),
+    Step("signing.agree", "y", on(AskScreen)),
+    Step("signing.object", "o", on(UndoScreen), ("escape",)),
+]
 DIRECTORY = [
     Step("more.directory-tool", "5", on(DirectoryScreen), ("m",)),
     *(Step("directory.open", key, on(UserPage), before) for key, before in (("enter", ("j",)), ("h", ("escape",)))),
@@ -419,6 +437,7 @@ SCENES = {
     "mappings": Scene(MAPPINGS, books=a_mapping),
     "activity": Scene(ACTIVITY, books=a_batch_of_three),
     "directory": Scene(DIRECTORY, "admin"),
+    "signing": Scene(SIGNING, books=two_of_ones_own),
     "batch": Scene(BATCH, books=a_held_batch),
     "f5": Scene([Step("list.refresh", "f5", listed("Q-00"))], arrange=others_rename),
     "ctrl+r": Scene([Step("list.refresh", "ctrl+r", listed("Q-00"))], arrange=others_rename),

@@ -45,6 +45,7 @@ from tui.screens.payload import PayloadScreen
 from tui.screens.reconciled import ReconciledScreen
 from tui.screens.reject import RejectScreen
 from tui.screens.rows import RowsScreen
+from tui.screens.signing import SigningScreen
 from tui.screens.too_small import TooSmallScreen
 from tui.screens.user_form import UserForm
 from tui.screens.user_page import UserPage
@@ -86,6 +87,7 @@ OWNERS: dict[Place, tuple[type[DOMNode], ...]] = {
     Place.ENTRY: (EntryScreen, ReconciledScreen),
     Place.DIRECTORY: (DirectoryScreen,),
     Place.OVERVIEW: (OverviewScreen,),
+    Place.SIGNING: (SigningScreen,),
     Place.USER: (UserPage,),
     Place.USER_FORM: (UserForm,),
     Place.TOO_SMALL: (TooSmallScreen,),

@@ -18,7 +18,7 @@ ELSEWHERE = {"list.quit", "list.redraw", "list.suspend"}
 PRESSED = [
     key
     for key in KEYS
-    if key.place not in DIALOGS | {Place.FILTER, Place.COMMAND} and key.name not in ELSEWHERE
+    if key.keys and key.place not in DIALOGS | {Place.FILTER, Place.COMMAND} and key.name not in ELSEWHERE
 ]
 
 

@@ -118,8 +118,13 @@ def page(table: Sequence[Key]) -> str:
             continue
         fixed = " (fixed)" if place in DIALOGS else ""
         parts += [f"\n## {PLACE_TITLES[place]}{fixed}\n", "| id | keys | what it does |\n|---|---|---|"]
-        parts += [f"| `{key.name}` | {' '.join(map(_cell, key.keys))} | {key.help} |" for key in rows]
+        parts += [f"| `{key.name}` | {_cells(key)} | {key.help} |" for key in rows]
     return "\n".join(parts) + "\n"
+
+
+def _cells(key: Key) -> str:
+    # What has no key is typed on the command line.
+    return " ".join(map(_cell, key.keys)) or ("" if key.place in DIALOGS else f"`:{key.id}`")
 
 
 def _cell(name: str) -> str:
