@@ -115,7 +115,14 @@ def actor(db: Database, login: str, origin: str = "desk") -> Actor:
 
 
 def refresh(db: Database, who: Actor) -> Actor:
-    """The same user as the Directory has them now: a revoked right ends at the next action."""
+    """The same user as the Directory has them now: a revoked right, or SSH key, ends at the next action."""
+    counts = "SELECT 1 FROM ssh_keys WHERE id = ? AND revoked_at IS NULL"
+    if who.key is not None and db.execute(counts, (who.key,)).fetchone() is None:
+        raise NotPermitted(
+            "The key that you came in with was revoked",
+            why="nothing more is done with it",
+            fix="Ask a Directory Admin",
+        )
     return replace(actor(db, who.login), origin=who.origin, key=who.key)
 
 
@@ -187,7 +194,7 @@ def put_user(db: Database, by: Actor | None, user: UserValues, was: UserValues |
             by = refresh(db, by)
             by.require_directory_admin()
         before = find_user(db, user.login)
-        _check(user, before or UserValues(user.login, user.name))
+        _check(user, before)
         if was is not None and before != was:
             raise Changed(
                 f"{safe(user.login)} was changed by somebody else",
@@ -250,24 +257,26 @@ def _hold_admins(db: Database) -> None:
         ).fetchall()
 
 
-def _check(user: UserValues, before: UserValues) -> None:
+def _check(user: UserValues, before: UserValues | None) -> None:
     """Raise BadInput for values that cannot be; what was kept before stays as it is."""
     login = user.login
     if not login or not storable(login) or login != login.strip() or safe(login) != login:
         raise BadInput(f"{safe(login)!r} cannot be a login", fix="Give a name without blanks around it")
-    if len(login) > LOGIN_MOST or len(user.name) > NAME_MOST:
+    renamed = before is None or user.name != before.name
+    if len(login) > LOGIN_MOST or (renamed and len(user.name) > NAME_MOST):
         raise BadInput(
             f"{safe(login)[:LOGIN_MOST]} cannot be kept",
             why=f"a login has at most {LOGIN_MOST} characters, a name {NAME_MOST}",
             fix="Shorten it",
         )
-    if not storable(user.name) or safe(user.name) != user.name:
+    if renamed and (not storable(user.name) or safe(user.name) != user.name):
         raise BadInput(
             f"The name of {login} cannot be used",
             why="it holds a character that cannot be seen, or a line break",
             fix="Type it on one line",
         )
-    if user.email and user.email != before.email and not valid_address(user.email):
+    moved = before is None or user.email != before.email
+    if moved and user.email and not valid_address(user.email):
         raise BadInput(
             f"{safe(user.email)[:NAME_MOST]!r} is no mail address",
             why="mail cannot be addressed to it",

@@ -13,8 +13,8 @@ from textual.app import App
 from textual.binding import Binding
 from textual.widgets import Input, TextArea
 
-from store import due, epochs, signs
-from store.domain.errors import PayappError
+from store import directory, due, epochs, signs
+from store.domain.errors import NotPermitted, PayappError
 from store.domain.text import one_line
 from tui.commands.output import say
 from tui.driver import DeskDriver
@@ -64,6 +64,7 @@ class DeskApp(App[None]):
         self.desk = desk
         self.ascii_only = ascii_only
         self.idled = False
+        self.ended = ""
         self._idle = idle
         self._welcome = welcome
         self._touched = 0.0
@@ -127,9 +128,20 @@ class DeskApp(App[None]):
             self._away, changed = False, True
             self._tell("The database is there again.")
         if changed:
+            self.run_worker(self._still_in(), group="me", exclusive=True)
             for screen in self.screen_stack:
                 if isinstance(screen, ListingScreen | RowsScreen):
                     screen.store_changed()
+
+    async def _still_in(self) -> None:
+        """The user as the Directory has him now. A session whose key was revoked, or whose user was removed, ends."""
+        try:
+            self.desk.me = await self.desk.db.read(directory.refresh, self.desk.me)
+        except NotPermitted as error:
+            self.ended = str(error)
+            self.exit()
+        except PayappError as error:
+            self._tell(str(error))
 
     async def _tend(self) -> None:
         """A worker that died while something is queued gets a successor."""
@@ -264,5 +276,7 @@ def run_desk(
     app.run(mouse=mouse)
     if app.idled:
         say(f"payapp: closed, {idle / 60:g} minutes without a key. A running export goes on in its worker.")
+    if app.ended:
+        say(f"payapp: {app.ended}")
     if app.return_code:
         raise SystemExit(app.return_code)

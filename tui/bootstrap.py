@@ -81,9 +81,12 @@ class Books:
         return profiles.chosen(self.company.erp, path)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Desk:
-    """Everything that the desk needs, wired; ``templates`` are the company's usual reasons for a rejection."""
+    """Everything that the desk needs, wired; ``templates`` are the company's usual reasons for a rejection.
+
+    ``me``: with the rights that the user has by now.
+    """
 
     db: Database
     me: Actor
@@ -366,4 +369,5 @@ def desk(books: Books, me: Actor, *, files: Path | None = None) -> Desk:
         Checks(books),
         reconcile,
         linked=partial(linked, books),
+        files=files,
     )

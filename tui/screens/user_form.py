@@ -47,6 +47,8 @@ class UserForm(Dialog[UserValues | None]):
         super().__init__()
         self._before = before or UserValues("", "")
         self._new = before is None
+        if self._new:
+            self.FIRST = "#login"
         self._currency = currency
         self._save = save
         self.put: Put | None = None
@@ -88,12 +90,6 @@ class UserForm(Dialog[UserValues | None]):
         super().on_mount()
         self.query_one("#problem").display = False
         self._tell()
-
-    def _arm(self) -> None:
-        # A new user begins with the login.
-        if self._new and self.focused is None:
-            self.query_one("#login").focus()
-        super()._arm()
 
     # -- what it means -----------------------------------------------------------------------------------------
 
