@@ -1,4 +1,4 @@
-"""Finding any invoice, wherever it stands: by number, ERP number, ERP reference, id, uuid, amount or vendor."""
+"""Finding any invoice, wherever it stands: by number, ERP number or reference, id, uuid, payment, amount or vendor."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 
 from peewee import SQL, Expression, fn
 
-from store import phases
 from store.db import Database
 from store.domain.actor import Actor
 from store.domain.money import decimals
 from store.domain.status import VIEW_STATES, ErpStatus, Outcome, ProjectView, View
 from store.domain.text import fold, storable
-from store.models import Commitment, Invoice, Project, Vendor
-from store.query import joined, row_id
+from store.models import Commitment, Invoice, Payment, Project, Vendor
+from store.query import joined, row_id, unaided
 
+_AMOUNT = re.compile(r"-?([0-9]{1,13}\.[0-9]{1,3}|[0-9]{1,3}(,[0-9]{3}){1,4}(\.[0-9]{1,3})?)")
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 # Behind every string that begins with a prefix.
 _LAST = "\U0010ffff"
@@ -55,7 +55,7 @@ _COLUMNS = (
 
 
 def find(db: Database, actor: Actor, text: str, limit: int = 20) -> list[Found]:
-    """The invoices that the text names, the surest first: ids and references, numbers, amounts, vendors.
+    """The invoices that the text names, the surest first: ids and references, numbers, payments, amounts, vendors.
 
     Whoever sees ERP Integrations or Commitments sees one invoice wherever it stands, as ``payapp show`` does; raises
     NotPermitted for others. Every step goes down an index: it costs milliseconds at a million.
@@ -112,7 +112,8 @@ def _steps(db: Database, text: str) -> Iterator[Expression]:
             yield Expression(fn.STARTS_WITH(Invoice.number, begun), "=", SQL("TRUE"))
         else:
             yield (Invoice.number >= begun) & (Invoice.number < begun + _LAST)
-    amounts = _amounts(db, text)
+    yield Invoice.id.in_(Payment.select(Payment.invoice_id).where(Payment.ref.in_(written)))
+    amounts = _amounts(db, text) or _of_vendor(db, text)
     yield from amounts
     if not amounts and (vendors := _vendors(db, text)):
         yield Invoice.vendor.in_(vendors)
@@ -130,21 +131,33 @@ def _vendors(db: Database, text: str) -> Sequence[int]:
 
 
 def _amounts(db: Database, text: str) -> list[Expression]:
-    """Gross or net of exactly that amount, in each currency of the books; none for what is no amount."""
-    plain = text.replace(",", "").strip("()")
-    if not re.fullmatch(r"-?\d{1,13}\.\d{1,3}", plain):
+    """Gross or net of exactly that amount, in each currency of the books; none for what is no amount.
+
+    ``1,234.50``, ``1234.50``, ``1,234``, ``(1,234.50)``, with a currency's sign before it; digits alone are a number.
+    """
+    written = text.strip("()").lstrip("$€£¥").strip()
+    if not _AMOUNT.fullmatch(written):
         return []
-    value = -Decimal(plain) if text.startswith("(") else Decimal(plain)
+    plain = Decimal(written.replace(",", ""))
+    value = -plain if text.startswith("(") else plain
     found: list[Expression] = []
+    # Not by the currency: the index that knows it has all amounts of a currency.
+    own = unaided(db)(Invoice.currency)
     for (currency,) in db.rows(Commitment.select(Commitment.currency).distinct()):
         amount = _minor(value, decimals(currency))
         if amount is not None:
-            # The phases are named so that an index over phases and amounts can be entered.
-            there = Invoice.phase.in_([phase.value for phase in phases.of_all(ErpStatus)]) & (
-                Invoice.currency == currency
-            )
+            there = Expression(own, "=", currency)
             found += [there & (Invoice.gross == amount), there & (Invoice.net == amount)]
     return found
+
+
+def _of_vendor(db: Database, text: str) -> list[Expression]:
+    """A vendor's name and an amount, the one before the other: ``apex 1,234.50``."""
+    words = text.split()
+    for name, amount in ((words[:-1], words[-1]), (words[1:], words[0])):
+        if name and (amounts := _amounts(db, amount)) and (vendors := _vendors(db, " ".join(name))):
+            return [amount & Expression(unaided(db)(Invoice.vendor), "IN", vendors) for amount in amounts]
+    return []
 
 
 def _minor(value: Decimal, places: int) -> int | None:

@@ -25,6 +25,8 @@ COMMANDS = {
     "list": "reading:list_",
     "show": "reading:show",
     "status": "status:status",
+    "activity": "activity:activity",
+    "where": "where:where",
     "reconcile": "reconcile:reconcile",
     "report": "report:report",
     "receipt": "receipt:receipt",

@@ -94,6 +94,10 @@ ALTER TABLE company ADD COLUMN summary_day TEXT NOT NULL DEFAULT '';
 ALTER TABLE attachments ADD COLUMN added_by BIGINT REFERENCES users (id);
 ALTER TABLE attachments ADD COLUMN added_at BIGINT;
 
+-- "Where is my invoice" asks for an amount and for a payment: by indexes that no export writes.
+CREATE INDEX invoices_net ON invoices (net$ID);
+CREATE INDEX payments_ref ON payments (ref);
+
 -- The keys with which users log in through SSH; store/ssh_keys.py keeps it.
 CREATE TABLE ssh_keys (
     id $PK,

@@ -9,11 +9,12 @@ from typing import Any, Generic, cast
 from textual.app import ComposeResult
 from textual.widgets import Input
 
-from store import finding
+from store import tracing
 from store.domain.actor import Level
 from store.domain.errors import PayappError
 from store.domain.status import ProjectView, View
 from store.domain.text import one_line
+from store.domain.whereabouts import Whereabouts
 from store.finding import Found
 from tui import keymap
 from tui.keymap import Key, Place
@@ -81,16 +82,18 @@ class CommandScreen(GestureScreen[V], Generic[V]):
 
     async def _offer(self) -> None:
         text = self.command_line.box.value
-        entries = await self._meant(text)
+        entries, told = await self._meant(text)
         line = self.command_line
         if line.display and line.box.value == text:
-            line.offer(text, entries)
+            line.offer(text, entries, told)
 
-    async def _meant(self, text: str) -> list[Entry]:
-        """Commands and invoices; a text with digits is an invoice sooner than a command."""
+    async def _meant(self, text: str) -> tuple[list[Entry], dict[int, Whereabouts]]:
+        """Commands and invoices, and where these are; a text with digits is an invoice sooner than a command."""
         commands: list[Entry] = [*matching(keymap.table(), self.PLACES, text)]
-        found: list[Entry] = [*await self.desk.db.read(finding.find, self.desk.me, text, MOST)]
-        return [*found, *commands] if any(c.isdigit() for c in text) else [*commands, *found]
+        traced = await self.desk.db.read(tracing.find, self.desk.me, text, MOST)
+        found: list[Entry] = [one for one, _ in traced]
+        entries = [*found, *commands] if any(c.isdigit() for c in text) else [*commands, *found]
+        return entries, {one.id: told for one, told in traced}
 
     def on_command_input_step(self, event: CommandInput.Step) -> None:
         """Up and Down choose."""
@@ -128,7 +131,7 @@ class CommandScreen(GestureScreen[V], Generic[V]):
         if entry is None and (key := named(keymap.table(), self.PLACES, text)) is not None:
             entry = key
         if entry is None:
-            entries = await self._meant(text)
+            entries, where = await self._meant(text)
             exact = [
                 e for e in entries if isinstance(e, Found) and e.number.casefold() == text.casefold().strip()
             ]
@@ -138,7 +141,7 @@ class CommandScreen(GestureScreen[V], Generic[V]):
                     if only
                     else f"Nothing is called {one_line(text)!r}"
                 )
-                return partial(self._ask_again, text, entries, told)
+                return partial(self._ask_again, text, entries, where, told)
             entry = only[0]
         return partial(self._run, entry) if isinstance(entry, Key) else partial(self.go_to, entry)
 
@@ -147,14 +150,14 @@ class CommandScreen(GestureScreen[V], Generic[V]):
         if answer is not None:
             answer()
 
-    def _ask_again(self, text: str, entries: list[Entry], told: str) -> None:
+    def _ask_again(self, text: str, entries: list[Entry], where: dict[int, Whereabouts], told: str) -> None:
         """Several are meant, or none: the line is open again, with what was typed."""
         self.forget_keys()
         line = self.command_line
         line.open()
         line.box.value = text
         line.box.cursor_position = len(text)
-        line.offer(text, entries)
+        line.offer(text, entries, where)
         self.set_focus(line.box)
         self.say(f"{told}: {choosing()}.")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from textual.app import ComposeResult
@@ -11,12 +11,16 @@ from textual.message import Message
 from textual.widgets import Input
 
 from store.domain.money import show
+from store.domain.text import one_line
+from store.domain.whereabouts import Whereabouts
 from store.finding import Found
 from tui.keymap import Key, Place, bindings, pressed, shown
-from tui.text import cut, day, short_status
+from tui.text import cut, day, moment, short_status, wrapped
 from tui.widgets.bar import DIM, REVERSE, Bar, Line, Part, plain
 
 Entry = Key | Found
+# So many lines tell where the chosen invoice is.
+TOLD_MOST = 3
 
 
 class CommandInput(Input):
@@ -68,6 +72,7 @@ class CommandLine(Vertical):
     def __init__(self) -> None:
         super().__init__()
         self._entries: Sequence[Entry] = ()
+        self._told: Mapping[int, Whereabouts] = {}
         self.chosen = 0
         # What the entries are for; None while nothing is listed.
         self.listed_for: str | None = None
@@ -78,7 +83,7 @@ class CommandLine(Vertical):
         with Horizontal(id="command-row"):
             yield Bar(id="command-word")
             yield CommandInput(
-                placeholder="a command, or an invoice: number, vendor, amount, ERP reference, #id",
+                placeholder="a command, or an invoice: number, vendor, amount, ERP or payment reference, #id",
                 compact=True,
                 select_on_focus=False,
                 id="command-box",
@@ -108,7 +113,7 @@ class CommandLine(Vertical):
         """Show it, empty."""
         self.box.value = ""
         self.listed_for = None
-        self._entries = ()
+        self._entries, self._told = (), {}
         bar = self.query_one("#command-list", Bar)
         bar.show()
         bar.styles.height = 0
@@ -118,9 +123,9 @@ class CommandLine(Vertical):
         """Put it away."""
         self.display = False
 
-    def offer(self, text: str, entries: Sequence[Entry]) -> None:
-        """List what the text means, the first one chosen."""
-        self._entries, self.listed_for, self.chosen = entries, text, 0
+    def offer(self, text: str, entries: Sequence[Entry], told: Mapping[int, Whereabouts]) -> None:
+        """List what the text means, the first one chosen; ``told``: where its invoices are, by id."""
+        self._entries, self.listed_for, self.chosen, self._told = entries, text, 0, told
         self._draw()
 
     def step(self, by: int) -> None:
@@ -130,6 +135,7 @@ class CommandLine(Vertical):
             self._draw()
 
     def _draw(self) -> None:
+        where = self._where()
         room = max(4, min(self.app.size.height // 2 - 2, 16))
         first = max(0, min(self.chosen - room // 2, len(self._entries) - room))
         width = self.app.size.width
@@ -141,10 +147,32 @@ class CommandLine(Vertical):
             lines = [plain(" Nothing is called that.", DIM)]
         hint = choosing() if self._entries else f"{pressed('list.cancel')} leaves"
         head = plain(f"-- {len(self._entries)} found: {hint} ".ljust(width, "-"), DIM)
+        lines += where
         bar = self.query_one("#command-list", Bar)
         if bar.styles.height is None or bar.styles.height.value != len(lines) + 1:
             bar.styles.height = len(lines) + 1
         bar.show(head, *lines)
+
+    def _where(self) -> list[Line]:
+        """Where the chosen invoice is, below the list: as many lines for each, so that nothing jumps."""
+        told = self._told.get(self.entry.id) if isinstance(self.entry, Found) else None
+        if told is None:
+            return []
+        width = max(20, self.app.size.width - 4)
+        lines = wrapped(whereabouts(told), width)
+        if len(lines) > TOLD_MOST:
+            lines = [*lines[: TOLD_MOST - 1], cut(" ".join(lines[TOLD_MOST - 1 :]), width)]
+        return [plain(f"   {line}", DIM) for line in lines]
+
+
+def whereabouts(told: Whereabouts) -> str:
+    """Where an invoice is, since when, who has it, and its payment, in sentences."""
+    parts = [
+        f"{one_line(told.where)}, since {moment(told.since)}",
+        f"With {one_line(told.hands)}",
+        *told.holds,
+    ]
+    return ". ".join(one_line(part) for part in (*parts, told.payment) if part) + "."
 
 
 def choosing() -> str:
