@@ -8,6 +8,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 from store import audit, directory, epochs, notices, owning, verifying, view_totals
 from store.db import Database
@@ -129,10 +130,18 @@ def _own(db: Database, user: Actor) -> int:
 # -- writing them ----------------------------------------------------------------------------------------------
 
 
+# A day far ahead is one of a clock that was wrong once: it does not keep the right ones from being written.
+_MISSING = "(summary_day < ? OR summary_day > ?)"
+
+
+def _around(day: str) -> tuple[str, str]:
+    return day, (date.fromisoformat(day) + timedelta(days=2)).isoformat()
+
+
 def missing(db: Database, day: str) -> bool:
     """Whether the summaries of that day (ISO) are still to be written."""
-    row = db.execute("SELECT summary_day FROM company WHERE id = 1").fetchone()
-    return row is not None and row[0] < day
+    row = db.execute(f"SELECT 1 FROM company WHERE id = 1 AND {_MISSING}", _around(day)).fetchone()
+    return row is not None
 
 
 def write(db: Database, day: str, waiting: Waiting, by: Actor | None = None) -> int:
@@ -149,7 +158,8 @@ def write(db: Database, day: str, waiting: Waiting, by: Actor | None = None) -> 
             by.require_erp_admin()
         # Of two workers at the same moment the second one waits here, and finds it done.
         first = db.execute(
-            "UPDATE company SET summary_day = ? WHERE id = 1 AND summary_day < ? RETURNING id", (day, day)
+            f"UPDATE company SET summary_day = ? WHERE id = 1 AND {_MISSING} RETURNING id",
+            (day, *_around(day)),
         ).fetchone()
         if by is None and first is None:
             return 0

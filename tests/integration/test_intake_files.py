@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from store import audit, directory
+from store import audit, differences, directory
 from store.db import Database
 from store.domain.actor import Actor
 from store.domain.bill import invoice_uuid
 from store.domain.errors import BadFile, BadInput, Changed, NotPermitted
 from store.domain.money import hash_part
+from store.domain.status import Outcome
 from store.intake import example, kinds, templates
 from store.intake.load import Result, import_file
 
@@ -219,6 +220,23 @@ def test_a_rejected_invoice_that_comes_changed_is_marked_so(db: Database, admin:
         "SELECT changed_since, outcome, erp_number, number_hash FROM invoices WHERE number = '202-021'"
     ).fetchone()
     assert (bool(row[0]), *row[1:]) == (True, "rejected", "X7", 7)
+
+
+def test_what_an_import_changes_of_a_rejected_invoice_is_told_like_any_other_change(
+    db: Database, admin: Actor, ready: Path
+) -> None:
+    import_file(db, admin, ready / "invoices.json")
+    number = db.execute("SELECT id FROM invoices WHERE number = '202-021'").fetchone()[0]
+    differences.keep(db, admin, Outcome.REJECTED, {number: "The amount is wrong"})
+    import_file(db, admin, ready / "invoices.json")
+    assert differences.of(db, [number])[number].lines() == ()
+    import_file(db, admin, invoices(ready, raised))
+    told = differences.of(db, [number])[number].lines()
+    assert "Net 48,948.75 -> 48,949.65" in told
+    assert [line.partition(": ")[2] for line in told if line.startswith("Line 1")] == [
+        "E Work 24,687.50 -> 24,688.50",
+        "Retainage held 2,468.75 -> 2,468.85",
+    ]
 
 
 def test_a_locked_invoice_is_named_and_not_changed(db: Database, admin: Actor, ready: Path) -> None:

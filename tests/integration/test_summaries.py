@@ -111,6 +111,11 @@ def test_one_a_day_and_the_next_day_another(db: Database) -> None:
     assert [write(db), write(db), write(db, "2026-11-24"), write(db)] == [2, 0, 2, 0]
 
 
+def test_a_clock_that_was_years_ahead_once_does_not_end_the_summaries(db: Database) -> None:
+    make(db)
+    assert [write(db, "2031-01-01"), write(db), write(db)] == [2, 2, 0]
+
+
 def test_of_two_workers_at_the_same_moment_one_writes(db: Database) -> None:
     make(db)
     waiting = summaries.gather(db)
