@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from store import directory, finding, holds, invoices, payments
@@ -73,7 +74,9 @@ def find(db: Database, actor: Actor, text: str, limit: int = 20) -> list[tuple[F
     with snapshot(db):
         found = finding.find(db, actor, text, limit)
         known = whereabouts(db, found)
-        return [(one, known[one.id]) for one in found if one.id in known]
+        return [
+            (replace(one, since=told.since), told) for one in found if (told := known.get(one.id)) is not None
+        ]
 
 
 def whereabouts(db: Database, found: Sequence[Found]) -> dict[int, Whereabouts]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hand import Hand, Start
 from textual import events
 
+from store.db import Database
 from store.domain.status import ProjectView, View
 from tui.screens.commitments import CommitmentsScreen
 from tui.screens.help import HelpScreen
@@ -29,6 +30,26 @@ async def test_it_lists_commands_and_invoices_as_one_types(start: Start) -> None
         assert "S-00" in offered(hand) and "+ Synced" in offered(hand) and "B-1" in offered(hand)
         await hand.press("escape")
         assert not line(hand).display and hand.current() == "R-00"
+
+
+async def test_the_chosen_invoice_tells_where_it_is_who_has_it_and_what_was_paid(
+    start: Start, books: Database
+) -> None:
+    books.execute(
+        "INSERT INTO payments (erp, ref, invoice_id, paid_on, amount, currency, pulled_at)"
+        " SELECT 'sandbox', 'CHK-1', id, '2026-11-10', net, 'USD', 1 FROM invoices WHERE number = 'S-00'"
+    )
+    async with start() as hand:
+        await hand.press("colon", *"chk-1")
+        assert "Synced as B-1, since" in offered(hand) and "With the ERP. Paid 2,700.00 USD" in offered(hand)
+        await hand.press(*["backspace"] * 5, *"R-0")
+        first = " ".join(offered(hand).split())
+        assert "Ready to Export, sent by mgarcia, since" in first
+        assert "With the approvers: admin, jlopez." in first
+        await hand.press(*["backspace"] * 3, *"N-99")
+        assert "rejected: Wrong [/] retainage on line 1" in offered(hand)
+        await hand.press(*["backspace"] * 4, *"reject")
+        assert "With " not in offered(hand)
 
 
 async def test_enter_goes_to_an_invoice_in_another_view_and_opens_it(start: Start) -> None:
