@@ -49,6 +49,17 @@ class DeskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
 
 
+class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The SSH gateway: the account of the operating system that alone may serve it, and where its users' files are.
+
+    Each user's files are in a folder of ``files`` of the user's own. After ``idle_minutes`` without a key a session ends.
+    """
+
+    account: str
+    files: str = "files"
+    idle_minutes: Annotated[float, msgspec.Meta(gt=0, le=7 * 24 * 60)] = 30.0
+
+
 class RejectSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Rejecting: the company's usual reasons, offered in the dialog."""
 
@@ -64,6 +75,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     worker: WorkerSettings = msgspec.field(default_factory=WorkerSettings)
     desk: DeskSettings = msgspec.field(default_factory=DeskSettings)
     reject: RejectSettings = msgspec.field(default_factory=RejectSettings)
+    gateway: GatewaySettings | None = None
 
 
 def config_path(given: str | None = None) -> Path:

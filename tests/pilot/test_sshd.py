@@ -3,81 +3,23 @@
 from __future__ import annotations
 
 import os
-import pwd
-import shlex
-import shutil
 import signal
-import socket
-import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from desks import count, desks, ended_with, wait_until
+from sshd_case import Server, needs_sshd, sshd
 from terminal import PAYAPP, Terminal, demo_company
 
-PLACES = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
-SSHD, SSH, KEYGEN = (shutil.which(name, path=PLACES) for name in ("sshd", "ssh", "ssh-keygen"))
-pytestmark = pytest.mark.skipif(
-    not (SSHD and SSH and KEYGEN),
-    reason="needs an sshd and ssh: apt-get install openssh-server openssh-client",
-)
-
-
-@dataclass(frozen=True)
-class Server:
-    """An sshd on this machine, for this user and this test alone."""
-
-    folder: Path
-    port: int
-
-    def command(self, *words: str) -> list[str]:
-        """Run that on a terminal of its own at the other end."""
-        environment = [f"PYTHONPATH={os.environ['PYTHONPATH']}"] if "PYTHONPATH" in os.environ else []
-        options = {
-            "Port": self.port, "IdentityFile": self.folder / "user", "IdentitiesOnly": "yes",
-            "UserKnownHostsFile": self.folder / "known", "StrictHostKeyChecking": "accept-new", "LogLevel": "ERROR",
-        }  # fmt: skip
-        given = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
-        user = pwd.getpwuid(os.getuid()).pw_name
-        there = shlex.join(["env", "PAYAPP_WELCOME=no", *environment, *words])
-        return [str(SSH), "-F", "none", "-tt", *given, f"{user}@127.0.0.1", there]
+pytestmark = needs_sshd
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("sshd")
-    for name in ("host", "user"):
-        subprocess.run([str(KEYGEN), "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
-    shutil.copy(folder / "user.pub", folder / "authorized")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    if os.geteuid() == 0:
-        # Debian's service makes it when it starts.
-        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-    options = {
-        "ListenAddress": f"127.0.0.1:{port}", "HostKey": folder / "host", "PidFile": folder / "pid", "UsePAM": "no",
-        "AuthorizedKeysFile": folder / "authorized", "StrictModes": "no", "PasswordAuthentication": "no",
-        "KbdInteractiveAuthentication": "no", "PermitRootLogin": "yes", "PrintMotd": "no",
-    }  # fmt: skip
-    given = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
-    with (folder / "log").open("wb") as log:
-        # sshd runs itself again for every connection, so it wants its whole path.
-        daemon = subprocess.Popen([str(SSHD), "-D", "-e", "-f", "/dev/null", *given], stderr=log)
-    try:
-        wait_until(lambda: listens(port) or daemon.poll() is not None, "sshd to listen")
-        assert daemon.poll() is None, (folder / "log").read_text()
-        yield Server(folder, port)
-    finally:
-        daemon.terminate()
-        daemon.wait()
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+    with sshd(folder, {"AuthorizedKeysFile": folder / "user.pub"}) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

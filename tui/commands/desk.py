@@ -7,9 +7,14 @@ import locale
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from store.domain.errors import BadInput
 from tui.settings import Settings, keymap_path
+
+if TYPE_CHECKING:
+    from store.domain.actor import Actor
+    from tui.bootstrap import Books
 
 
 def require_terminal() -> None:
@@ -34,22 +39,34 @@ def open_desk(config: str | None, login: str | None, *, ascii_only: bool, mouse:
     from tui import bootstrap
 
     with bootstrap.opened(config) as books:
-        me = books.actor(login, "desk")
-        desk = bootstrap.desk(books, me)
-        _take_keymap(books.settings, books.path.parent)
-        from store import signs
-        from tui.app import run_desk
+        show_desk(books, books.actor(login, "desk"), ascii_only=ascii_only, mouse=mouse)
 
-        gc.freeze()
-        gc.enable()
-        run_desk(
-            desk,
-            ascii_only=ascii_only or not speaks_utf8(),
-            # GNU screen keeps Esc to itself while a program in it asks for the mouse.
-            mouse=mouse and "STY" not in os.environ,
-            idle=books.settings.desk.idle_minutes * 60,
-            welcome=os.environ.get("PAYAPP_WELCOME") != "no" and not signs.welcomed(books.db, me),
-        )
+
+def show_desk(
+    books: Books, me: Actor, *, ascii_only: bool = False, mouse: bool = True, files: Path | None = None,
+    idle_minutes: float | None = None,
+) -> None:  # fmt: skip
+    """Open the desk on open books; for the SSH gateway with the folder of the user's ``files`` and its own idle time."""
+    require_terminal()
+    gc.disable()
+    from tui import bootstrap
+
+    desk = bootstrap.desk(books, me, files=files)
+    _take_keymap(books.settings, books.path.parent)
+    from store import signs
+    from tui.app import run_desk
+
+    gc.freeze()
+    gc.enable()
+    idle = books.settings.desk.idle_minutes if idle_minutes is None else idle_minutes
+    run_desk(
+        desk,
+        ascii_only=ascii_only or not speaks_utf8(),
+        # GNU screen keeps Esc to itself while a program in it asks for the mouse.
+        mouse=mouse and "STY" not in os.environ,
+        idle=idle * 60,
+        welcome=os.environ.get("PAYAPP_WELCOME") != "no" and not signs.welcomed(books.db, me),
+    )
 
 
 def _take_keymap(settings: Settings, folder: Path) -> None:

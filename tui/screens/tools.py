@@ -97,7 +97,7 @@ class ToolScreen(CommandScreen[V], Generic[V]):
             sources.append(Source(f"listed {at.listing.count:,}", self._order(at, at.query, None)))
         sources.append(Source(f"all of {self.TITLES[at.view]}", self._order(at, "", None)))
         today = datetime.now(UTC).astimezone().date()
-        screen = WriteScreen(sources, at.view.value.replace("_", "-"), today)
+        screen = WriteScreen(sources, at.view.value.replace("_", "-"), today, self.desk.files)
         choice = await self.app.push_screen_wait(screen)
         if choice is not None:
             self.say(f"Writing {choice.path.name}; you can go on.")

@@ -16,10 +16,13 @@ from store import sheets
 from store.domain.errors import BadInput
 from store.listing import Order
 from store.sheets import Exists, Format
+from tui.gateway import checked_name
 from tui.screens.dialog import Dialog
 from tui.screens.fields import button, field
 from tui.widgets.choice_line import ChoiceLine
 
+_STARTED = "Only you may read the file. A name without a folder is in the folder that payapp was started in."
+_KEPT = "The file is kept for you on this machine: ssh HOST get NAME fetches it."
 FORMATS = {Format.CSV: "CSV", Format.XLSX: "XLSX", Format.REPORT: "Report"}
 
 
@@ -41,10 +44,15 @@ class WriteChoice:
     replace: bool
 
 
-def place(text: str) -> Path:
-    """The file that was typed, ``~`` as the home folder. Raises BadInput for what can be no file."""
+def place(text: str, files: Path | None = None) -> Path:
+    """The file that was typed, ``~`` as the home folder; with ``files`` a name in that folder.
+
+    Raises BadInput for what can be no file.
+    """
     if not text.strip():
         raise BadInput("The file needs a name", fix="Type it")
+    if files is not None:
+        return files / checked_name(text.strip())
     try:
         return Path(text.strip()).expanduser().absolute()
     except RuntimeError:
@@ -57,8 +65,9 @@ class WriteScreen(Dialog[WriteChoice | None]):
     CSS_PATH = ["dialog.tcss", "writing.tcss"]
     FIRST = "#what"
 
-    def __init__(self, sources: Sequence[Source], view: str, today: date) -> None:
+    def __init__(self, sources: Sequence[Source], view: str, today: date, files: Path | None = None) -> None:
         super().__init__()
+        self._files = files
         self._sources = sources
         self._stem = f"invoices-{view}-{today.isoformat()}"
         self._there = ""
@@ -75,8 +84,7 @@ class WriteScreen(Dialog[WriteChoice | None]):
                 yield ChoiceLine(list(FORMATS.values()), id="form")
             yield field("File", Input(f"{self._stem}.{Format.CSV}", id="file"))
             yield Static(
-                "Left, Right choose; Tab goes on. Only you may read the file. A name without a folder is in"
-                " the folder that payapp was started in.",
+                f"Left, Right choose; Tab goes on. {_KEPT if self._files else _STARTED}",
                 classes="note",
                 markup=False,
             )
@@ -125,7 +133,7 @@ class WriteScreen(Dialog[WriteChoice | None]):
         typed = self.query_one("#file", Input).value
         replace = bool(self._there) and typed == self._there
         try:
-            path = place(typed)
+            path = place(typed, self._files)
             # Another machine's folder may take its time to answer.
             await asyncio.to_thread(sheets.check_place, path, replace=replace)
         except Exists as error:

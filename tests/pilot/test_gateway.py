@@ -1,0 +1,308 @@
+"""The SSH gateway on a real sshd: who comes in, as whom, and what nobody gets out of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from desks import count, desks, ended_with, processes, wait_until
+from sshd_case import ME, Server, needs_sshd, sshd
+from terminal import PAYAPP, Terminal, demo_company
+
+pytestmark = [needs_sshd, pytest.mark.xdist_group("gateway")]
+
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A demo company behind the gateway, with its worker running as a service would."""
+    made = demo_company(tmp_path_factory.mktemp("gate") / "demo", 60)
+    with made.open("a", encoding="utf-8") as file:
+        file.write(f'\n[gateway]\naccount = "{ME}"\n')
+    with closing(sqlite3.connect(made.parent / "payapp.db")) as db, db:
+        db.execute("UPDATE users SET welcomed_at = 1")
+    with ended_with(made):
+        service = subprocess.Popen([PAYAPP, "--config", str(made), "worker"], stderr=subprocess.DEVNULL)
+        yield made
+        service.terminate()
+        service.wait()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, settings: Path) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("sshd")
+    # env belongs to root everywhere; sshd asks nothing that others could write to. AcceptEnv is as careless as can be.
+    here = {
+        "/opt/payapp/bin/payapp": f"/usr/bin/env {sys.executable} -I -m tui.cli", "/etc/payapp/payapp.toml": str(settings),
+        "CommandUser payapp": f"CommandUser {ME}",
+    }  # fmt: skip
+    text = (DOCS / "payapp-sshd.conf").read_text(encoding="utf-8").partition("Match User payapp\n")[2]
+    for there, own in here.items():
+        assert there in text
+        text = text.replace(there, own)
+    documented = dict(line.split(None, 1) for line in text.strip().splitlines())
+    with sshd(folder, {**documented, "AcceptEnv": "*", "Subsystem": "sftp internal-sftp"}) as running:
+        running.make_key("stranger")
+        for login, key in (("jlopez", "user"), ("mgarcia", "maria")):
+            public = folder / f"{key}.pub"
+            if not public.exists():
+                running.make_key(key)
+            subprocess.run(
+                [PAYAPP, "--config", str(settings), "--as", login, "ssh-keys", "add", login, str(public)],
+                check=True, capture_output=True,
+            )  # fmt: skip
+        yield running
+
+
+# As docs/ssh.md has it: bash, where it is the account's shell, runs what this names.
+SET_ENV = "BASH_ENV= ENV="
+
+
+def ran(
+    server: Server, *words: str, key: str = "user", options: tuple[str, ...] = ()
+) -> tuple[int, bytes, str]:
+    """What ssh comes to with these words: exit code, output, errors."""
+    done = subprocess.run(
+        server.connect(*words, key=key, options=options), check=False, capture_output=True, timeout=60,
+        stdin=subprocess.DEVNULL, env={**os.environ, "PAYAPP_WELCOME": "no"},
+    )  # fmt: skip
+    return done.returncode, done.stdout, done.stderr.decode(errors="replace")
+
+
+def events(settings: Path, *actions: str) -> list[tuple[str, str, dict[str, str]]]:
+    """What the audit trail has of these actions: who, which, and its detail."""
+    with closing(sqlite3.connect(settings.parent / "payapp.db")) as db:
+        rows = db.execute("SELECT actor, action, detail FROM audit_events ORDER BY id").fetchall()
+    return [(who, action, json.loads(detail)) for who, action, detail in rows if action in actions]
+
+
+def desk(server: Server, key: str = "user", term: str = "xterm") -> Terminal:
+    return Terminal(server.connect(key=key, options=("-tt",)), env={"TERM": term})
+
+
+def test_a_key_opens_the_desk_of_its_user_and_both_ends_are_audited(server: Server, settings: Path) -> None:
+    before = len(events(settings, "login", "logout"))
+    terminal = desk(server)
+    terminal.shows("jlopez  Approver")
+    wait_until(lambda: len(events(settings, "login", "logout")) == before + 1, "the login")
+    who, action, detail = events(settings, "login", "logout")[-1]
+    assert (who, action, detail["from"]) == ("jlopez", "login", "127.0.0.1")
+    assert detail["key"].startswith("SHA256:")
+    # No shell behind Ctrl+Z, nor behind anything else that a terminal can send.
+    terminal.type("\x1a")
+    assert "There is no shell to go to" in terminal.text()
+    terminal.feed(b"\x1c\x1a")
+    terminal.shows("jlopez  Approver")
+    terminal.press("q")
+    assert terminal.ended() == 0
+    wait_until(lambda: events(settings, "login", "logout")[-1][1] == "logout", "the logout")
+    terminal.close()
+
+
+def test_another_users_key_is_another_user(server: Server) -> None:
+    terminal = desk(server, key="maria")
+    terminal.shows("mgarcia  Read Only")
+    terminal.press("q")
+    terminal.ended()
+    terminal.close()
+
+
+def test_a_key_that_nobody_has_does_not_come_in(server: Server) -> None:
+    code, out, err = ran(server, "files", key="stranger")
+    assert code == 255 and out == b"" and "Permission denied" in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "id", "sh -c id", "payapp --as mgarcia list", "get", "get ../demo/payapp.db", "get /etc/passwd", "get .profile",
+        "get a;id", "get $(id)", "get a b/../c", "files; id", "files\nid", "desk", "\x1b[2J", "desk --help", "scp -f /etc/passwd",
+        "/usr/lib/openssh/sftp-server", "get " + "a" * 5000,
+    ],
+)  # fmt: skip
+def test_nothing_but_the_three_words_is_run(server: Server, words: str) -> None:
+    code, out, err = ran(server, words)
+    assert code in {2, 4, 5} and out == b""
+    assert "uid=" not in err and "root:" not in err and "Traceback" not in err and "\x1b" not in err
+    assert err.startswith("payapp: ")
+
+
+def test_there_is_no_file_access_beside_it(server: Server, tmp_path: Path) -> None:
+    assert ran(server, "sftp", options=("-s",))[:2] == (5, b"")
+    target = tmp_path / "passwd"
+    options = ["-o", f"Port={server.port}", "-o", f"IdentityFile={server.folder / 'user'}", "-o", "BatchMode=yes",
+               "-o", f"UserKnownHostsFile={server.folder / 'known'}", "-o", "StrictHostKeyChecking=accept-new"]  # fmt: skip
+    for old in ([], ["-O"]):
+        done = subprocess.run(
+            ["scp", *old, *options, f"{ME}@127.0.0.1:/etc/passwd", str(target)],
+            check=False,
+            capture_output=True,
+            timeout=60,
+        )
+        assert done.returncode != 0 and not target.exists()
+
+
+def test_nothing_is_forwarded(server: Server) -> None:
+    with socket.socket() as bait:
+        bait.bind(("127.0.0.1", 0))
+        bait.listen()
+        port = bait.getsockname()[1]
+        code, _, err = ran(server, options=("-W", f"127.0.0.1:{port}"))
+        assert code == 255 and ("prohibited" in err or "forwarding failed" in err)
+        code, _, err = ran(
+            server, options=("-N", "-o", "ExitOnForwardFailure=yes", "-R", f"0:127.0.0.1:{port}")
+        )
+        assert code == 255 and "forwarding" in err
+        bait.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            bait.accept()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PAYAPP_CONFIG", "{there}/evil.toml"), ("PAYAPP_DATABASE", "sqlite:{there}/evil.db"),
+        ("_PAYAPP_COMPLETE", "bash_complete"), ("PYTHONPATH", "{there}"), ("PYTHONSTARTUP", "{there}/tui.py"),
+        ("PYTHONHOME", "{there}"), ("PAGER", "touch {there}/canary"), ("EDITOR", "touch {there}/canary"),
+        ("BASH_ENV", "{there}/env.sh"), ("ENV", "{there}/env.sh"), ("TEXTUAL_DRIVER", "evil:Driver"),
+        ("SSH_ORIGINAL_COMMAND", "id"), ("LC_ALL", "../../{there}"), ("TZ", "/{there}/zone"),
+    ],
+)  # fmt: skip
+def test_the_environment_of_a_client_changes_nothing(
+    server: Server, tmp_path: Path, name: str, value: str
+) -> None:
+    (tmp_path / "tui.py").write_text(f"open({str(tmp_path / 'canary')!r}, 'w')", encoding="utf-8")
+    (tmp_path / "sitecustomize.py").write_text(f"open({str(tmp_path / 'canary')!r}, 'w')", encoding="utf-8")
+    (tmp_path / "env.sh").write_text(f"touch {tmp_path / 'canary'}\n", encoding="utf-8")
+    code, out, err = ran(server, "files", options=("-o", f'SetEnv="{name}={value.format(there=tmp_path)}"'))
+    if name == "PYTHONHOME":
+        # Python itself does not start; nothing of the client's ran.
+        assert out == b""
+    else:
+        assert (code, out) == (0, b""), err
+    assert not (tmp_path / "canary").exists() and not (tmp_path / "evil.db").exists()
+
+
+@pytest.mark.parametrize("term", ["../../../../etc/passwd", "$(id)", "xterm;id", "a" * 300, "%s%n"])
+def test_a_strange_terminal_gets_a_plain_one(server: Server, term: str) -> None:
+    terminal = desk(server, term=term)
+    terminal.until(
+        lambda text: "jlopez  Approver" in text or "cannot draw" in text, "the desk or its sentence"
+    )
+    assert "Traceback" not in terminal.text() and "uid=" not in terminal.text()
+    terminal.close()
+
+
+def test_a_file_is_written_to_the_users_own_folder_and_fetched(server: Server, settings: Path) -> None:
+    terminal = desk(server)
+    terminal.shows("jlopez  Approver")
+    terminal.type("w")
+    terminal.shows("ssh HOST get NAME")
+    terminal.type("Tab", "Tab", "\x15", "../stolen.csv", "Enter", "Enter")
+    terminal.shows("is no name of a file here")
+    terminal.type("\x15", "ready.csv", "Enter", "Enter")
+    terminal.shows("ready.csv is written")
+    terminal.press("q")
+    terminal.ended()
+    terminal.close()
+    assert not list(settings.parent.rglob("stolen.csv"))
+    code, out, _ = ran(server, "files")
+    assert code == 0 and out.split()[1] == b"ready.csv"
+    code, out, _ = ran(server, "get", "ready.csv")
+    file = settings.parent / "files" / "jlopez" / "ready.csv"
+    assert code == 0 and out == file.read_bytes() and out.startswith(b"\xef\xbb\xbf")
+    # Neither through a link nor from another's folder.
+    (file.parent / "link").symlink_to(settings)
+    os.mkfifo(file.parent / "pipe")
+    for name in ("link", "pipe"):
+        assert ran(server, "get", name)[:2] == (4, b"")
+    assert ran(server, "files", key="maria")[:2] == (0, b"")
+    assert ran(server, "get", "ready.csv", key="maria")[0] == 4
+
+
+def test_a_connection_that_drops_leaves_the_export_to_the_service(server: Server, settings: Path) -> None:
+    synced = count(settings, "synced")
+    terminal = desk(server)
+    terminal.shows("jlopez  Approver")
+    terminal.type(" " * 4)
+    terminal.shows("MARKED 4")
+    terminal.press("x")
+    terminal.shows("Export: ACME BUILDERS")
+    terminal.type("y")
+    terminal.shows("4 accepted for export")
+    os.kill(terminal.pid, signal.SIGKILL)
+    wait_until(lambda: not far_desks(settings), "the desk to end")
+    wait_until(lambda: count(settings, "synced") == synced + 4, "the export to be done")
+    wait_until(lambda: events(settings, "login", "logout")[-1][1] == "logout", "the logout")
+    terminal.close()
+
+
+def far_desks(settings: Path) -> list[int]:
+    return [pid for pid in desks(settings) if "gateway" in processes(settings).get(pid, [])]
+
+
+def test_a_revoked_key_ends_its_session_and_opens_no_other(server: Server, settings: Path) -> None:
+    line = server.make_key("third")
+    command = [PAYAPP, "--config", str(settings), "--as", "jlopez", "ssh-keys"]
+    subprocess.run([*command, "add", "jlopez", "-"], input=line, text=True, check=True, capture_output=True)
+    terminal = desk(server, key="third")
+    terminal.shows("jlopez  Approver")
+    listed = subprocess.run([*command, "list", "--json"], check=True, capture_output=True).stdout
+    own = next(key for key in json.loads(listed) if key["comment"] == "third")
+    subprocess.run([*command, "revoke", own["fingerprint"]], check=True, capture_output=True)
+    terminal.ended()
+    terminal.settle()
+    assert "The key that you came in with was revoked" in terminal.text()
+    terminal.close()
+    assert ran(server, "files", key="third")[0] == 255
+
+
+def test_only_the_account_of_the_settings_serves_it(settings: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.toml"
+    text = settings.read_text(encoding="utf-8").replace(
+        '"sqlite:payapp.db"', f'"sqlite:{settings.parent / "payapp.db"}"'
+    )
+    for gateway, said in ((text.replace(f'account = "{ME}"', 'account = "nobody"'), "does not serve the SSH gateway"),
+                          (text.partition("[gateway]")[0], "There is no SSH gateway here")):  # fmt: skip
+        other.write_text(gateway, encoding="utf-8")
+        for words in (["gateway", "1"], ["ssh-keys", "serve", ME, "ssh-ed25519", "AAAA"]):
+            done = subprocess.run(
+                [PAYAPP, "--config", str(other), *words], check=False, capture_output=True, text=True
+            )
+            assert done.returncode == 5 and done.stdout == "" and said in done.stderr
+
+
+def test_twenty_desks_at_once(server: Server, settings: Path) -> None:
+    terminals = [desk(server) for _ in range(20)]
+    try:
+        threads = [
+            threading.Thread(target=terminal.shows, args=("jlopez  Approver",)) for terminal in terminals
+        ]
+        for terminal in terminals:
+            terminal.patience = 120
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert all("jlopez  Approver" in terminal.text() for terminal in terminals)
+        assert len(far_desks(settings)) == 20
+        for terminal in terminals:
+            terminal.press("j")
+            terminal.press("q")
+        assert [terminal.ended() for terminal in terminals] == [0] * 20
+    finally:
+        for terminal in terminals:
+            terminal.close()
+    wait_until(lambda: not far_desks(settings), "the desks to end")
