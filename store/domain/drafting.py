@@ -18,6 +18,7 @@ from store.domain.text import safe
 
 _DIGITS = re.compile(r"[0-9]+$")
 _MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
+_ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _BETWEEN = re.compile(r"\s*(?:\.\.|\s+to\s+)\s*")
 _SEPARATED = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?")
 # Basis points: hundredths of a percent.
@@ -146,8 +147,8 @@ def period(text: str, known: Sequence[tuple[str, str]] = ()) -> tuple[str, str]:
 
 def _day(part: str, text: str) -> date:
     try:
-        # Only the long form: fromisoformat takes weeks and bare digits as well.
-        if len(part) != 10:
+        # Only this form: fromisoformat takes weeks and bare digits as well.
+        if not _ISO.fullmatch(part):
             raise ValueError(part)
         return date.fromisoformat(part)
     except ValueError:
