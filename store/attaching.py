@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from store import audit, candidates, directory
+from store import audit, candidates, differences, directory
 from store.candidates import Candidate
 from store.db import Database
 from store.decision import Decision
@@ -137,6 +137,10 @@ def _begin(db: Database, actor: Actor, invoice_id: int) -> tuple[Actor, Candidat
 
 def _finish(db: Database, actor: Actor, invoice: Candidate, action: str, change: audit.Change) -> None:
     """Audited; and a returned invoice differs from the one that was rejected."""
-    if invoice.erp_status is ErpStatus.NOT_SENT and invoice.outcome == Outcome.REJECTED:
+    if invoice.erp_status in {ErpStatus.NOT_SENT, ErpStatus.READY} and (
+        found := differences.of(db, [invoice.id])
+    ):
+        differences.flag(db, found)
+    elif invoice.erp_status is ErpStatus.NOT_SENT and invoice.outcome == Outcome.REJECTED:
         write_all(db, [invoice], changed_since=True)
     audit.record(db, actor, action, {"invoice": invoice.number}, [change])

@@ -95,6 +95,12 @@ def flag(db: Database, differences: Mapping[int, Difference]) -> None:
             _flag(db, chunk, changed=changed)
 
 
+def unflag(db: Database, ids: Sequence[int]) -> None:
+    """These invoices never came back: whatever was changed of them, nobody who decides has seen them otherwise."""
+    for some in _chunks(ids):
+        _flag(db, some, changed=False)
+
+
 def _flag(db: Database, ids: Sequence[int], *, changed: bool) -> None:
     db.execute(
         f"UPDATE invoices SET changed_since = ? WHERE {among(db, 'id')} AND changed_since <> ?",

@@ -8,6 +8,7 @@ from store import differences, directory, letters, notices
 from store.candidates import Candidate
 from store.db import Database
 from store.domain.actor import Actor
+from store.domain.status import Outcome
 from store.letters import Rejection
 
 
@@ -21,9 +22,12 @@ def resent(
     left, it is undeliverable. ``tell``: what a mail about an invoice tells of it.
     """
     found = differences.of(db, [c.id for c in going])
+    differences.flag(db, found)
+    # Nobody has seen it otherwise; of one that an earlier version of payapp saw rejected nothing was kept.
+    never = [c.id for c in going if c.flagged and c.id not in found and c.outcome != Outcome.REJECTED]
+    differences.unflag(db, never)
     if not found:
         return
-    differences.flag(db, found)
     users, company = directory.users(db), directory.company(db).name
     owed: list[notices.Letter] = []
     for c in going:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from invoice_factory import HOSTILE, line, make, version
 
-from store import commitments, detail, differences, directory, notices, review, undoing
+from store import attaching, commitments, detail, differences, directory, notices, review, undoing
 from store.commitments import LineEdit
 from store.db import Database
 from store.domain.actor import Actor, Level
@@ -140,6 +140,31 @@ def test_what_a_corrected_earlier_application_brings_counts(
     send(db, sender, second)
     assert flagged(db, second)
     assert "D Previous 1,000.00 -> 1,200.00" in alerts(db, second)[0][2]
+
+
+def test_what_never_came_back_has_not_changed_for_who_decides(
+    db: Database, approver: Actor, sender: Actor
+) -> None:
+    first = make(db)
+    second = make(db, "101-002", application=2, erp_status="not_sent", lines=(line(before=100_000),))
+    reject(db, approver, first)
+    correct(db, sender, first, 120_000)
+    send(db, sender, first)
+    send(db, sender, second)
+    assert [flagged(db, first), flagged(db, second)] == [True, False]
+
+
+def test_an_attachment_that_comes_while_it_is_ready_counts_and_goes_again(
+    db: Database, approver: Actor, sender: Actor
+) -> None:
+    invoice = make(db)
+    reject(db, approver, invoice)
+    send(db, sender, invoice)
+    attaching.attach(db, sender, invoice, "/plans/waiver.pdf")
+    assert (flagged(db, invoice), told(db, invoice)) == (True, ("Attachment waiver.pdf: added",))
+    [own] = attaching.of_invoice(db, invoice)
+    attaching.detach(db, sender, invoice, own.id)
+    assert (flagged(db, invoice), told(db, invoice)) == (False, ())
 
 
 def test_lines_and_attachments_that_come_and_go_count_however_they_do(
