@@ -66,7 +66,8 @@ def invoice() -> list[list[str]]:
 def chosen(command: str, **values: str) -> str:
     """The command with what the reader chose, by the names of CHOSEN."""
     for name, value in values.items():
-        command = re.sub(rf"(?<![\w@]){re.escape(CHOSEN[name])}(?!\w)", lambda _, v=value: v, command)
+        parts = re.split(rf"(?<![\w@]){re.escape(CHOSEN[name])}(?!\w)", command)
+        command = value.join(parts)
     return command
 
 
