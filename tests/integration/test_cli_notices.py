@@ -52,6 +52,17 @@ def test_every_notice_is_listed_with_its_state(rejected: Database, told: Told) -
     assert "Invoice 101-007 of Apex Drywall LLC was rejected" in out
 
 
+def test_status_tells_of_what_went_nowhere_lately(rejected: Database, told: Told) -> None:
+    state(rejected, 1, "failed")
+    assert (
+        "notices refused or without an address: 2 (payapp notices list)"
+        in told("--as", "jlopez", "status")[1]
+    )
+    assert json.loads(told("--as", "jlopez", "status", "--json")[1])["notices_lost"] == 2
+    rejected.execute("UPDATE notices SET created_at = 1")
+    assert "without an address" not in told("--as", "jlopez", "status")[1]
+
+
 def test_one_is_shown_with_its_text(rejected: Database, told: Told) -> None:
     code, out, _ = told("--as", "jlopez", "notices", "show", 1)
     assert code == 0

@@ -23,11 +23,16 @@ if TYPE_CHECKING:
 
 # How many of the newest notices are looked through for the newest error.
 NOTICES = 1000
+# Those of the last seven days in these states went nowhere, and a person can help.
+LATELY_MS, LOST = 7 * 24 * 3600 * 1000, ("failed", "undeliverable")
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where everything stands; ``mail_error`` is the newest of the notices that wait, "" for none."""
+    """Where everything stands; ``mail_error`` is the newest of the notices that wait, "" for none.
+
+    ``notices_lost``: how many of the newest ones the mail server refused for good, or have nobody to go to.
+    """
 
     settings: Path
     company: str
@@ -45,6 +50,7 @@ class Standing:
     policies: list[str]
     mail_configured: bool
     mail_error: str
+    notices_lost: int
 
 
 @click.command()
@@ -90,15 +96,19 @@ def _standing(books: Books) -> Standing:
             one.told for one in policies.policies(books.db).values() if one.loose and one.at is not None
         ],
         mail_configured=books.settings.mail is not None,
-        mail_error=_mail_error(books.db),
+        **_mail_trouble(books.db),
     )
 
 
-def _mail_error(db: Database) -> str:
+def _mail_trouble(db: Database) -> dict[str, Any]:
+    """The newest error of those that wait, and how many lately went nowhere."""
     from store.notices import NoticeState, recent
 
-    waiting = (n for n in recent(db, NOTICES) if n.state is NoticeState.WAITING and n.error)
-    return next((notice.error for notice in waiting), "")
+    newest = recent(db, NOTICES)
+    errors = (notice.error for notice in newest if notice.state is NoticeState.WAITING and notice.error)
+    since = db.now() - LATELY_MS
+    nowhere = [n for n in newest if n.state in LOST and n.created_at >= since]
+    return {"mail_error": next(errors, ""), "notices_lost": len(nowhere)}
 
 
 def _record(of: Standing) -> dict[str, Any]:
@@ -125,6 +135,7 @@ def _record(of: Standing) -> dict[str, Any]:
         "loosened_policies": of.policies,
         "mail_configured": of.mail_configured,
         "mail_error": of.mail_error,
+        "notices_lost": of.notices_lost,
     }  # fmt: skip
 
 
@@ -142,7 +153,8 @@ def _print(of: Standing) -> None:
     for p in of.batches:
         click.echo(f"batch {p.id}: {p.done + p.failed}/{p.count}  ok {p.done}  FAIL {p.failed}  left {p.left}"
                    f"  uncertain {p.uncertain}  parked {p.parked}"
-                   + (f"  waiting for a receipt {p.awaiting}" if p.awaiting else ""))  # fmt: skip
+                   + (f"  waiting for a receipt {p.awaiting}" if p.awaiting else "")
+                   + (f"  SELF {p.own}" if p.own else ""))  # fmt: skip
         if p.posted:
             click.echo(f"  {p.posted.told}.")
     for told in of.policies:
@@ -150,6 +162,8 @@ def _print(of: Standing) -> None:
     if of.sign_offs:
         click.echo(f"exports of one's own that wait for another person: {of.sign_offs:,} (payapp sign-off)")
     click.echo(f"notices waiting: {of.notices_waiting:,}")
+    if of.notices_lost:
+        click.echo(f"notices refused or without an address: {of.notices_lost:,} (payapp notices list)")
     if of.notices_waiting and of.mail_error:
         click.echo(f"newest mail error: {one_line(of.mail_error)}")
     if of.notices_waiting and not of.mail_configured:
