@@ -32,8 +32,8 @@ async def _ask(connector: Connector, link: Link, reference: str) -> ErpSaid:
             return ErpSaid(Presence.THERE, f"it has it as {ref}", ref, answer.key)
         if not isinstance(answer, Missing):
             return ErpSaid(Presence.SILENT, f"no answer ({safe(answer.cause)})")
-    elif there is None and not connector.profile.finds:
-        return ErpSaid(Presence.UNKNOWABLE, "it cannot be asked for a bill")
+    elif not reference or (there is None and not connector.profile.finds):
+        return ErpSaid(Presence.UNKNOWABLE, "it cannot be asked for this one")
     if there is None:
         return ErpSaid(Presence.SILENT, f"no answer about {named}")
     if there:

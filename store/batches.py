@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from peewee import Expression, Value, fn
 
+from store import signing
 from store.db import Database
 from store.domain.keys import spelled
 from store.domain.status import JobState
@@ -35,7 +36,7 @@ class Progress:
     ``left`` are held, queued or being sent; ``awaiting`` wait for a receipt, the oldest since ``awaiting_since``; ``eta_ms`` is the time that what is left will take at the pace of what
     was acknowledged, None while nothing was. ``failed`` counts every refusal of the ERP, ``resolved`` those of them
     whose invoice was rejected or retried since; ``failures`` are the others. ``posted``: what of it posts otherwise than
-    invoiced, by the company's policy.
+    invoiced, by the company's policy. ``own``: how many were of who exported them (SELF).
     """
 
     id: int
@@ -63,6 +64,7 @@ class Progress:
     awaiting: int = 0
     awaiting_since: int | None = None
     posted: Posted | None = None
+    own: int = 0
 
     @property
     def recallable(self) -> bool:
@@ -138,6 +140,7 @@ def progress(db: Database, batch: int, *, failures: int = 5) -> Progress:
         awaiting=awaiting,
         awaiting_since=_awaited_since(db, batch) if awaiting else None,
         posted=Posted(row[3], *row[11:]) if row[11] else None,
+        own=signing.of_batch(db, batch),
     )
 
 

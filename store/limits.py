@@ -57,11 +57,12 @@ class Limits:
 
     def __init__(self, db: Database, actor: Actor, company: Company) -> None:
         self._db, self._actor, self._company = db, actor, company
+        self._sums = has_sums(actor)
         # Whether anything is limited at all.
-        self.any = actor.limit_invoice is not None or has_sums(actor)
+        self.any = actor.limit_invoice is not None or self._sums
         self._spent: dict[tuple[int, str, str], int] = {}
         self._last = self._today = 0
-        if has_sums(actor):
+        if self._sums:
             # The batches of this press come after it.
             self._last = int(db.execute("SELECT coalesce(max(id), 0) FROM batches").fetchone()[0])
         if actor.limit_day is not None:
@@ -120,6 +121,8 @@ class Limits:
 
     def take(self, c: Candidate) -> None:
         """This one goes."""
+        if not self._sums:
+            return
         key, gross = _period(c), abs(c.gross)
         self._spent[key] = self._spent.get(key, 0) + gross
         self._today += gross

@@ -72,14 +72,9 @@ def told(own: int) -> tuple[str, ...]:
     return (f"{each} for another person's sign-off (SELF)",)
 
 
-def of_batch(db: Database, batch: int) -> tuple[int, int]:
-    """How many exports of a batch were of who pressed it, and how many of these still wait for a sign-off."""
-    row = db.execute(
-        f"SELECT count(*), coalesce(sum(CASE WHEN s.signed_at IS NULL AND {_STANDS} THEN 1 ELSE 0 END), 0)"
-        " FROM sign_offs s WHERE s.batch_id = ?",
-        (batch,),
-    ).fetchone()
-    return int(row[0]), int(row[1])
+def of_batch(db: Database, batch: int) -> int:
+    """How many exports of a batch were of who pressed it."""
+    return int(db.execute("SELECT count(*) FROM sign_offs WHERE batch_id = ?", (batch,)).fetchone()[0])
 
 
 def waiting(db: Database) -> int:

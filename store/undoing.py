@@ -105,12 +105,28 @@ def _part(
                 else:
                     going.append((c, link, answer))
         settle([c.id for c, _, _ in going], stays, changed, DONE[action])
+        notes = _later(db, [c.id for c, _, _ in going], DONE[action])
         changes = _write(db, action, going, comment)
         if (outcome := TRANSITIONS[action].outcome) is not None:
             keep(db, actor, outcome, {c.id: comment for c, _, _ in going})
         detail = {"comment": comment, "count": len(going)}
         audit.record(db, actor, action.value, detail, changes)
-    return Decision(tuple(c.id for c, _, _ in going), tuple(stays), tuple(changed))
+    return Decision(tuple(c.id for c, _, _ in going), tuple(stays), tuple(changed), notes=notes)
+
+
+def _later(db: Database, ids: Sequence[int], done: str) -> tuple[str, ...]:
+    """A sentence for each that later applications in ERP Integrations were made from."""
+    rows = db.execute(
+        "SELECT i.number, min(l.number), count(*) FROM invoices i JOIN invoices l ON l.commitment_id = i.commitment_id"
+        f" AND l.application > i.application AND l.erp_status <> '{ErpStatus.NOT_SENT}' WHERE {among(db, 'i.id')}"
+        f" AND NOT {among(db, 'l.id')} GROUP BY i.id, i.number ORDER BY i.id",
+        (packed(db, ids), packed(db, ids)),
+    ).fetchall()
+    return tuple(
+        f"{one_line(later)}{f' and {count - 1:,} more' if count > 1 else ''} came after {one_line(number)}, which is {done}:"
+        " check what its correction means for them"
+        for number, later, count in rows
+    )
 
 
 PARTING = {Action.UNLINK: "unlink an invoice", Action.RESET: "reset an invoice"}

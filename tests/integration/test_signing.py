@@ -9,7 +9,7 @@ import pytest
 from invoice_factory import make, state, version
 
 from erp import profiles
-from store import audit, directory, outbox, policies, review, signing
+from store import audit, batches, directory, outbox, policies, review, signing
 from store.db import Database
 from store.domain.actor import Actor, Level
 from store.domain.errors import BadInput, Disallowed, NotPermitted
@@ -54,6 +54,7 @@ def test_ones_own_goes_under_review_marked_in_the_trail_and_listed(
     [one] = signing.listed(db, admin)
     assert (one.invoice_id, one.operator, one.batch, one.verdict) == (own, "admin", done.batches[0], "")
     assert signing.waiting(db) == 1
+    assert batches.progress(db, done.batches[0]).own == 1
 
 
 def test_without_the_policy_nothing_of_it_holds(db: Database, admin: Actor, own: int) -> None:

@@ -303,6 +303,23 @@ async def test_what_was_paid_is_forgotten_with_the_bill_and_stands_in_the_trail(
     assert payments.of_invoice(db, number) == ()
 
 
+async def test_later_applications_are_named_and_a_synced_one_without_a_trace_is_an_admins(
+    db: Database, erp: Sandbox, known: Path, approver: Actor, admin: Actor
+) -> None:
+    number = await synced(db, erp, approver)
+    make(db, "101-002", application=2)
+    void(known)
+    done = await undo(db, erp, approver, number)
+    assert done.notes == (
+        "101-002 came after 101-001, which is unlinked: check what its correction means for them",
+    )
+    # Neither a reference nor an export: there is nothing to ask for.
+    bare = make(db, "9", commitment="SC-9", erp_status="synced")
+    with pytest.raises(NotPermitted, match="cannot be asked"):
+        await undo(db, erp, approver, bare)
+    assert (await undo(db, erp, admin, bare)).done == (bare,)
+
+
 # -- reset -------------------------------------------------------------------------------------------------------------
 
 

@@ -81,7 +81,8 @@ def _posting(batch: Progress, width: int) -> list[Line]:
 
 
 def _name(batch: Progress) -> str:
-    return f"-- BATCH {batch.id} started {moment(batch.created_at)[-5:]} by {_operator(batch)} "
+    own = f"SELF {batch.own:,} " if batch.own else ""
+    return f"-- BATCH {batch.id} {own}started {moment(batch.created_at)[-5:]} by {_operator(batch)} "
 
 
 def _operator(batch: Progress) -> str:
