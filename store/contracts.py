@@ -113,10 +113,13 @@ def contracts(db: Database, me: Actor, job: str = "") -> list[Contract]:
             values,
         ).fetchall()
     )
+    # The payments first: there are fewer of them than invoices.
     paid = dict(
         db.execute(
-            "SELECT i.commitment_id, sum(p.amount) FROM payments p JOIN invoices i ON i.id = p.invoice_id"
-            " WHERE i.erp_status = ? AND p.currency = i.currency GROUP BY i.commitment_id",
+            "SELECT i.commitment_id, sum(p.amount) FROM"
+            " (SELECT invoice_id, currency, sum(amount) AS amount FROM payments GROUP BY invoice_id, currency) AS p"
+            " CROSS JOIN invoices i WHERE i.id = p.invoice_id AND i.erp_status = ? AND p.currency = i.currency"
+            " GROUP BY i.commitment_id",
             (ErpStatus.SYNCED.value,),
         ).fetchall()
     )
@@ -124,9 +127,10 @@ def contracts(db: Database, me: Actor, job: str = "") -> list[Contract]:
         "SELECT c.id, c.project_id, p.number, p.name, c.number, c.title, v.name, c.kind, c.currency, c.retainage_bp,"
         " i.application, i.number, i.erp_status, i.outcome, i.completed, i.retainage_to_date, i.overbilled"
         " FROM commitments c JOIN projects p ON p.id = c.project_id JOIN vendors v ON v.id = c.vendor_id"
-        f"{_NEWEST}{narrowed} ORDER BY p.number, c.number, c.id",
+        f"{_NEWEST}{narrowed}",
         values,
     ).fetchall()
+    rows.sort(key=lambda row: (row[2], row[4], row[0]))
     return [
         _contract(row, scheduled.get(row[0], {}), beside.get(row[0], {}), paid.get(row[0])) for row in rows
     ]
@@ -164,6 +168,11 @@ def _contract(row: Sequence[Any], scheduled: _Sums, beside: _Sums, paid: int | N
 def stamp(db: Database) -> int:
     """What tells whether others changed what contracts() reads: the last event of the audit trail."""
     return int(db.execute("SELECT event_id FROM audit_head").fetchone()[0])
+
+
+def by_project(db: Database, me: Actor) -> list[ProjectSums]:
+    """All projects that have commitments, as contracts() has them. Raises NotPermitted."""
+    return projects(contracts(db, me))
 
 
 def projects(found: Iterable[Contract]) -> list[ProjectSums]:

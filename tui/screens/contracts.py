@@ -53,10 +53,12 @@ class ContractsScreen(RowsScreen[Standing]):
 
     def __init__(self, desk: Desk, text: str = "") -> None:
         super().__init__(desk, text)
-        self._contracts: list[Contract] = []
         # The job whose commitments are listed; None: the projects are.
         self._job: str | None = None
+        # The project that was entered; and the row that the cursor goes to when another level is read.
         self._from: Hashable = None
+        self._wanted: Hashable = None
+        self._entering = False
 
     # -- the list ----------------------------------------------------------------------------------------------
 
@@ -82,18 +84,22 @@ class ContractsScreen(RowsScreen[Standing]):
 
     async def read_rows(self) -> Sequence[Standing]:
         """The projects, or the commitments of the one that was entered."""
-        self._contracts = await self.desk.db.count(contracts.contracts, self.desk.me)
-        return self._level()
+        if self._job is None:
+            return await self.desk.db.count(contracts.by_project, self.desk.me)
+        return await self.desk.db.read(contracts.contracts, self.desk.me, self._job)
+
+    async def read(self) -> None:
+        """The cursor goes to the row that was come from, where another level is read."""
+        await super().read()
+        if self._entering:
+            self._entering = False
+            places = [self.key(row) for row in self.table.rows]
+            self.table.move(places.index(self._wanted) if self._wanted in places else 0)
 
     def list_rows(self, *, follow: bool = False) -> None:
         """The columns are as wide as what there is to list."""
         self.table.recolumn(self.columns())
         super().list_rows(follow=follow)
-
-    def _level(self) -> Sequence[Standing]:
-        if self._job is None:
-            return contracts.projects(self._contracts)
-        return [one for one in self._contracts if one.job == self._job]
 
     def key(self, row: Standing) -> Hashable:
         """The commitment, or the project in its currency."""
@@ -141,14 +147,10 @@ class ContractsScreen(RowsScreen[Standing]):
 
     # -- down and up -------------------------------------------------------------------------------------------
 
-    def _enter(self, job: str | None, cursor: Hashable) -> None:
-        self._job = job
+    def _enter(self, job: str | None, wanted: Hashable) -> None:
+        self._job, self._wanted, self._entering = job, wanted, True
         self.text = self.box.value = ""
-        self.all_rows = self._level()
-        self.list_rows()
-        places = [self.key(row) for row in self.table.rows]
-        if cursor in places:
-            self.table.move(places.index(cursor))
+        self.reload()
 
     def action_open(self) -> None:
         """The commitments of the project, the invoices of the commitment."""
