@@ -13,7 +13,7 @@ from store.domain.errors import BadInput, Changed, Disallowed
 from store.domain.hold import HoldEffect, HoldKind, HoldScope
 from store.domain.profile import Profile
 from store.domain.selection import Selection
-from store.domain.status import ErpStatus
+from store.domain.status import OPEN_JOBS, ErpStatus
 from store.domain.text import safe
 from store.holding import BACK, GONE, Want, checked, end, insert, lift, of_kind, pays, values_of
 from store.models import Invoice
@@ -118,7 +118,6 @@ def place(
         )
         fresh = [subject.id for subject in going]
         queued = _where(db, scope, fresh, (ErpStatus.QUEUED,)) if want.effect is not HoldEffect.WARN else []
-        outbox.seize(db, queued)
         cancelled = sorted(outbox.cancel(db, queued))
         insert(db, actor, scope, fresh, want)
         count = holds.flag(db, scope, fresh)
@@ -226,9 +225,16 @@ def _seized(db: Database, wanted: Sequence[Subject]) -> tuple[HoldScope, list[in
     scope, ids = wanted[0].scope, sorted(subject.id for subject in wanted)
     if db.postgres:
         # Whoever inserts an invoice of theirs locks their row for its reference.
-        table = _TABLES[scope][0]
         db.execute(
-            f"SELECT id FROM {table} WHERE {among(db, 'id')} ORDER BY id FOR UPDATE", (packed(db, ids),)
+            f"SELECT id FROM {_TABLES[scope][0]} WHERE {among(db, 'id')} ORDER BY id FOR UPDATE",
+            (packed(db, ids),),
+        ).fetchall()
+        # A worker takes a job before its invoice, and so does this: nobody waits for one who waits for him.
+        states = ", ".join(f"'{state}'" for state in OPEN_JOBS)
+        db.execute(
+            f"SELECT j.id FROM export_jobs j JOIN invoices i ON i.id = j.invoice_id"
+            f" WHERE {among(db, f'i.{holds.COLUMNS[scope][1]}')} AND j.state IN ({states}) ORDER BY j.id FOR UPDATE OF j",
+            (packed(db, ids),),
         ).fetchall()
     return scope, ids
 
