@@ -102,8 +102,9 @@ def _groups(db: Database, batch: int) -> list[Group]:
         f" WHERE j.batch_id = ? AND j.state = '{JobState.FAILED}' AND i.batch_id = j.batch_id"
     )
     codes = db.execute(
-        f"SELECT j.error_code, count(*), min(j.error_text), min(i.error_fix){failed}"
-        f" GROUP BY j.error_code ORDER BY count(*) DESC, j.error_code LIMIT {CODES}",
+        f"SELECT g.error_code, g.failed, j.error_text, i.error_fix FROM (SELECT j.error_code, count(*) AS failed,"
+        f" min(j.id) AS first{failed} GROUP BY j.error_code) g JOIN export_jobs j ON j.id = g.first"
+        f" JOIN invoices i ON i.id = j.invoice_id ORDER BY g.failed DESC, g.error_code LIMIT {CODES}",
         (batch,),
     ).fetchall()
     return [

@@ -116,8 +116,9 @@ def _part(db: Database, view: View, phase: ErpStatus) -> Part:
 
 def _causes(db: Database) -> tuple[Failing, ...]:
     found = db.execute(
-        "SELECT error_code, count(*), min(error_cause), min(error_fix) FROM invoices"
-        f" WHERE phase = '{ErpStatus.FAILED}' GROUP BY error_code ORDER BY count(*) DESC, error_code LIMIT {CAUSES}"
+        "SELECT g.error_code, g.failed, i.error_cause, i.error_fix FROM (SELECT error_code, count(*) AS failed,"
+        f" min(id) AS first FROM invoices WHERE phase = '{ErpStatus.FAILED}' GROUP BY error_code) g"
+        f" JOIN invoices i ON i.id = g.first ORDER BY g.failed DESC, g.error_code LIMIT {CAUSES}"
     ).fetchall()
     return tuple(Failing(*row) for row in found)
 
@@ -238,9 +239,8 @@ def _view(part: Part, at: int) -> Iterator[str]:
     if part.oldest is not None:
         since, number, vendor = part.oldest
         days = max(0, at - since) // _DAY_MS
-        told = (
-            f"Oldest: {short(number)} of {short(vendor)}, sent {days:,} {'day' if days == 1 else 'days'} ago"
-        )
+        ago = f"{days:,} {'day' if days == 1 else 'days'} ago" if days else "within a day"
+        told = f"Oldest: {short(number)} of {short(vendor)}, sent {ago}"
         yield from _wrapped(told, "  ")
 
 

@@ -133,6 +133,18 @@ def test_of_two_workers_one_writes_it(db: Database) -> None:
         other.close()
 
 
+def test_cause_and_fix_are_those_of_one_invoice(db: Database) -> None:
+    one, two, three = batch(db)
+    end(db, one, state="failed", code="x", fix="zz the fix of the first")
+    end(db, two, three, state="failed", code="x", fix="aa the fix of others")
+    db.execute("UPDATE export_jobs SET error_text = 'yy the cause of the first' WHERE invoice_id = ?", (one,))
+    db.execute("UPDATE export_jobs SET error_text = 'bb' WHERE invoice_id > ?", (one,))
+    digests.write(db)
+    [(_, _, body)] = written(db)
+    assert "yy the cause of the first" in body
+    assert "Fix: zz the fix of the first" in body
+
+
 def test_many_causes_are_the_most_frequent_first_and_the_rest_is_counted(db: Database) -> None:
     ids = batch(db, 40)
     for n, invoice in enumerate(ids):

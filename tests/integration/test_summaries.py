@@ -70,6 +70,15 @@ def test_it_tells_what_waits_how_much_since_when_and_why_it_failed(db: Database,
     assert max(map(len, body.splitlines())) <= 100
 
 
+def test_cause_and_fix_of_a_code_are_those_of_one_invoice(db: Database) -> None:
+    for n, (cause, fix) in enumerate((("yy first", "zz first"), ("aa other", "bb other")), 1):
+        broken = make(db, f"N-{n}", commitment=f"SC-{n}")
+        fail(db, broken)
+        db.execute("UPDATE invoices SET error_cause = ?, error_fix = ? WHERE id = ?", (cause, fix, broken))
+    [failing] = summaries.gather(db).causes
+    assert (failing.count, failing.cause, failing.fix) == (2, "yy first", "zz first")
+
+
 def test_nobody_without_work_is_mailed(db: Database) -> None:
     assert write(db) == 0
     assert written(db) == []
