@@ -81,7 +81,7 @@ def _project(user: UserValues) -> str:
         case Level.READ_ONLY:
             return "Sees Commitments, and changes nothing there."
         case Level.STANDARD:
-            return "Sees Commitments; sends, retrieves and approves nothing there."
+            return "Creates and edits invoices in Commitments; approves, sends and retrieves none."
         case Level.ADMIN:
             return "Creates, imports, edits, approves, sends and retrieves invoices in Commitments."
 

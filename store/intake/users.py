@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from store import directory
 from store.audit import Change
@@ -33,14 +34,16 @@ def take(db: Database, actor: Actor, rows: Sequence[Row], tally: Tally, partial:
     row out instead.
     """
     currency = directory.company(db).currency
-    known = {user.login: user for user in directory.users(db)}
+    known = {user.login: user for user in directory.everybody(db)}
     seen: dict[str, int] = {}
     for row in rows:
         try:
-            wanted = _read(Cells(row), currency)
-            if (double := seen.setdefault(wanted.login, row.number)) != row.number:
-                raise BadRow("login", f"{wanted.login} stands in row {double} already")
-            before = known.get(wanted.login)
+            login = Cells(row).key("login")
+            if (double := seen.setdefault(login, row.number)) != row.number:
+                raise BadRow("login", f"{login} stands in row {double} already")
+            before = known.get(login)
+            # What the table has no column for stays as it is: who was removed is not let in by it.
+            wanted = _read(Cells(row), currency, before or UserValues(login, ""))
             old = {name: getattr(before, name) for name in _FIELDS} if before else {}
             new = {name: getattr(wanted, name) for name in _FIELDS}
             if old == new:
@@ -58,13 +61,13 @@ def take(db: Database, actor: Actor, rows: Sequence[Row], tally: Tally, partial:
         else:
             tally.created += before is None
             tally.updated += before is not None
-            number = directory.actor(db, wanted.login).id
+            number = db.execute("SELECT id FROM users WHERE login = ?", (wanted.login,)).fetchone()[0]
             tally.changes.append(Change("user", number, old, new, "import"))
 
 
-def _read(cells: Cells, currency: str) -> UserValues:
-    return UserValues(
-        login=cells.key("login"),
+def _read(cells: Cells, currency: str, before: UserValues) -> UserValues:
+    return replace(
+        before,
         name=cells.key("name"),
         email=cells.text("email"),
         erp_level=cells.read("erp_level", _level),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
@@ -12,9 +12,10 @@ from hand import NOW, PROFILE, Counter, Hand, add_invoice
 from textual.pilot import Pilot
 from textual.screen import Screen
 
-from store import known, mapping, review, saved_views
+from store import directory, known, mapping, review, saved_views
 from store.db import Database
 from store.directory import actor
+from store.domain.actor import Level, UserValues
 from store.domain.knowing import Fact, Kind
 from store.domain.selection import Marked
 from store.domain.status import View
@@ -28,6 +29,7 @@ from tui.screens.ask_by_mail import AskByMailScreen
 from tui.screens.commitments import CommitmentsScreen
 from tui.screens.confirm import ConfirmExport
 from tui.screens.dialog import Dialog
+from tui.screens.directory import DirectoryScreen
 from tui.screens.dry_list import DryListScreen
 from tui.screens.dry_run import DryRunScreen
 from tui.screens.edit import EditScreen
@@ -41,6 +43,8 @@ from tui.screens.more import MoreScreen
 from tui.screens.payload import PayloadScreen
 from tui.screens.reject import RejectScreen
 from tui.screens.too_small import TooSmallScreen
+from tui.screens.user_form import UserForm
+from tui.screens.user_page import UserPage
 from tui.screens.views import ViewsScreen
 from tui.screens.welcome import WelcomeScreen
 from tui.screens.writing import WriteScreen
@@ -126,6 +130,14 @@ def named(db: Database) -> None:
     known.put(db, "sandbox", [Fact(Kind.ACCOUNT, "5100", known=False), Fact(Kind.VENDOR, "V1", known=True)])
 
 
+def granted(db: Database) -> None:
+    """Vera, with a history: levels, the privilege, a limit; all of it now."""
+    vera = UserValues("viewer", "Vera Viewer", "vera@acme.example", Level.STANDARD, Level.READ_ONLY)
+    for values in (vera, replace(vera, can_push=True, limit_invoice=5_000_000, limit_day=20_000_000)):
+        directory.put_user(db, actor(db, "admin"), values)
+    db.execute("UPDATE audit_events SET at = ?", (NOW,))
+
+
 def emptied(db: Database) -> None:
     for table in ("invoice_lines", "invoices"):
         db.execute(f"DELETE FROM {table}")
@@ -173,6 +185,9 @@ SCENES = {
     "more": Scene(("m",), shows=MoreScreen),
     "mappings": Scene(("m", "3", "j"), books=named, shows=MappingsScreen),
     "mappings-edit": Scene(("m", "3", "slash", *"account", "enter", "e"), books=named, shows=MappingEdit),
+    "directory": Scene(("m", "5", "G"), "admin", books=granted, shows=DirectoryScreen),
+    "user": Scene(("m", "5", "G", "enter"), "admin", books=granted, shows=UserPage),
+    "user-form": Scene(("m", "5", "G", "e", "down", "down"), "admin", books=granted, shows=UserForm),
     "recall": Scene(("Z",), books=anothers, shows=AskScreen),
 }  # fmt: skip
 
@@ -192,7 +207,7 @@ def standing(monkeypatch: pytest.MonkeyPatch, books: Database) -> None:
     monkeypatch.setattr("tui.screens.tools.datetime", StandingClock)
     monkeypatch.setattr("tui.text.datetime", StandingClock)
     monkeypatch.setattr("tui.text.moment", told_in_utc)
-    for where in ("tui.widgets.detail", "tui.widgets.export_panel"):
+    for where in ("tui.user_text", "tui.widgets.detail", "tui.widgets.export_panel"):
         monkeypatch.setattr(f"{where}.moment", told_in_utc)
     monkeypatch.setattr("tui.widgets.command_line.day", lambda moment: told_in_utc(moment)[:10])
     monkeypatch.setattr(Dialog, "GUARD", 0.0)

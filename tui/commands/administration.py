@@ -18,7 +18,7 @@ from store.domain.text import safe
 if TYPE_CHECKING:
     from store.db import Database
 
-SENDER, APPROVER = "mgarcia", "jlopez"
+SENDER, APPROVER, KEEPER = "mgarcia", "jlopez", "kchen"
 SETTINGS, DATABASE, SANDBOX = "payapp.toml", "payapp.db", "sandbox.db"
 
 
@@ -159,11 +159,11 @@ def _found(db: Database, company: str, currency: str, erp: str, login: str, name
 @click.option("--dir", "folder", type=click.Path(path_type=Path), default=Path("demo"), show_default=True,
               help="Where the demo lives.")  # fmt: skip
 @click.option("--rows", type=click.IntRange(min=1), default=300, show_default=True, help="How many invoices.")
-@click.option("--empty", is_flag=True, help="The company, its two users and its ERP only; no invoices.")
+@click.option("--empty", is_flag=True, help="The company, its users and its ERP only; no invoices.")
 @click.option("--mail", metavar="HOST:PORT", help="A mail server without TLS, e.g. 127.0.0.1:2525.")
 @click.option("--no-open", is_flag=True, help="Make it, and do not open the desk.")
 def demo(folder: Path, rows: int, empty: bool, mail: str | None, no_open: bool) -> None:
-    """Make a made-up company with two users, and open its desk.
+    """Make a made-up company with three users, and open its desk.
 
     \b
     payapp demo
@@ -173,7 +173,8 @@ def demo(folder: Path, rows: int, empty: bool, mail: str | None, no_open: bool) 
     if not path.exists():
         _make_demo(folder, 0 if empty else rows, _mail_settings(mail))
         click.echo(
-            f"Made the demo company in {safe(str(folder))}. {SENDER} sends, {APPROVER} accepts and rejects."
+            f"Made the demo company in {safe(str(folder))}. {SENDER} sends, {APPROVER} accepts and rejects,"
+            f" {KEEPER} keeps the Directory."
         )
     if no_open or empty:
         return
@@ -250,6 +251,9 @@ def _people(db: Database) -> None:
     ))  # fmt: skip
     put_user(db, None, UserValues(
         APPROVER, "Juan Lopez", "jlopez@acme.example", Level.STANDARD, Level.READ_ONLY, can_push=True
+    ))  # fmt: skip
+    put_user(db, None, UserValues(
+        KEEPER, "Kim Chen", "kchen@acme.example", Level.READ_ONLY, Level.READ_ONLY, Level.ADMIN
     ))  # fmt: skip
 
 
