@@ -314,7 +314,7 @@ def _status_stays(actor: Actor, c: Candidate, status: Status) -> Stay | None:
         return stay(
             c,
             "state",
-            Disallowed(f"{c.name} is locked", why="it is in ERP Integrations", fix="Retrieve it first"),
+            Disallowed("it is locked", why="it is in ERP Integrations", fix="Retrieve it first"),
         )
     if c.status is status:
         word = status.value.replace("_", " ")

@@ -52,6 +52,8 @@ def invoice_sheet(of: Detail, mails: Sequence[NoticeSeen]) -> Iterator[str]:
     yield ""
     yield from _summary(of)
     yield from _payments(of)
+    for name, where in of.attachments:
+        yield f"Attached    {safe(where) if where.endswith(name) else f'{safe(name)}: {safe(where)}'}"
     if of.history or mails:
         yield ""
     for event in of.history:

@@ -52,8 +52,6 @@ class StatusScreen(Dialog[StatusChoice | None]):
         """What it is about, the statuses, why, the buttons."""
         with Vertical(classes="frame"):
             yield Static(cut(f"Status of {self._about}", 72), classes="title", markup=False)
-            with Horizontal(classes="field"):
-                yield Static("Status", markup=False)
             yield ChoiceLine([WORDS[status] for status in self._settable], id="status")
             yield Static(id="note", classes="note", markup=False)
             yield field("Why (optional)", Input(id="comment", max_length=COMMENT_MOST))

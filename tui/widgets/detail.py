@@ -281,8 +281,16 @@ def _files(detail: Detail, width: int) -> list[Line]:
         return [plain("Attachments: none", DIM)]
     return [
         plain("Attachments", BOLD),
-        *(plain(cut(name, width)) for name, _ in detail.attachments),
+        *(line for name, where in detail.attachments for line in _text(_file(name, where), width)),
     ]
+
+
+def _file(name: str, where: str) -> str:
+    """An attachment's path or link, whole; before it its name, where that is not its last part."""
+    name, where = one_line(name), one_line(where)
+    if not where:
+        return name
+    return where if where.endswith(name) else f"{name}: {where}"
 
 
 def _errors(detail: Detail, width: int, *, decides: bool) -> list[Line]:
