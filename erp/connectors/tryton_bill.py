@@ -222,8 +222,8 @@ def _settings(bill: Bill, known: Known, settings: TrytonSettings) -> Iterator[Fi
         elif not name:
             cause = f"the bill has tax of {bill.tax}, and no account is named for it"
             fix = "Name the account of tax in erp.options.tax, or map it ({list.more}: Mappings, or payapp erp map tax), "
-            kind = "the bill has tax, and no account is named for it"
-            yield Finding("tax.unmapped", cause, fix + _AGAIN, kind=kind)
+            common = "the bill has tax, and no account is named for it"
+            yield Finding("tax.unmapped", cause, fix + _AGAIN, kind=common)
 
 
 def _decimals(bill: Bill, known: Known) -> Iterator[Finding]:
