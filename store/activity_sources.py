@@ -199,7 +199,7 @@ _UNTOLD = frozenset({"count", "invoice", "hash", "number_hash"})
 def _audit(row: Row) -> Entry:
     number, at, who, outcome, action, detail, row_count, subject, invoice, name = row
     of = f"{row_count:,} {subject or 'row'}s" if row_count > 1 else subject or ""
-    if invoice is not None and row_count == 1:
+    if row_count == 1 and (invoice is not None or subject == action):
         of = ""
     told = ", ".join(filter(None, (of, _detail(detail))))
     what = f"{action}: {told}" if told else action

@@ -121,7 +121,7 @@ def _batch(db: Database, entry: Entry) -> Whole:
     return Whole(entry, tuple(lines), subjects, max(0, of.count - len(subjects)))
 
 
-_JOBS = {
+_JOBS: dict[str, str] = {
     JobState.HELD: "held", JobState.PENDING: "queued", JobState.CLAIMED: "being sent", JobState.SENT: "receipt awaited",
     JobState.DONE: "synced", JobState.FAILED: "failed", JobState.UNCERTAIN: "uncertain", JobState.PARKED: "parked",
     JobState.CANCELLED: "taken back",
@@ -129,7 +129,7 @@ _JOBS = {
 
 
 def _job(state: str, ref: str, error: str) -> str:
-    word = _JOBS[JobState(state)]
+    word = _JOBS.get(state, state)
     if state == JobState.DONE and ref:
         return f"{word} as {ref}"
     return f"{word}: {error}" if error and state != JobState.DONE else word

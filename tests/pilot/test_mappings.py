@@ -47,7 +47,7 @@ async def test_a_code_is_found_and_mapped_and_the_mapping_taken_away_again(
 ) -> None:
     async with start() as hand:
         table = await open_tab(hand)
-        assert "Subcontractor Invoices | MAPPINGS" in hand.text("#tabs")
+        assert "Subcontractor Invoices | Activity | MAPPINGS" in hand.text("#tabs")
         await hand.press("slash", *"bell", "enter")
         assert hand.focused(RowTable) and table.count == 1
         assert "Vendor v2 Bell Mechanical: V2 (its master)" in hand.text("#foot")

@@ -24,6 +24,8 @@ from store.mapping import Want
 from store.models import ExportAttempt, ExportJob, Project, Vendor
 from tui.app import DeskApp
 from tui.bootstrap import Desk
+from tui.screens.activity import ActivityScreen
+from tui.screens.activity_entry import EntryScreen
 from tui.screens.ask import AskScreen
 from tui.screens.ask_by_mail import AskByMailScreen
 from tui.screens.commitments import CommitmentsScreen
@@ -41,6 +43,7 @@ from tui.screens.mapping_edit import MappingEdit
 from tui.screens.mappings import MappingsScreen
 from tui.screens.more import MoreScreen
 from tui.screens.payload import PayloadScreen
+from tui.screens.reconciled import ReconciledScreen
 from tui.screens.reject import RejectScreen
 from tui.screens.too_small import TooSmallScreen
 from tui.screens.user_form import UserForm
@@ -138,6 +141,15 @@ def granted(db: Database) -> None:
     db.execute("UPDATE audit_events SET at = ?", (NOW,))
 
 
+def happened(db: Database) -> None:
+    """A batch, and a rejection with a hostile reason that nobody is mailed."""
+    me = actor(db, "jlopez")
+    review.accept(db, me, Marked({1: 1, 2: 1, 3: 1}), PROFILE)
+    db.execute("UPDATE invoices SET creator_email = '', creator_login = '', sender_id = NULL WHERE id = 4")
+    review.reject(db, me, Marked({4: 1}), "Retainage [/] \x1b[2J is 5 percent")
+    db.execute("UPDATE audit_events SET at = ?", (NOW,))
+
+
 def emptied(db: Database) -> None:
     for table in ("invoice_lines", "invoices"):
         db.execute(f"DELETE FROM {table}")
@@ -185,6 +197,8 @@ SCENES = {
     "more": Scene(("m",), shows=MoreScreen),
     "mappings": Scene(("m", "3", "j"), books=named, shows=MappingsScreen),
     "mappings-edit": Scene(("m", "3", "slash", *"account", "enter", "e"), books=named, shows=MappingEdit),
+    "activity": Scene(("m", "4", "j"), books=happened, shows=ActivityScreen),
+    "activity-entry": Scene(("m", "4", "t", "enter", "j"), books=happened, shows=EntryScreen),
     "directory": Scene(("m", "5", "G"), "admin", books=granted, shows=DirectoryScreen),
     "user": Scene(("m", "5", "G", "enter"), "admin", books=granted, shows=UserPage),
     "user-form": Scene(("m", "5", "G", "e", "down", "down"), "admin", books=granted, shows=UserForm),
@@ -207,8 +221,15 @@ def standing(monkeypatch: pytest.MonkeyPatch, books: Database) -> None:
     monkeypatch.setattr("tui.screens.tools.datetime", StandingClock)
     monkeypatch.setattr("tui.text.datetime", StandingClock)
     monkeypatch.setattr("tui.text.moment", told_in_utc)
-    for where in ("tui.user_text", "tui.widgets.detail", "tui.widgets.export_panel"):
+    for where in (
+        "tui.user_text",
+        "tui.widgets.detail",
+        "tui.widgets.export_panel",
+        "tui.widgets.command_line",
+        "tui.screens.activity",
+    ):
         monkeypatch.setattr(f"{where}.moment", told_in_utc)
+    monkeypatch.setattr("store.activity_whole._moment", told_in_utc)
     monkeypatch.setattr("tui.widgets.command_line.day", lambda moment: told_in_utc(moment)[:10])
     monkeypatch.setattr(Dialog, "GUARD", 0.0)
 
@@ -299,5 +320,5 @@ def drawn(kind: type[Screen[Any]]) -> set[type[Screen[Any]]]:
 
 def test_every_screen_has_its_picture() -> None:
     ours = {kind for kind in drawn(Screen) if kind.__module__.startswith("tui.")}
-    shown = {scene.shows for scene in SCENES.values()} | {TooSmallScreen, WelcomeScreen}
+    shown = {scene.shows for scene in SCENES.values()} | {TooSmallScreen, WelcomeScreen, ReconciledScreen}
     assert ours - shown == set()

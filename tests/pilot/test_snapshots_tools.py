@@ -20,6 +20,7 @@ from tui.bootstrap import Desk
 from tui.screens.ask_by_mail import AskByMailScreen
 from tui.screens.dialog import Dialog
 from tui.screens.hold import HoldScreen
+from tui.screens.reconciled import ReconciledScreen
 from tui.screens.welcome import WelcomeScreen
 from tui.screens.writing import Source, WriteScreen
 
@@ -37,6 +38,21 @@ ME = Actor(
 )
 ORDER = Order(View.READY)
 HOSTILE = "Eve [/] \x1b[2J\u202e 建設"
+
+
+async def reconciled(first: date) -> list[str]:
+    """As payapp reconcile tells it."""
+    return [
+        f"Sandbox ERP: accounting dates {first} to 2026-11-30",
+        "USD                                 Count         Gross           Net",
+        "Booked there as sent     sent         118  1,204,330.10  1,083,897.09",
+        "                         ERP          118  1,204,330.10  1,083,897.09",
+        "Not in the ERP           sent           1     13,833.33     12,450.00",
+        f"  #7 101-007  {HOSTILE}  2026-10-31  net 12,450.00 USD  B-1044",
+        "The books differ.",
+    ]
+
+
 DIALOGS: dict[str, Callable[[], Dialog[Any]]] = {
     "hold": lambda: HoldScreen(0, 2, ["2 in USD   Net 5,481.00", "1 of them are hidden by the filter"]),
     "hold-mixed": lambda: HoldScreen(3, 9, ["12 in USD   Net 41,220.55"]),
@@ -51,6 +67,7 @@ DIALOGS: dict[str, Callable[[], Dialog[Any]]] = {
         "ready",
         date(2026, 11, 22),
     ),
+    "reconciled": lambda: ReconciledScreen(reconciled, date(2026, 10, 1)),
     "welcome": lambda: WelcomeScreen("ACME BUILDERS", ME),
     "welcome-project": lambda: WelcomeScreen(
         "ACME BUILDERS", replace(ME, erp_level=Level.NONE, commitments_level=Level.ADMIN, can_push=False)

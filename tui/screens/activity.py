@@ -64,8 +64,8 @@ class ActivityScreen(RowsScreen[Entry]):
         return (
             Column("When", _when, 11, 16),
             Column("Type", lambda entry, _: entry.kind.value, 7, 7),
-            Column("By", lambda entry, _: entry.who, 8, 12),
-            Column("Outcome", lambda entry, _: entry.outcome, 10, 13),
+            Column("By", lambda entry, _: entry.who, 7, 12),
+            Column("Outcome", lambda entry, _: entry.outcome, 13, 13),
             Column("Invoice", lambda entry, _: entry.number, 9, 16),
             Column("What", lambda entry, _: entry.what, 20),
         )

@@ -37,7 +37,7 @@ class MappingsScreen(RowsScreen[Row]):
     PLACE = Place.MAPPINGS
     TOOL = "ERP Integrations"
     NAME = MAPPINGS
-    TABS = "Subcontractor Invoices | MAPPINGS"
+    TABS = "Subcontractor Invoices | Activity | MAPPINGS"
     NARROWS = "kind, code, name, job, ERP code"
     EMPTY = "There are no codes yet."
 
