@@ -63,7 +63,7 @@ class InvoicesScreen(LinkingScreen, LookingScreen[View]):
     # Exporting mixes queued, exporting, uncertain and parked ones: which is which must show.
     WITH_STATUS = frozenset({View.ALL, View.EXPORTING})
     TOOL = "ERP Integrations"
-    TABS = "SUBCONTRACTOR INVOICES | Mappings"
+    TABS = "SUBCONTRACTOR INVOICES | Activity | Mappings"
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk, View.READY)
