@@ -62,12 +62,14 @@ def test_what_was_edited_is_told_to_who_rejected_it(db: Database, approver: Acto
 
 
 def test_the_answer_goes_to_the_sender_and_the_mails_about_it_thread(
-    db: Database, approver: Actor, sender: Actor
+    sqlite_db: Database, approver: Actor, sender: Actor
 ) -> None:
-    invoice = make(db)
-    reject(db, approver, invoice)
-    send(db, sender, invoice)
-    rows = db.execute("SELECT kind, reply_to, thread_id, operator_id FROM notices ORDER BY id").fetchall()
+    invoice = make(sqlite_db)
+    reject(sqlite_db, approver, invoice)
+    send(sqlite_db, sender, invoice)
+    rows = sqlite_db.execute(
+        "SELECT kind, reply_to, thread_id, operator_id FROM notices ORDER BY id"
+    ).fetchall()
     assert sorted({(row[0], row[1], row[3]) for row in rows}) == [
         ("rejection", approver.email, approver.id),
         ("resend", sender.email, sender.id),
@@ -195,15 +197,15 @@ def test_lines_and_attachments_that_come_and_go_count_however_they_do(
 
 
 def test_all_other_approvers_are_told_where_who_rejected_it_is_none_any_more(
-    db: Database, approver: Actor, sender: Actor, admin: Actor
+    sqlite_db: Database, approver: Actor, sender: Actor, admin: Actor
 ) -> None:
-    invoice = make(db)
-    reject(db, approver, invoice)
-    was = directory.find_user(db, approver.login)
+    invoice = make(sqlite_db)
+    reject(sqlite_db, approver, invoice)
+    was = directory.find_user(sqlite_db, approver.login)
     assert was is not None
-    db.execute("UPDATE users SET can_push = ? WHERE id = ?", (False, approver.id))
-    send(db, sender, invoice)
-    [(address, _, body)] = alerts(db, invoice)
+    sqlite_db.execute("UPDATE users SET can_push = ? WHERE id = ?", (False, approver.id))
+    send(sqlite_db, sender, invoice)
+    [(address, _, body)] = alerts(sqlite_db, invoice)
     assert address == admin.email
     assert "jlopez rejected it on" in body
     assert letters_say_why(body)
@@ -214,22 +216,22 @@ def letters_say_why(body: str) -> bool:
 
 
 def test_who_rejected_it_and_sends_it_himself_is_not_told_but_the_others_are(
-    db: Database, approver: Actor, admin: Actor
+    sqlite_db: Database, approver: Actor, admin: Actor
 ) -> None:
-    invoice = make(db)
-    reject(db, admin, invoice)
-    send(db, admin, invoice)
-    assert [address for address, _, _ in alerts(db, invoice)] == [approver.email]
+    invoice = make(sqlite_db)
+    reject(sqlite_db, admin, invoice)
+    send(sqlite_db, admin, invoice)
+    assert [address for address, _, _ in alerts(sqlite_db, invoice)] == [approver.email]
 
 
 def test_where_nobody_decides_the_alert_is_undeliverable_and_the_sending_stands(
-    db: Database, approver: Actor, sender: Actor
+    sqlite_db: Database, approver: Actor, sender: Actor
 ) -> None:
-    invoice = make(db)
-    reject(db, approver, invoice)
-    db.execute("UPDATE users SET can_push = ?", (False,))
-    send(db, sender, invoice)
-    [seen] = [n for n in notices.of_invoice(db, invoice) if n.kind == "resend"]
+    invoice = make(sqlite_db)
+    reject(sqlite_db, approver, invoice)
+    sqlite_db.execute("UPDATE users SET can_push = ?", (False,))
+    send(sqlite_db, sender, invoice)
+    [seen] = [n for n in notices.of_invoice(sqlite_db, invoice) if n.kind == "resend"]
     assert (seen.state, seen.recipient) == (notices.NoticeState.UNDELIVERABLE, "jlopez")
 
 
@@ -262,14 +264,14 @@ def test_the_detail_tells_it_to_the_approver(db: Database, approver: Actor, send
     assert "Net 900.00 -> 1,080.00" in found.difference.lines()
 
 
-def test_hostile_text_stays_text_in_the_alert(db: Database, approver: Actor, sender: Actor) -> None:
+def test_hostile_text_stays_text_in_the_alert(sqlite_db: Database, approver: Actor, sender: Actor) -> None:
     nasty = "x\r\nBcc: evil@example.org\r\n\r\n\x1b[2J\u202e" + HOSTILE
-    invoice = make(db, nasty, vendor=nasty, job=nasty[:80])
-    reject(db, approver, invoice, nasty)
-    db.execute("UPDATE invoice_lines SET description = ? WHERE invoice_id = ?", (nasty * 20, invoice))
-    db.execute("UPDATE users SET name = ? WHERE id = ?", (nasty, sender.id))
-    send(db, directory.actor(db, "mgarcia"), invoice)
-    [(_, subject, body)] = alerts(db, invoice)
+    invoice = make(sqlite_db, nasty, vendor=nasty, job=nasty[:80])
+    reject(sqlite_db, approver, invoice, nasty)
+    sqlite_db.execute("UPDATE invoice_lines SET description = ? WHERE invoice_id = ?", (nasty * 20, invoice))
+    sqlite_db.execute("UPDATE users SET name = ? WHERE id = ?", (nasty, sender.id))
+    send(sqlite_db, directory.actor(sqlite_db, "mgarcia"), invoice)
+    [(_, subject, body)] = alerts(sqlite_db, invoice)
     assert "\n" not in subject
     assert len(subject) <= notices.SUBJECT_AT_MOST
     assert not any(c in body for c in "\r\x1b\u202e\x07")
@@ -279,19 +281,23 @@ def test_hostile_text_stays_text_in_the_alert(db: Database, approver: Actor, sen
 
 @pytest.mark.parametrize("text", ["", "{", '{"number": 3}'])
 def test_a_form_that_cannot_be_read_any_more_is_no_difference_and_stops_nothing(
-    db: Database, approver: Actor, sender: Actor, text: str
+    sqlite_db: Database, approver: Actor, sender: Actor, text: str
 ) -> None:
-    invoice = make(db)
-    reject(db, approver, invoice)
-    db.execute("UPDATE returned_forms SET content = ?", (text,))
-    send(db, sender, invoice)
-    assert differences.of(db, [invoice]) == {}
+    invoice = make(sqlite_db)
+    reject(sqlite_db, approver, invoice)
+    sqlite_db.execute("UPDATE returned_forms SET content = ?", (text,))
+    send(sqlite_db, sender, invoice)
+    assert differences.of(sqlite_db, [invoice]) == {}
 
 
-def test_a_reader_of_the_directory_is_told_nothing(db: Database, approver: Actor, sender: Actor) -> None:
-    directory.put_user(db, None, directory.UserValues("idle", "I. Dle", "idle@acme.example", Level.STANDARD))
-    invoice = make(db)
-    reject(db, approver, invoice)
-    db.execute("UPDATE users SET can_push = ? WHERE login = 'jlopez'", (False,))
-    send(db, sender, invoice)
-    assert "idle@acme.example" not in [address for address, _, _ in alerts(db, invoice)]
+def test_a_reader_of_the_directory_is_told_nothing(
+    sqlite_db: Database, approver: Actor, sender: Actor
+) -> None:
+    directory.put_user(
+        sqlite_db, None, directory.UserValues("idle", "I. Dle", "idle@acme.example", Level.STANDARD)
+    )
+    invoice = make(sqlite_db)
+    reject(sqlite_db, approver, invoice)
+    sqlite_db.execute("UPDATE users SET can_push = ? WHERE login = 'jlopez'", (False,))
+    send(sqlite_db, sender, invoice)
+    assert "idle@acme.example" not in [address for address, _, _ in alerts(sqlite_db, invoice)]

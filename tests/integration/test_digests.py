@@ -67,39 +67,39 @@ def test_it_is_written_when_the_batch_has_come_to_rest_and_once(db: Database) ->
 
 
 @pytest.mark.parametrize("state", ["held", "pending", "claimed", "sent", "uncertain"])
-def test_what_is_on_its_way_still_is_waited_for(db: Database, state: str) -> None:
-    one, two, _ = batch(db)
-    end(db, one, two, state="failed", code="x")
-    db.execute("UPDATE export_jobs SET state = ? WHERE invoice_id = ?", (state, one))
-    assert digests.write(db) == 0
-    assert written(db) == []
+def test_what_is_on_its_way_still_is_waited_for(sqlite_db: Database, state: str) -> None:
+    one, two, _ = batch(sqlite_db)
+    end(sqlite_db, one, two, state="failed", code="x")
+    sqlite_db.execute("UPDATE export_jobs SET state = ? WHERE invoice_id = ?", (state, one))
+    assert digests.write(sqlite_db) == 0
+    assert written(sqlite_db) == []
 
 
-def test_a_batch_without_failures_is_no_news(db: Database) -> None:
-    one, two, three = batch(db)
-    end(db, one, two, state="done")
-    end(db, three, state="cancelled")
-    assert digests.write(db) == 0
-    assert not digests.waiting(db)
+def test_a_batch_without_failures_is_no_news(sqlite_db: Database) -> None:
+    one, two, three = batch(sqlite_db)
+    end(sqlite_db, one, two, state="done")
+    end(sqlite_db, three, state="cancelled")
+    assert digests.write(sqlite_db) == 0
+    assert not digests.waiting(sqlite_db)
 
 
-def test_parked_ones_are_told_as_well(db: Database) -> None:
-    one, two, three = batch(db)
-    end(db, one, two, state="done")
-    end(db, three, state="parked")
-    assert digests.write(db) == 1
-    [(_, subject, body)] = written(db)
+def test_parked_ones_are_told_as_well(sqlite_db: Database) -> None:
+    one, two, three = batch(sqlite_db)
+    end(sqlite_db, one, two, state="done")
+    end(sqlite_db, three, state="parked")
+    assert digests.write(sqlite_db) == 1
+    [(_, subject, body)] = written(sqlite_db)
     assert subject == "Batch 1: 1 parked, of 3"
     assert "payapp reconcile settles them" in body
 
 
-def test_what_was_rejected_since_is_no_failure_any_more(db: Database, approver: Actor) -> None:
-    one, two, three = batch(db)
-    end(db, one, state="failed", code="x")
-    end(db, two, three, state="done")
-    version = db.execute("SELECT version FROM invoices WHERE id = ?", (one,)).fetchone()[0]
-    review.reject(db, approver, Marked({one: version}), "No")
-    assert digests.write(db) == 0
+def test_what_was_rejected_since_is_no_failure_any_more(sqlite_db: Database, approver: Actor) -> None:
+    one, two, three = batch(sqlite_db)
+    end(sqlite_db, one, state="failed", code="x")
+    end(sqlite_db, two, three, state="done")
+    version = sqlite_db.execute("SELECT version FROM invoices WHERE id = ?", (one,)).fetchone()[0]
+    review.reject(sqlite_db, approver, Marked({one: version}), "No")
+    assert digests.write(sqlite_db) == 0
 
 
 def test_each_batch_has_its_own_and_old_ones_are_nobodys_news(db: Database) -> None:
@@ -113,14 +113,14 @@ def test_each_batch_has_its_own_and_old_ones_are_nobodys_news(db: Database) -> N
     ]
 
 
-def test_where_the_operator_is_no_user_any_more_all_approvers_are_told(db: Database) -> None:
-    end(db, *batch(db), state="failed", code="x")
-    db.execute("UPDATE users SET active = ? WHERE login = 'jlopez'", (False,))
-    digests.write(db)
-    [(address, _, body)] = written(db)
+def test_where_the_operator_is_no_user_any_more_all_approvers_are_told(sqlite_db: Database) -> None:
+    end(sqlite_db, *batch(sqlite_db), state="failed", code="x")
+    sqlite_db.execute("UPDATE users SET active = ? WHERE login = 'jlopez'", (False,))
+    digests.write(sqlite_db)
+    [(address, _, body)] = written(sqlite_db)
     assert address == "ada@acme.example"
     assert "is no user any more" in body
-    [seen] = notices.recent(db, 5)
+    [seen] = notices.recent(sqlite_db, 5)
     assert seen.role == "approver"
 
 
@@ -145,12 +145,12 @@ def test_cause_and_fix_are_those_of_one_invoice(db: Database) -> None:
     assert "Fix: zz the fix of the first" in body
 
 
-def test_many_causes_are_the_most_frequent_first_and_the_rest_is_counted(db: Database) -> None:
-    ids = batch(db, 40)
+def test_many_causes_are_the_most_frequent_first_and_the_rest_is_counted(sqlite_db: Database) -> None:
+    ids = batch(sqlite_db, 40)
     for n, invoice in enumerate(ids):
-        end(db, invoice, state="failed", code=f"code.{n % 20:02}" if n < 30 else "often")
-    digests.write(db)
-    [(_, _, body)] = written(db)
+        end(sqlite_db, invoice, state="failed", code=f"code.{n % 20:02}" if n < 30 else "often")
+    digests.write(sqlite_db)
+    [(_, _, body)] = written(sqlite_db)
     rows = [row for row in body.splitlines() if " x " in row]
     assert rows[0].startswith("  10 x often")
     assert len(rows) == digests.CODES
@@ -158,13 +158,13 @@ def test_many_causes_are_the_most_frequent_first_and_the_rest_is_counted(db: Dat
     assert "and 5 more" in body
 
 
-def test_hostile_text_stays_text(db: Database) -> None:
+def test_hostile_text_stays_text(sqlite_db: Database) -> None:
     nasty = "x\r\nBcc: evil@example.org\r\n\r\n\x1b[2J\u202e" + HOSTILE * 40
-    ids = batch(db)
-    end(db, *ids, state="failed", code=nasty, fix=nasty)
-    db.execute("UPDATE invoices SET number = number || ?", (nasty,))
-    digests.write(db)
-    [(_, subject, body)] = written(db)
+    ids = batch(sqlite_db)
+    end(sqlite_db, *ids, state="failed", code=nasty, fix=nasty)
+    sqlite_db.execute("UPDATE invoices SET number = number || ?", (nasty,))
+    digests.write(sqlite_db)
+    [(_, subject, body)] = written(sqlite_db)
     assert len(subject) <= notices.SUBJECT_AT_MOST
     assert not any(c in subject + body.replace("\n", "") for c in "\r\n\x1b\u202e\x07")
     assert not any(row.lstrip().startswith("Bcc") for row in body.splitlines())

@@ -79,9 +79,9 @@ def test_cause_and_fix_of_a_code_are_those_of_one_invoice(db: Database) -> None:
     assert (failing.count, failing.cause, failing.fix) == (2, "yy first", "zz first")
 
 
-def test_nobody_without_work_is_mailed(db: Database) -> None:
-    assert write(db) == 0
-    assert written(db) == []
+def test_nobody_without_work_is_mailed(sqlite_db: Database) -> None:
+    assert write(sqlite_db) == 0
+    assert written(sqlite_db) == []
 
 
 def test_readers_and_who_opted_out_are_not_mailed_and_who_opts_in_again_is(
@@ -105,12 +105,12 @@ def test_who_sent_all_that_waits_has_no_work_and_the_others_are_told_of_it(
     assert [address for address, _, _ in written(db)] == [approver.email]
 
 
-def test_what_is_ones_own_among_others_is_counted(db: Database, admin: Actor) -> None:
-    invoice = make(db, erp_status="not_sent")
-    review.send(db, admin, Marked({invoice: version(db, invoice)}))
-    make(db, "102-001", commitment="SC-102")
-    write(db)
-    bodies = {address: body for address, _, body in written(db)}
+def test_what_is_ones_own_among_others_is_counted(sqlite_db: Database, admin: Actor) -> None:
+    invoice = make(sqlite_db, erp_status="not_sent")
+    review.send(sqlite_db, admin, Marked({invoice: version(sqlite_db, invoice)}))
+    make(sqlite_db, "102-001", commitment="SC-102")
+    write(sqlite_db)
+    bodies = {address: body for address, _, body in written(sqlite_db)}
     assert "  1 created or sent by you: another approver exports them" in bodies["ada@acme.example"]
     assert "created or sent by you" not in bodies["jlopez@acme.example"]
 
@@ -155,11 +155,11 @@ def test_an_admin_gives_it_now_to_who_has_none_of_the_day(
     assert not summaries.missing(db, DAY)
 
 
-def test_who_is_no_admin_gives_nothing(db: Database, approver: Actor) -> None:
-    make(db)
+def test_who_is_no_admin_gives_nothing(sqlite_db: Database, approver: Actor) -> None:
+    make(sqlite_db)
     with pytest.raises(NotPermitted):
-        summaries.write(db, DAY, summaries.gather(db), approver)
-    assert written(db) == []
+        summaries.write(sqlite_db, DAY, summaries.gather(sqlite_db), approver)
+    assert written(sqlite_db) == []
 
 
 def test_a_database_that_was_copied_mails_nobody(sqlite_db: Database) -> None:
@@ -169,22 +169,24 @@ def test_a_database_that_was_copied_mails_nobody(sqlite_db: Database) -> None:
         write(sqlite_db)
 
 
-def test_a_user_without_an_address_shows_as_undeliverable(db: Database) -> None:
-    directory.put_user(db, None, UserValues("zoe", "Zoe", "", Level.STANDARD, can_push=True))
-    make(db)
-    write(db)
-    [seen] = [n for n in notices.recent(db, 10) if n.state is notices.NoticeState.UNDELIVERABLE]
+def test_a_user_without_an_address_shows_as_undeliverable(sqlite_db: Database) -> None:
+    directory.put_user(sqlite_db, None, UserValues("zoe", "Zoe", "", Level.STANDARD, can_push=True))
+    make(sqlite_db)
+    write(sqlite_db)
+    [seen] = [n for n in notices.recent(sqlite_db, 10) if n.state is notices.NoticeState.UNDELIVERABLE]
     assert (seen.recipient, seen.error) == ("Zoe", "no mail address is known")
 
 
-def test_hostile_text_stays_text(db: Database) -> None:
+def test_hostile_text_stays_text(sqlite_db: Database) -> None:
     nasty = "x\r\nBcc: evil@example.org\r\n\r\n\x1b[2J\u202e" + HOSTILE
-    broken = make(db, nasty, vendor=nasty)
-    fail(db, broken, nasty)
-    db.execute("UPDATE invoices SET error_cause = ?, error_fix = ?, sent_at = 1", (nasty * 50, nasty * 50))
-    db.execute("UPDATE company SET name = ?", (nasty,))
-    write(db)
-    for _, subject, body in written(db):
+    broken = make(sqlite_db, nasty, vendor=nasty)
+    fail(sqlite_db, broken, nasty)
+    sqlite_db.execute(
+        "UPDATE invoices SET error_cause = ?, error_fix = ?, sent_at = 1", (nasty * 50, nasty * 50)
+    )
+    sqlite_db.execute("UPDATE company SET name = ?", (nasty,))
+    write(sqlite_db)
+    for _, subject, body in written(sqlite_db):
         assert "\n" not in subject
         assert len(subject) <= notices.SUBJECT_AT_MOST
         assert not any(c in body for c in "\r\x1b\u202e\x07")
@@ -192,12 +194,12 @@ def test_hostile_text_stays_text(db: Database) -> None:
         assert len(body) < 5_000
 
 
-def test_parked_and_changed_ones_are_told(db: Database) -> None:
-    make(db, erp_status="parked")
-    changed = make(db, "102-001", commitment="SC-102", lines=(line(),))
-    db.execute("UPDATE invoices SET changed_since = ? WHERE id = ?", (True, changed))
-    write(db)
-    body = written(db)[0][2]
+def test_parked_and_changed_ones_are_told(sqlite_db: Database) -> None:
+    make(sqlite_db, erp_status="parked")
+    changed = make(sqlite_db, "102-001", commitment="SC-102", lines=(line(),))
+    sqlite_db.execute("UPDATE invoices SET changed_since = ? WHERE id = ?", (True, changed))
+    write(sqlite_db)
+    body = written(sqlite_db)[0][2]
     assert "  1 changed since their rejection (flag C)" in body
     assert "  1 parked: a person must look in the ERP; payapp reconcile settles them" in body
 
@@ -220,18 +222,20 @@ async def test_a_worker_mails_them_at_their_hour_and_two_workers_once(
     assert notices.waiting_count(db) == 0
 
 
-async def test_before_their_hour_a_worker_writes_none(db: Database, books: Path, quick: Profile) -> None:
-    make(db)
+async def test_before_their_hour_a_worker_writes_none(
+    sqlite_db: Database, books: Path, quick: Profile
+) -> None:
+    make(sqlite_db)
     mail = MailSettings(host="127.0.0.1", sender="payapp@acme.example", tls="none", summary_at="")
-    worker = Worker(db, sandbox_on(books, quick), Mailer(mail), WorkerSettings(lease=6.0, poll=0.02))
+    worker = Worker(sqlite_db, sandbox_on(books, quick), Mailer(mail), WorkerSettings(lease=6.0, poll=0.02))
     async with asyncio.timeout(30):
         await worker.run(asyncio.Event(), until_idle=True)
-    assert written(db) == []
+    assert written(sqlite_db) == []
 
 
-def test_one_who_reviews_himself_counts_his_own_as_work(db: Database, admin: Actor) -> None:
-    invoice = make(db, erp_status="not_sent")
-    review.send(db, admin, Marked({invoice: version(db, invoice)}))
-    db.execute("UPDATE company SET self_policy = 'review'")
-    assert summaries.gather(db).work(admin.id) == 1
-    assert replace(summaries.gather(db), own={admin.id: 1}).work(admin.id) == 0
+def test_one_who_reviews_himself_counts_his_own_as_work(sqlite_db: Database, admin: Actor) -> None:
+    invoice = make(sqlite_db, erp_status="not_sent")
+    review.send(sqlite_db, admin, Marked({invoice: version(sqlite_db, invoice)}))
+    sqlite_db.execute("UPDATE company SET self_policy = 'review'")
+    assert summaries.gather(sqlite_db).work(admin.id) == 1
+    assert replace(summaries.gather(sqlite_db), own={admin.id: 1}).work(admin.id) == 0
