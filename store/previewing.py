@@ -175,7 +175,12 @@ def plan_export(
         flagged=rows(gathered.flagged),
         alike=Listed(gathered.alike.count(), gathered.alike.first(listed)),
         hidden=rows(hidden),
-        warnings=(*_reviewed(db, gathered.own), *look.posting.told(), *look.let_go.told(), *gathered.warnings(db)),
+        warnings=(
+            *_reviewed(db, gathered.own),
+            *look.posting.told(),
+            *look.let_go.told(),
+            *gathered.warnings(db),
+        ),
         dates=tuple(sorted((day.isoformat(), count) for day, count in gathered.dates.items())),
         periods_known=bool(periods.of(db, company.erp)),
         asking=asking(db, company.erp, look.depending.codes),

@@ -14,6 +14,7 @@ from datetime import date
 from store import (
     audit,
     candidates,
+    differences,
     directory,
     duplicates,
     evidence,
@@ -107,6 +108,8 @@ def _part(
         settle([c.id for c, _, _ in going], stays, changed, DONE[action])
         notes = _later(db, [c.id for c, _, _ in going], DONE[action])
         changes = _write(db, action, going, comment)
+        if (outcome := TRANSITIONS[action].outcome) is not None:
+            differences.keep(db, actor, outcome, {c.id: comment for c, _, _ in going})
         if (outcome := TRANSITIONS[action].outcome) is not None:
             keep(db, actor, outcome, {c.id: comment for c, _, _ in going})
         detail = {"comment": comment, "count": len(going)}

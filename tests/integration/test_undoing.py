@@ -165,6 +165,20 @@ async def test_while_the_bill_is_there_nothing_is_unlinked_and_afterwards_it_goe
     assert [(p.done, p.cancelled, p.recalled_whole) for p in batches.recent(db)] == [(1, 0, False)] * 2
 
 
+async def test_what_is_corrected_after_it_was_unlinked_is_told_when_it_is_sent_again(
+    db: Database, erp: Sandbox, known: Path, approver: Actor, sender: Actor
+) -> None:
+    number = await synced(db, erp, approver)
+    void(known)
+    await undo(db, erp, approver, number)
+    db.execute("UPDATE invoices SET billing_date = '2026-10-30' WHERE id = ?", (number,))
+    review.send(db, sender, marked(db, number))
+    assert db.execute("SELECT changed_since FROM invoices").fetchone()[0]
+    kind, to, body = db.execute("SELECT kind, address, body FROM notices").fetchone()
+    assert (kind, to) == ("resend", "jlopez@acme.example")
+    assert "You unlinked it" in body and "voided by Ann" in body and "2026-10-30" in body
+
+
 async def test_a_bill_under_any_of_its_keys_keeps_it_linked(
     db: Database, erp: Sandbox, known: Path, approver: Actor
 ) -> None:
