@@ -59,6 +59,7 @@ def footing(draw: st.DrawFn) -> Bill:
         "description",
         "terms",
         "tax_account",
+        "payment_hold",
     )
     return make_bill(
         1, currency=currency, lines=lines, gross=_plain(gross), retainage=_plain(held), net=_plain(gross - held),
@@ -75,6 +76,7 @@ def doubtful(checker: Checker, bill: Bill) -> bool:
     """Whether any of its doubts is of the bill."""
     own = {name: str(getattr(bill, name)) for name in ("accounting_date", "currency", "tax")}
     own |= {name: value for name in bill.__struct_fields__ if isinstance(value := getattr(bill, name), str)}
+    own["payment_hold"] = bill.payment_hold or ""
     for doubt in checker.doubts:
         of_lines = any(name.startswith("lines.") for name in doubt.fields)
         for line in bill.lines if of_lines else bill.lines[:1]:
