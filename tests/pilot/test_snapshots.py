@@ -34,6 +34,7 @@ from tui.screens.dialog import Dialog
 from tui.screens.directory import DirectoryScreen
 from tui.screens.dry_list import DryListScreen
 from tui.screens.dry_run import DryRunScreen
+from tui.screens.contracts import ContractsScreen
 from tui.screens.edit import EditScreen
 from tui.screens.export_values import ExportValuesScreen
 from tui.screens.help import HelpScreen
@@ -174,6 +175,7 @@ SCENES = {
     "commitments-returned": Scene((), "mgarcia", vast=True, shows=CommitmentsScreen),
     "commitments-detail": Scene(("enter",), "mgarcia", shows=CommitmentsScreen),
     "commitments-edit": Scene(("2", "e", "down", *["backspace"] * 10, *"150000.00"), "mgarcia", shows=EditScreen),
+    "contracts": Scene(("m", "6", "enter"), "mgarcia", shows=ContractsScreen),
     "commitments-send": Scene(("2", "A", "f"), "mgarcia", shows=AskScreen),
     "confirm": Scene(("a", "x"), shows=ConfirmExport),
     "confirm-hidden": Scene(("A", *FILTER_BELL, "x", "y"), books=much, shows=ConfirmExport),
