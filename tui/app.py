@@ -24,7 +24,7 @@ from tui.screens.deciding import no_worker
 from tui.screens.dialog import Dialog
 from tui.screens.invoices import InvoicesScreen
 from tui.screens.listing import FOCUSED, ListingScreen
-from tui.screens.more import COMMITMENTS, INVOICES
+from tui.screens.more import COMMITMENTS, DIRECTORY, INVOICES, may_open, screen_of
 from tui.screens.rows import RowsScreen
 from tui.screens.too_small import TooSmallScreen, too_small
 from tui.screens.welcome import WelcomeScreen
@@ -82,7 +82,7 @@ class DeskApp(App[None]):
         self.set_class(self.ascii_only, "ascii")
         self.install_screen(InvoicesScreen(self.desk), INVOICES)
         self.install_screen(CommitmentsScreen(self.desk), COMMITMENTS)
-        self.push_screen(INVOICES if self.desk.me.sees_erp else COMMITMENTS)
+        self._open_first()
         if self._welcome:
             card = WelcomeScreen(one_line(self.desk.company.name), self.desk.me)
             self.push_screen(card, self._welcomed)
@@ -95,6 +95,16 @@ class DeskApp(App[None]):
         if self._idle:
             self._touched = loop.time()
             self._next_yawn = loop.call_later(self._idle, self._yawn)
+
+    def _open_first(self) -> None:
+        """The first list that the user may see; who may see neither has the Directory, and leaves the desk with it."""
+        for tool in (INVOICES, COMMITMENTS):
+            if not may_open(tool, self.desk.me):
+                self.push_screen(tool)
+                return
+        screen = screen_of(DIRECTORY, self.desk)
+        assert screen is not None  # noqa: S101 - it is no list of invoices
+        self.push_screen(screen, lambda _: self.exit())
 
     def on_unmount(self) -> None:
         """Stop looking, and give the feed's connection back."""
@@ -137,11 +147,27 @@ class DeskApp(App[None]):
         """The user as the Directory has him now. A session whose key was revoked, or whose user was removed, ends."""
         try:
             self.desk.me = await self.desk.db.read(directory.refresh, self.desk.me)
+            self._check_tools()
         except NotPermitted as error:
             self.ended = str(error)
             self.exit()
         except PayappError as error:
             self._tell(str(error))
+
+    def _check_tools(self) -> None:
+        """Raise NotPermitted where a tool is open that the user may not see any more."""
+        for screen in self.screen_stack:
+            match screen:
+                case InvoicesScreen():
+                    name = INVOICES
+                case CommitmentsScreen():
+                    name = COMMITMENTS
+                case RowsScreen():
+                    name = screen.NAME
+                case _:
+                    continue
+            if why := may_open(name, self.desk.me):
+                raise NotPermitted(f"{self.desk.me.login} may not see what is open here any more", why=f"that {why}")
 
     async def _tend(self) -> None:
         """A worker that died while something is queued gets a successor."""

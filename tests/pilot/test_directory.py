@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from hand import HOSTILE, PROFILE, Hand, Start, number_of
+from hand import HOSTILE, PROFILE, Counter, Hand, Start, number_of
 from textual.widgets import Button, Input
 
 from store import directory, review
 from store.db import Database
 from store.domain.actor import Level, UserValues
 from store.domain.selection import Marked
+from tui.app import DeskApp
+from tui.bootstrap import Desk
 from tui.screens.ask import AskScreen
 from tui.screens.directory import DirectoryScreen
+from tui.screens.listing import ListingScreen
 from tui.screens.more import MoreScreen
 from tui.screens.user_form import UserForm
 from tui.screens.user_page import UserPage
@@ -205,6 +209,31 @@ async def test_who_is_removed_while_his_desk_is_open_is_told_and_out(start: Star
         await hand.until(lambda: hand.app.ended)
         assert "jlopez is not a user of this company" in hand.app.ended
     assert hand.state("R-00")[0] == "ready_to_export"
+
+
+async def test_a_tool_that_he_may_not_see_any_more_is_not_seen(start: Start, books: Database) -> None:
+    async with start("viewer") as hand:
+        directory.put_user(books, None, replace(user(books, "viewer"), erp_level=Level.NONE))
+        await hand.until(lambda: hand.app.ended)
+        assert "that needs Read Only on ERP Integrations" in hand.app.ended
+
+
+async def test_who_may_see_no_invoices_has_the_directory_and_nothing_below_it(
+    desk_of: Callable[[str], tuple[Desk, Counter]], books: Database
+) -> None:
+    directory.put_user(books, None, UserValues("clerk", "Cora Clerk", directory_level=Level.READ_ONLY))
+    desk, counter = desk_of("clerk")
+    app = DeskApp(desk)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        hand = Hand(app, pilot, counter)
+        await hand.dialog(DirectoryScreen)
+        await hand.until(lambda: app.screen.query_one(RowTable).count == 6)
+        assert not [screen for screen in app.screen_stack if isinstance(screen, ListingScreen)]
+        await hand.press("m", "2")
+        assert isinstance(app.screen, MoreScreen)
+        await hand.press("escape")
+        await hand.pilot.press("q")
+        await hand.until(lambda: not app.is_running or app._exit)
 
 
 async def test_a_right_that_is_granted_or_taken_counts_without_another_log_in(
