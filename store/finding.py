@@ -13,7 +13,7 @@ from peewee import SQL, Expression, fn
 from store.db import Database
 from store.domain.actor import Actor
 from store.domain.money import decimals
-from store.domain.status import VIEW_STATES, ErpStatus, Outcome, ProjectView, View
+from store.domain.status import CAME_BACK, VIEW_STATES, ErpStatus, ProjectView, View
 from store.domain.text import fold, storable
 from store.models import Commitment, Invoice, Payment, Project, Vendor
 from store.query import joined, row_id, unaided
@@ -171,7 +171,7 @@ def _found(row: tuple[Any, ...]) -> Found:
     view = next((v for v, states in VIEW_STATES.items() if state in states), None)
     where = ProjectView.SENT
     if not_sent:
-        where = ProjectView.RETURNED if outcome == Outcome.REJECTED else ProjectView.NOT_SENT
+        where = ProjectView.RETURNED if outcome in CAME_BACK else ProjectView.NOT_SENT
     since = {ErpStatus.NOT_SENT: row[9], ErpStatus.READY: row[10]}.get(state) or row[8]
     return Found(
         row[0],

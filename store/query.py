@@ -10,7 +10,7 @@ from peewee import SQL, Expression, ModelSelect, NodeList
 
 from store import phases
 from store.db import Database
-from store.domain.status import VIEW_STATES, ErpStatus, Outcome, ProjectView, View
+from store.domain.status import CAME_BACK, VIEW_STATES, ErpStatus, ProjectView, View
 from store.models import Commitment, Invoice, Project, Vendor
 
 # The greatest integer of both databases.
@@ -43,8 +43,9 @@ def in_view(view: View | ProjectView, spelled: Callable[[Any], Any] = plainly) -
     if view is ProjectView.ALL:
         return Invoice.id.is_null(False)
     if view is ProjectView.RETURNED:
-        rejected = Expression(Invoice.outcome, "=", _literal(Outcome.REJECTED))
-        return Expression(column, "=", _literal(ErpStatus.NOT_SENT)) & rejected
+        outcomes = ", ".join(f"'{outcome.value}'" for outcome in CAME_BACK)
+        back = Expression(Invoice.outcome, "IN", SQL(f"({outcomes})"))
+        return Expression(column, "=", _literal(ErpStatus.NOT_SENT)) & back
     (phase,) = phases.of_all(VIEW_STATES[view]) if isinstance(view, View) else (ErpStatus.NOT_SENT,)
     return Expression(column, "=", _literal(phase))
 

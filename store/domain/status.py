@@ -45,6 +45,10 @@ class Outcome(StrEnum):
     RESET = "reset"
 
 
+# In this order the index of what came back from accounting has them (migration 8): the view Returned.
+CAME_BACK = (Outcome.REJECTED, Outcome.UNLINKED, Outcome.RESET)
+
+
 class View(StrEnum):
     """The views of the Subcontractor Invoices tab, in their order on screen."""
 

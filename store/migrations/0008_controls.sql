@@ -48,6 +48,11 @@ CREATE UNIQUE INDEX holds_open_vendor ON holds (vendor_id, kind) WHERE released_
 CREATE INDEX holds_of_commitment ON holds (commitment_id) WHERE commitment_id IS NOT NULL;
 CREATE INDEX holds_of_vendor ON holds (vendor_id) WHERE vendor_id IS NOT NULL;
 
+-- What accounting gave back: rejected, or parted from its bill (store/undoing.py).
+DROP INDEX invoices_returned;
+CREATE INDEX invoices_returned ON invoices (place, application, number $BYTES$ID)
+    WHERE phase = 'not_sent' AND outcome IN ('rejected', 'unlinked', 'reset');
+
 -- Exports of one's own invoices under the policy 'review', and who signed them off; store/signing.py keeps it.
 CREATE TABLE sign_offs (
     id $PK,

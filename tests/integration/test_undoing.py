@@ -23,6 +23,7 @@ from store import (
     batches,
     directory,
     evidence,
+    invoices,
     linking,
     lookup,
     outbox,
@@ -38,6 +39,7 @@ from store.domain.actor import Actor
 from store.domain.errors import BadInput, Blocked, Disallowed, NotPermitted
 from store.domain.outcome import Unknown
 from store.domain.selection import Marked
+from store.domain.status import ProjectView
 from store.job import log_attempts
 from store.linking import ErpSaid, Presence
 
@@ -146,6 +148,7 @@ async def test_while_the_bill_is_there_nothing_is_unlinked_and_afterwards_it_goe
     void(known)
     assert (await undo(db, erp, approver, number)).done == (number,)
     assert row(db, number) == ("not_sent", "unlinked", "voided by Ann", None, None)
+    assert invoices.project_counts(db)[ProjectView.RETURNED] == 1
     who, what, before, after, rule = newest(db)
     assert (who, what, rule) == ("jlopez", "unlink", "the ERP has no bill of it")
     assert before == {"erp_status": "synced", "origin_id": first.ref}
