@@ -50,7 +50,7 @@ class Rejection:
 def rejection(by: Actor, company: str, of: Rejection) -> tuple[str, str]:
     """Subject and body of a rejection. Every value that people wrote passes the one door; only the reason keeps its lines."""
     name, vendor = short(of.name), short(of.vendor)
-    subject = f"Invoice {name} of {vendor} was rejected for export"[:SUBJECT_AT_MOST]
+    subject = f"{_subject(of)} was rejected for export"
     body = f"""\
 {short(by.name)} rejected subcontractor invoice {name} of {vendor}.
 
@@ -71,7 +71,7 @@ Commitments tool, Invoices tab. Correct it there and send it again.
 def query(by: Actor, company: str, of: Rejection) -> tuple[str, str]:
     """Subject and body of a question; as with a rejection only what is asked keeps its lines."""
     name, vendor = short(of.name), short(of.vendor)
-    subject = f"Query about invoice {name} of {vendor}"[:SUBJECT_AT_MOST]
+    subject = f"Query about {_subject(of, 'invoice')}"
     # Without a mail address of the approver's own an answer would go to payapp's.
     answer = "Please answer this mail." if valid_address(by.email) else f"Please answer {short(by.name)}."
     body = f"""\
@@ -98,7 +98,7 @@ def resent(
     name, vendor = short(of.name), short(of.vendor)
     count = len(difference.changes)
     what = f"{count} {'change' if count == 1 else 'changes'}" if count else "unchanged"
-    subject = f"Invoice {name} of {vendor} was sent again, {what}"[:SUBJECT_AT_MOST]
+    subject = f"{_subject(of)} was sent again, {what}"
     day = datetime.fromtimestamp(difference.at / 1000, UTC).astimezone().date().isoformat()
     who = f"{difference.by} {difference.outcome} it" if instead else f"You {difference.outcome} it"
     why = f"\n{ELSEWHERE}\n" if instead else ""
@@ -131,6 +131,11 @@ def _changes(difference: Difference) -> str:
         for line in lines[:CHANGES_AT_MOST]
     )
     return f"Changed since:\n\n{told}{more}"
+
+
+def _subject(of: Rejection, noun: str = "Invoice") -> str:
+    """The invoice in a subject, so short that what happened to it has room behind it (SUBJECT_AT_MOST)."""
+    return f"{noun} {short(of.name, 60)} of {short(of.vendor, 80)}"
 
 
 def short(text: str, most: int = NAME_AT_MOST) -> str:

@@ -180,6 +180,7 @@ async def test_no_header_can_be_injected(
     for header in ("To", "Subject"):
         assert "\r" not in message[header]
         assert "\n" not in message[header]
+    assert message["Subject"].endswith("was rejected for export")
     # No server takes a longer line.
     assert max(map(len, server.taken[0][2].split(b"\r\n"))) <= 998
     # The reader sees what was written, not what it would decode to.
