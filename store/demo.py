@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -19,12 +20,14 @@ from store.intake.masters import Tally, Wanted, upsert
 from store.intake.report import Report
 from store.intake.spool import Parcel
 from store.intake.write import write
+from store.late_indexes import late
 
 CREATOR = ("mgarcia@acme.example", "Maria Garcia", "mgarcia@acme.example")
 # What no ERP knows: exports to this vendor fail.
 UNKNOWN_VENDOR = "V-UNKNOWN"
 _LAST = (2026, 10)
 _EVENT = 20_000
+_LATE = 20_000
 # Books that are looked at have a few numbers twice, as people write them again: by the first one's place in its month.
 # Larger ones are for measuring.
 _LOOKED_AT = range(300, 1_000)
@@ -121,7 +124,8 @@ def seed(db: Database, by: Actor, rows: int = 300, seed: int = 7) -> None:
     """
     rng = Random(seed)  # noqa: S311 - repeatable on purpose, nothing secret
     sizes = _Sizes(rows)
-    with db.transaction():
+    filling = late(db) if rows >= _LATE else contextlib.nullcontext()
+    with db.transaction(), filling:
         places = _masters(db, by, rng, sizes)
         parcels = _invoices(rng, places, rows)
         while some := list(islice(parcels, _EVENT)):
