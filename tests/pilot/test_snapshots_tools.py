@@ -67,7 +67,7 @@ DIALOGS: dict[str, Callable[[], Dialog[Any]]] = {
         "ready",
         date(2026, 11, 22),
     ),
-    "reconciled": lambda: ReconciledScreen(reconciled, date(2026, 10, 1)),
+    "reconciled": lambda: ReconciledScreen(reconciled, date(2026, 10, 1), lambda: None),
     "welcome": lambda: WelcomeScreen("ACME BUILDERS", ME),
     "welcome-project": lambda: WelcomeScreen(
         "ACME BUILDERS", replace(ME, erp_level=Level.NONE, commitments_level=Level.ADMIN, can_push=False)

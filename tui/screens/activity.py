@@ -13,7 +13,7 @@ from textual.widgets import Input
 from store import activity
 from store.activity import Page, Place
 from store.activity_sources import Entry
-from store.domain.errors import PayappError
+from store.domain.errors import Interrupted, PayappError
 from store.domain.happening import BadActivityFilter, Kind, Wanted, Went, parse
 from store.domain.status import View
 from store.domain.text import one_line
@@ -138,7 +138,10 @@ class ActivityScreen(RowsScreen[Entry]):
         """The next page; one that took too long is gone on with."""
         behind, wanted = self._place, await self._wanted()
         if wanted is not None:
-            page = await self._page(wanted, PAGE, behind)
+            try:
+                page = await self._page(wanted, PAGE, behind)
+            except Interrupted:
+                return
             # Meanwhile another filter may count, or what is listed was read anew.
             if behind is self._place:
                 self.all_rows = [*self.all_rows, *page.entries]
@@ -165,6 +168,9 @@ class ActivityScreen(RowsScreen[Entry]):
         """Read the newest page; a refusal of the filter stands where the count does."""
         try:
             await super().read()
+        except Interrupted:
+            # Given up beside a reconciliation: read again.
+            self.reload()
         except PayappError as error:
             self._fault, self.more, self.all_rows = str(error), False, ()
             self.list_rows()
@@ -271,7 +277,8 @@ class ActivityScreen(RowsScreen[Entry]):
     async def _compare(self, reconcile: Callable[[date], Awaitable[list[str]]]) -> None:
         today = await self.desk.db.read(activity.today)
         first = (today.replace(day=1) - timedelta(days=1)).replace(day=1)
-        await self.app.push_screen_wait(ReconciledScreen(reconcile, first))
+        give_up = partial(self.desk.db.interrupt, "look")
+        await self.app.push_screen_wait(ReconciledScreen(reconcile, first, give_up))
 
 
 def _when(entry: Entry, width: int) -> str:

@@ -16,16 +16,19 @@ from tui.screens.wide import WideDialog
 
 
 class ReconciledScreen(WideDialog[None]):
-    """Compares from that day on as soon as it is open."""
+    """Compares from that day on as soon as it is open; ``give_up`` ends what is read for it when it is left before."""
 
     CSS_PATH = ["dialog.tcss", "dry_run.tcss"]
     FIRST = VerticalScroll.__name__
     GUARD = 0.0
     BINDINGS = bindings(Place.ENTRY)
 
-    def __init__(self, reconcile: Callable[[date], Awaitable[list[str]]], first: date) -> None:
+    def __init__(
+        self, reconcile: Callable[[date], Awaitable[list[str]]], first: date, give_up: Callable[[], None]
+    ) -> None:
         super().__init__()
-        self._reconcile, self._first = reconcile, first
+        self._reconcile, self._first, self._give_up = reconcile, first, give_up
+        self._asking = False
 
     def compose(self) -> ComposeResult:
         """What the ERP has, and the keys."""
@@ -45,11 +48,18 @@ class ReconciledScreen(WideDialog[None]):
         self.run_worker(self._compare, group="reconcile", exclusive=True)
 
     async def _compare(self) -> None:
+        self._asking = True
         try:
             told = "\n".join(await self._reconcile(self._first))
         except PayappError as error:
             told = str(error)
+        self._asking = False
         self.query_one("#told", Static).update(safe(told, lines=True))
+
+    def on_unmount(self) -> None:
+        """Nobody waits for it any more."""
+        if self._asking:
+            self._give_up()
 
     def action_step(self, lines: int) -> None:
         """Read on, or back."""
