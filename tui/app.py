@@ -303,6 +303,7 @@ def run_desk(
     if app.idled:
         say(f"payapp: closed, {idle / 60:g} minutes without a key. A running export goes on in its worker.")
     if app.ended:
-        say(f"payapp: {app.ended}")
+        say(f"payapp: {app.ended}", err=True)
+        raise SystemExit(NotPermitted.exit_code)
     if app.return_code:
         raise SystemExit(app.return_code)
