@@ -1,4 +1,4 @@
-"""Deciding on holds: an approver keeps invoices, or all of a commitment or vendor, from being exported or paid."""
+"""Deciding on holds: an approver keeps invoices from being exported or paid; store.holding_on all of a vendor's."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ from store.domain.status import TITLES, TRANSITIONS, Action, ErpStatus
 from store.domain.text import storable
 from store.models import Invoice
 from store.moving import write_all
+from store.packed import among, packed
 from store.planning import Stay, stay
 from store.query import joined
 from store.selecting import condition
 
 REASON_MOST = 500
 HOLDABLE = frozenset({ErpStatus.READY, ErpStatus.FAILED, ErpStatus.QUEUED})
-# What is with the ERP already, or may be: no hold stops it there.
-GONE = frozenset({ErpStatus.EXPORTING, ErpStatus.UNCERTAIN, ErpStatus.PARKED, ErpStatus.SYNCED})
+# What has a frozen bill that goes, or went, to the ERP.
+FROZEN = (ErpStatus.QUEUED, ErpStatus.EXPORTING, ErpStatus.UNCERTAIN, ErpStatus.PARKED, ErpStatus.SYNCED)
 BACK = TRANSITIONS[Action.RECALL].target.value
 
 
@@ -125,7 +126,7 @@ def release(db: Database, actor: Actor, selection: Selection, *, kind: HoldKind 
             for still in (True, False):
                 write_all(db, [c for c in going if (c.id in left) is still], held=still)
             trail.add(_released(c, standing[c.id], still=c.id in left) for c in going)
-            gone += sum(1 for c in going if c.erp_status in GONE and pays(standing[c.id]))
+            gone += held_there(db, HoldScope.INVOICE, [c.id for c in going if pays(standing[c.id])])
         notes = (lift(gone),) if gone else ()
         decision = outcome.settled(chosen.changed, "released", notes=notes)
         audit.record(db, actor, "release", {"count": len(decision.done)}, trail)
@@ -151,9 +152,21 @@ def pays(found: Iterable[Hold]) -> bool:
 
 
 def lift(count: int) -> str:
-    """A note: so many invoices went to the ERP with a payment hold, which is lifted there."""
-    one = count == 1
-    return f"{count:,} {'is' if one else 'are'} with the ERP: where {'its' if one else 'their'} payment is held there, lift it there"
+    """A note: so many invoices go, or went, to the ERP with a payment hold, which is lifted there."""
+    return (
+        f"{count:,} {'is' if count == 1 else 'are'} queued or in the ERP with the payment held: lift it there"
+    )
+
+
+def held_there(db: Database, scope: HoldScope, ids: Sequence[int]) -> int:
+    """How many invoices of these (one chunk) go, or went, to the ERP with a payment hold."""
+    row = db.execute(
+        "SELECT count(DISTINCT i.id) FROM invoices i JOIN export_jobs j ON j.invoice_id = i.id AND j.revision = i.revision"
+        f" WHERE {among(db, f'i.{holds.COLUMNS[scope][1]}')} AND i.erp_status IN ({', '.join('?' * len(FROZEN))})"
+        " AND j.payload LIKE ?",
+        (packed(db, ids), *(status.value for status in FROZEN), '%,"payment_hold":"%'),
+    ).fetchone()
+    return int(row[0])
 
 
 def _free(c: Candidate, around: Sequence[Hold]) -> Stay:

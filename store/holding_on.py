@@ -15,7 +15,7 @@ from store.domain.profile import Profile
 from store.domain.selection import Selection
 from store.domain.status import OPEN_JOBS, ErpStatus
 from store.domain.text import safe
-from store.holding import BACK, GONE, Want, checked, end, insert, lift, of_kind, pays, values_of
+from store.holding import BACK, Want, checked, end, held_there, insert, lift, of_kind, pays, values_of
 from store.models import Invoice
 from store.moving import write_all
 from store.packed import among, packed
@@ -191,31 +191,21 @@ def release(
         freed = [subject.id for subject in going]
         ended = [hold for number in freed for hold in standing[number]]
         end(db, actor, ended)
+        left = holds.on(db, scope, freed)
         count = holds.flag(db, scope, freed)
         trail.add(
             audit.Change(
                 scope.value,
                 s.id,
                 {"held": True, "reason": "; ".join(hold.why for hold in standing[s.id])},
-                {"held": False},
+                {"held": s.id in left},
             )
             for s in going
         )
         audit.record(db, actor, "release", {"on": [s.name for s in going][:100], "count": len(going)}, trail)
-        gone = _held_there(db, scope, freed) if pays(ended) else 0
+        gone = held_there(db, scope, freed) if pays(ended) else 0
     notes = (lift(gone),) if gone else ()
     return Settled(tuple(s.name for s in going), free, count, notes=notes)
-
-
-def _held_there(db: Database, scope: HoldScope, ids: Sequence[int]) -> int:
-    """How many invoices of these went to the ERP with a payment hold."""
-    column = holds.COLUMNS[scope][1]
-    row = db.execute(
-        "SELECT count(DISTINCT i.id) FROM invoices i JOIN export_jobs j ON j.invoice_id = i.id AND j.revision = i.revision"
-        f" WHERE {among(db, f'i.{column}')} AND i.erp_status IN ({', '.join('?' * len(GONE))}) AND j.payload LIKE ?",
-        (packed(db, ids), *(status.value for status in GONE), '%,"payment_hold":"%'),
-    ).fetchone()
-    return int(row[0])
 
 
 def _seized(db: Database, wanted: Sequence[Subject]) -> tuple[HoldScope, list[int]]:

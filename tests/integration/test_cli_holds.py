@@ -39,7 +39,7 @@ def test_a_vendor_is_held_and_goes_with_a_payment_hold(
     assert "goes with" not in told(*AS, "show", "B-1")[1]
     code, out, err = told(*AS, "holds", "release", "--vendor", "Apex Drywall LLC", "--yes", "--json")
     assert code == 0 and json.loads(out)["invoices"] == 2
-    assert json.loads(out)["notes"] == []
+    assert json.loads(out)["notes"] == ["2 are queued or in the ERP with the payment held: lift it there"]
     assert [row.flags for row in invoices.rows(company, three)] == ["", "", ""]
 
 

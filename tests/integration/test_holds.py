@@ -190,10 +190,19 @@ def test_of_several_the_strictest_counts_and_each_is_released_by_itself(
     with pytest.raises(Disallowed, match=r"not on hold itself: vendor Apex .* Release that of its vendor"):
         holding.release(db, approver, mark(db, first))
     holding_on.release(db, approver, [apex], kind=HoldKind.CONTRACT)
+    kept = db.execute(
+        "SELECT before, after FROM audit_rows WHERE subject = 'vendor' ORDER BY event_id DESC LIMIT 1"
+    )
+    assert [json.loads(one) for one in kept.fetchone()] == [
+        {"held": True, "reason": "contract unsigned"},
+        {"held": True},
+    ]
     assert flags(db, first) == ["H"] and accept(db, approver, first) == (first,)
     assert payload(db, first)["payment_hold"] == "insurance lapsed"
-    note = holding_on.release(db, approver, [apex]).notes
-    assert note == () and flags(db, first) == [""]
+    assert holding_on.release(db, approver, [apex]).notes == (
+        "1 is queued or in the ERP with the payment held: lift it there",
+    )
+    assert flags(db, first) == [""]
 
 
 def test_one_of_a_kind_is_open_on_a_vendor(
@@ -252,7 +261,7 @@ def test_what_goes_with_a_payment_hold_and_is_released_is_lifted_in_the_erp(
     accept(db, approver, three[0])
     db.execute("UPDATE invoices SET erp_status = 'synced' WHERE id = ?", (three[0],))
     [note] = holding_on.release(db, approver, [apex]).notes
-    assert note == "1 is with the ERP: where its payment is held there, lift it there"
+    assert note == "1 is queued or in the ERP with the payment held: lift it there"
     assert flags(db, three[0]) == [""]
 
 
