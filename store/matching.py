@@ -242,13 +242,20 @@ def has(db: Database, column: Any, text: str) -> Expression:
     return found
 
 
-def _named(db: Database, key: Any, columns: Sequence[Any], text: str) -> Expression | None:
+def _is(_db: Database, column: Any, text: str) -> Expression:
+    found: Expression = column == text
+    return found
+
+
+def _named(
+    db: Database, key: Any, columns: Sequence[Any], text: str, *, exact: bool = False
+) -> Expression | None:
     """The invoices whose vendor, project, commitment or sender (``key``) has the text; None where none of those has it.
 
-    By their ids: the names are few, the invoices many.
+    By their ids: the names are few, the invoices many. ``exact``: the text is all of the name.
     """
     model = key.rel_model
-    compare = has if model is Commitment else contains
+    compare = _is if exact else has if model is Commitment else contains
     names = reduce(or_, [compare(db, column, text) for column in columns])
     select = model.select(model.id).where(names)
     ids = [row[0] for row in db.rows(select.limit(IDS_MOST + 1))]
@@ -275,11 +282,12 @@ def _text(db: Database, term: Term) -> Expression:
                 has(db, Invoice.number, text),
             ])  # fmt: skip
         case "vendor":
-            return _any([_named(db, Invoice.vendor, [Vendor.name], text)])
+            return _any([_named(db, Invoice.vendor, [Vendor.name], text, exact=term.exact)])
         case "job":
-            return _any([_named(db, Invoice.project, [Project.number, Project.name], text)])
+            columns = [Project.number, Project.name]
+            return _any([_named(db, Invoice.project, columns, text, exact=term.exact)])
         case "commitment":
-            return _any([_named(db, Invoice.commitment, [Commitment.number], text)])
+            return _any([_named(db, Invoice.commitment, [Commitment.number], text, exact=term.exact)])
         case "number":
             return has(db, Invoice.number, text) | has(db, Invoice.erp_number, text)
         case "ref":

@@ -60,7 +60,8 @@ def placed(db: Database, terms: Sequence[Term]) -> Expression:
 
 def is_placed(term: Term) -> bool:
     """Whether place and number alone tell who meets the term."""
-    return term == Term(term.key, text=term.text, negated=term.negated) and term.key in _COLUMNS
+    plainly = Term(term.key, text=term.text, negated=term.negated, exact=term.exact)
+    return term == plainly and term.key in _COLUMNS
 
 
 def _condition(db: Database, term: Term) -> Expression:
@@ -76,6 +77,9 @@ def _named(db: Database, term: Term) -> Expression:
     params: list[str] = []
 
     def has(column: str, *, plain: bool = False) -> str:
+        if term.exact:
+            params.append(term.text)
+            return f"{column} = {'%s' if db.postgres else '?'}"
         sql, values = _has(db, column, term.text, plain=plain)
         params.extend(values)
         return sql

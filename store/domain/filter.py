@@ -21,6 +21,8 @@ from store.domain.text import safe, storable
 T = TypeVar("T")
 
 TEXT_KEYS = ("vendor", "job", "commitment", "number", "ref", "error", "sent-by")
+# With ``=`` these mean the whole name or number.
+EXACT_KEYS = frozenset({"vendor", "job", "commitment"})
 MONEY_KEYS = ("gross", "retainage", "net")
 DAY_KEYS = ("period", "acct")
 KEYS = ("vendor", "job", "commitment", "number", "period", "status", *MONEY_KEYS, "age", "acct", "batch", "ref",
@@ -85,7 +87,7 @@ class Term:
 
     ``text`` is its value: of a status the stored word, of flags their letters in order, ``any`` or ``none``. Amounts
     (major units), ages (days) and batch numbers have bounds ``low`` and ``high``, days ``first`` and ``last`` (ISO
-    text, "" is open); they are inclusive, or all of them not when ``strict``.
+    text, "" is open); they are inclusive, or all of them not when ``strict``. ``exact``: the text is all of the name.
     """
 
     key: str
@@ -96,6 +98,7 @@ class Term:
     negated: bool = False
     first: str = ""
     last: str = ""
+    exact: bool = False
 
 
 class BadFilter(BadInput):
@@ -210,7 +213,8 @@ def _term(word: Word) -> Term:
         low, high = _bounds(word, lambda text, *, begun: reader(word, text, begun=begun))
         text = value if key == "batch" else ""
         return Term(key, text, low, high, strict=word.op in {"<", ">"}, negated=word.negated)
-    return Term(key, _VALUES[key](word) if key in _VALUES else value, negated=word.negated)
+    exact = word.op == "=" and key in EXACT_KEYS
+    return Term(key, _VALUES[key](word) if key in _VALUES else value, negated=word.negated, exact=exact)
 
 
 def _short(text: str) -> str:

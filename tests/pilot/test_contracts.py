@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from hand import Hand, Start
+from hand import Hand, Start, add_invoice
 from textual.widgets import Button, Input
 
 from store.db import Database
+from store.models import Project, Vendor
 from tui.screens.changes import ChangesScreen
 from tui.screens.contracts import ContractsScreen
 from tui.screens.edit import EditScreen
@@ -24,6 +25,22 @@ async def pressed(hand: Hand, name: str) -> None:
     await hand.focus(f"#{name}")
     assert button.has_focus
     await hand.pilot.press("enter")
+
+
+async def test_a_commitment_lists_its_own_invoices_not_those_of_one_that_begins_alike(
+    start: Start, books: Database
+) -> None:
+    add_invoice(Project.get_by_id(1), Vendor.get_by_id(1), "N-999", "not_sent")
+    async with start("mgarcia") as hand:
+        await hand.press("m", "6")
+        await hand.dialog(ContractsScreen)
+        await hand.press("enter")
+        await listed(hand, "17 of 17 commitments")
+        await hand.press("slash", *"sc-n-99", "enter")
+        await listed(hand, "2 of 17 commitments")
+        await hand.press("enter")
+        await hand.until(lambda: hand.app.screen is hand.commitments)
+        await hand.until(lambda: hand.listed() == ["N-99"])
 
 
 async def test_enter_leads_from_a_project_to_its_commitments_and_from_one_to_its_invoices(

@@ -11,6 +11,7 @@ from store import contracts
 from store.contracts import Contract, ProjectSums
 from store.domain import approval
 from store.domain.errors import PayappError
+from store.domain.filter import quoted
 from store.domain.money import show
 from store.domain.status import ProjectView
 from store.domain.text import one_line
@@ -159,7 +160,7 @@ class ContractsScreen(RowsScreen[Standing]):
             self._from = self.key(row)
             self._enter(row.job, None)
         elif row is not None:
-            self.go_to_list(ProjectView.ALL, f"job:{_quoted(row.job)} commitment:{_quoted(row.number)}")
+            self.go_to_list(ProjectView.ALL, f"job={quoted(row.job)} commitment={quoted(row.number)}")
 
     def action_leave(self) -> None:
         """Out of the filter, then back to the projects, then to the invoices."""
@@ -208,9 +209,3 @@ def _number(row: Standing) -> str:
 
 def _name(row: Standing, width: int) -> str:
     return cut(row.vendor if isinstance(row, Contract) else row.project, width)
-
-
-def _quoted(text: str) -> str:
-    """A value of the filter language that means this text."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
