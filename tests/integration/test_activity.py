@@ -141,23 +141,25 @@ def test_a_filter_that_cannot_be_read_says_why(text: str, says: str, unfinished:
     assert refused.value.unfinished is unfinished
 
 
-def test_who_or_what_there_is_not_is_said(db: Database, approver: Actor) -> None:
+def test_who_or_what_there_is_not_is_said(sqlite_db: Database, approver: Actor) -> None:
     with pytest.raises(BadInput, match="There is no user 'zoe'"):
-        page(db, approver, "by:zoe")
+        page(sqlite_db, approver, "by:zoe")
     for number in ("none", "#77", "#99999999999999999999"):
         with pytest.raises(NothingMatched, match="There is no invoice"):
-            page(db, approver, f"invoice:{number}")
+            page(sqlite_db, approver, f"invoice:{number}")
 
 
-def test_who_may_not_see_it_does_not(db: Database, sender: Actor, approver: Actor, admin: Actor) -> None:
+def test_who_may_not_see_it_does_not(
+    sqlite_db: Database, sender: Actor, approver: Actor, admin: Actor
+) -> None:
     with pytest.raises(NotPermitted):
-        page(db, sender)
+        page(sqlite_db, sender)
     with pytest.raises(NotPermitted):
-        whole(db, sender, Kind.AUDIT, 1)
+        whole(sqlite_db, sender, Kind.AUDIT, 1)
     # A right that was taken away meanwhile has ended.
-    directory.put_user(db, admin, UserValues("jlopez", "Juan Lopez"))
+    directory.put_user(sqlite_db, admin, UserValues("jlopez", "Juan Lopez"))
     with pytest.raises(NotPermitted):
-        page(db, approver)
+        page(sqlite_db, approver)
 
 
 def test_every_entry_comes_once_and_in_its_order_whatever_the_pages(
@@ -232,12 +234,12 @@ def test_each_is_shown_whole(db: Database, approver: Actor, ids: dict[str, int])
 
 
 def test_of_very_many_subjects_the_others_are_counted(
-    db: Database, approver: Actor, monkeypatch: pytest.MonkeyPatch
+    sqlite_db: Database, approver: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = [make(db, f"M-{n}", application=n) for n in range(1, 6)]
-    review.reject(db, approver, mark(db, *made), "all wrong")
+    made = [make(sqlite_db, f"M-{n}", application=n) for n in range(1, 6)]
+    review.reject(sqlite_db, approver, mark(sqlite_db, *made), "all wrong")
     monkeypatch.setattr("store.activity_whole.SUBJECTS_MOST", 3)
-    found = of(db, approver, "action:reject")
+    found = of(sqlite_db, approver, "action:reject")
     assert (len(found.subjects), found.more) == (3, 2)
     assert found.entry.invoice is None and "5 invoices" in found.entry.what
 
@@ -250,7 +252,7 @@ def test_what_names_no_entry(text: str) -> None:
         named(text)
 
 
-def test_an_entry_that_there_is_not(db: Database, approver: Actor) -> None:
+def test_an_entry_that_there_is_not(sqlite_db: Database, approver: Actor) -> None:
     for kind in Kind:
         with pytest.raises(NothingMatched, match=f"There is no {kind} 4711"):
-            whole(db, approver, kind, 4711)
+            whole(sqlite_db, approver, kind, 4711)

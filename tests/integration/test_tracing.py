@@ -93,23 +93,25 @@ def test_it_is_followed_from_the_project_to_the_erp(
     assert told.since == begun
 
 
-def test_what_failed_says_why_and_who_decides(db: Database, approver: Actor) -> None:
-    made = make(db, "W-2", creator="pm")
-    review.accept(db, approver, mark(db, made), PROFILE)
-    [job] = sent_now(db)
-    end(db, Refused(job.key, "x", "Cost code is unknown", "Add it"), job)
-    told = where(db, approver, "W-2")
+def test_what_failed_says_why_and_who_decides(sqlite_db: Database, approver: Actor) -> None:
+    made = make(sqlite_db, "W-2", creator="pm")
+    review.accept(sqlite_db, approver, mark(sqlite_db, made), PROFILE)
+    [job] = sent_now(sqlite_db)
+    end(sqlite_db, Refused(job.key, "x", "Cost code is unknown", "Add it"), job)
+    told = where(sqlite_db, approver, "W-2")
     assert told.where == "Failed to Export: Cost code is unknown" and told.holder is Holder.APPROVERS
 
 
-def test_what_came_back_says_who_sent_it_back_and_why(db: Database, approver: Actor, sender: Actor) -> None:
-    made = make(db, "W-3", creator="pm")
-    db.execute("UPDATE invoices SET sender_id = ?, sent_at = 1", (sender.id,))
-    review.reject(db, approver, mark(db, made), "Wrong total\nsee line 2")
-    told = where(db, approver, "W-3")
+def test_what_came_back_says_who_sent_it_back_and_why(
+    sqlite_db: Database, approver: Actor, sender: Actor
+) -> None:
+    made = make(sqlite_db, "W-3", creator="pm")
+    sqlite_db.execute("UPDATE invoices SET sender_id = ?, sent_at = 1", (sender.id,))
+    review.reject(sqlite_db, approver, mark(sqlite_db, made), "Wrong total\nsee line 2")
+    told = where(sqlite_db, approver, "W-3")
     assert told.where == "In Commitments, rejected by jlopez: Wrong total see line 2"
     assert told.hands == "the project (mgarcia), to correct and send it again"
-    assert told.since == db.execute("SELECT outcome_at FROM invoices").fetchone()[0]
+    assert told.since == sqlite_db.execute("SELECT outcome_at FROM invoices").fetchone()[0]
 
 
 def test_what_is_in_the_erp_tells_its_payments(db: Database, approver: Actor) -> None:
@@ -138,27 +140,31 @@ def test_found_by_an_amount_and_by_its_vendor_with_it(db: Database, approver: Ac
         assert numbers(db, approver, text) == [], text
 
 
-def test_nobody_is_told_where_nobody_may_accept_it(db: Database, admin: Actor, approver: Actor) -> None:
-    make(db, "W-5", creator="jlopez")
-    told = where(db, admin, "W-5")
+def test_nobody_is_told_where_nobody_may_accept_it(
+    sqlite_db: Database, admin: Actor, approver: Actor
+) -> None:
+    make(sqlite_db, "W-5", creator="jlopez")
+    told = where(sqlite_db, admin, "W-5")
     assert told.hands == "the approvers: admin"
-    user = find_user(db, "admin")
+    user = find_user(sqlite_db, "admin")
     assert user is not None
-    directory.put_user(db, None, UserValues("admin", "Ada", directory_level=user.directory_level))
-    told = where(db, approver, "W-5")
+    directory.put_user(sqlite_db, None, UserValues("admin", "Ada", directory_level=user.directory_level))
+    told = where(sqlite_db, approver, "W-5")
     assert (told.holder, told.hands) == (Holder.NOBODY, "nobody: there is no approver who may accept it")
 
 
-def test_a_hold_is_told(db: Database, approver: Actor) -> None:
-    made = make(db, "W-6")
-    holding.place(db, approver, mark(db, made), "waiting for " + HOSTILE[:40], kind=HoldKind.OTHER)
-    [hold] = where(db, approver, "W-6").holds
+def test_a_hold_is_told(sqlite_db: Database, approver: Actor) -> None:
+    made = make(sqlite_db, "W-6")
+    holding.place(
+        sqlite_db, approver, mark(sqlite_db, made), "waiting for " + HOSTILE[:40], kind=HoldKind.OTHER
+    )
+    [hold] = where(sqlite_db, approver, "W-6").holds
     assert hold.startswith("It is on hold: waiting for") and "placed by jlopez" in hold and "\x1b" not in hold
 
 
-def test_who_sees_no_tool_is_told_nothing(db: Database, admin: Actor) -> None:
-    make(db, "W-7")
-    directory.put_user(db, admin, UserValues("nobody", "Nobody"))
+def test_who_sees_no_tool_is_told_nothing(sqlite_db: Database, admin: Actor) -> None:
+    make(sqlite_db, "W-7")
+    directory.put_user(sqlite_db, admin, UserValues("nobody", "Nobody"))
     with pytest.raises(NotPermitted):
-        tracing.find(db, directory.actor(db, "nobody"), "W-7")
-    assert tracing.find(db, admin, "nothing like it") == []
+        tracing.find(sqlite_db, directory.actor(sqlite_db, "nobody"), "W-7")
+    assert tracing.find(sqlite_db, admin, "nothing like it") == []
