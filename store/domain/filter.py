@@ -37,6 +37,8 @@ FLAGS = {
     "S": "own",
     "L": "over the limit",
 }
+# Flags as words: ``is:held``.
+IS = {"duplicate": "D", "held": "H", "overbilled": "O", "changed": "C", "own": "S", "over-limit": "L"}
 # What a status is called, to the one it is: the words on the screen, then the stored ones.
 STATUSES: dict[str, str] = {
     "ready": ErpStatus.READY.value,
@@ -190,7 +192,21 @@ def quoted(value: str) -> str:
     return value
 
 
+def _is(word: Word) -> Word:
+    """``is:held`` as the flag that it means."""
+    name = word.value.lower()
+    if name and name not in IS:
+        raise word.fault(
+            f"No invoice is {_short(word.value)!r}",
+            fix=f"Use one of: {', '.join(f'is:{each}' for each in IS)}",
+            unfinished=any(each.startswith(name) for each in IS),
+        )
+    return word._replace(key="flag", value=IS.get(name, ""))
+
+
 def _term(word: Word) -> Term:
+    if word.key == "is":
+        word = _is(word)
     key, value = word.key, word.value
     if key and key not in KEYS:
         raise word.fault(

@@ -121,6 +121,8 @@ def test_any_text_of_the_languages_own_characters_is_read_or_refused(text: str) 
         ("status:rejected", Term("status", "rejected")),
         ("flag:ohd", Term("flag", "DHO")),
         ("flag:ANY", Term("flag", "any")),
+        ("is:held", Term("flag", "H")),
+        ("-IS:Over-Limit", Term("flag", "L", negated=True)),
         ("sent-by:maria", Term("sent-by", "maria")),
         (r'"say \"x\" \\ \n"', Term("", r'say "x" \ \n')),
         (r"vendor:a\b\\", Term("vendor", r"a\b\\")),
@@ -161,7 +163,7 @@ def test_a_quoted_value_is_read_as_it_was(value: str) -> None:
     [
         "net>10k vendor:apex", 'vendor:"two words" -gross:10.5k..50k', "-period:2026-09..2026-11", "acct:none",
         "acct>=2026-12-31", "age:30..60 flag:any", "batch:117..118", "status:failed", "-flag:none", r'"a \" b"',
-        "sent-by:maria ref:B-1 error:cost", "net<-5 x",
+        "sent-by:maria ref:B-1 error:cost", "net<-5 x", "is:over-limit x",
     ],
 )  # fmt: skip
 def test_while_a_good_filter_is_typed_nothing_alarms(text: str) -> None:
@@ -177,7 +179,7 @@ def test_while_a_good_filter_is_typed_nothing_alarms(text: str) -> None:
     "text",
     [
         "net>x", "colour:", "status:foo", "period:2026-13", "period:2026-10-4", "period:2026-10-32", "flag:x",
-        "batch:-", "age>1.5", "net> x", "- x", "vendor>", "acct:2026-1..2026-12", "status:re ",
+        "batch:-", "age>1.5", "net> x", "- x", "vendor>", "acct:2026-1..2026-12", "status:re ", "is:x", "is>held",
     ],
 )  # fmt: skip
 def test_what_can_only_be_wrong_alarms_at_once(text: str) -> None:
