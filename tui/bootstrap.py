@@ -153,9 +153,15 @@ def opened(config: str | None) -> Iterator[Books]:
 
 @contextmanager
 def created(url: str) -> Iterator[Database]:
-    """A database at that URL, made if there is none, open until the end of the block."""
+    """A database at that URL, made if there is none, open until the end of the block.
+
+    A file that is made is for its owner alone (0600): whoever reads it has the books.
+    """
     from store import db as database
 
+    file = Path(url.removeprefix("sqlite:"))
+    if url.startswith("sqlite:") and not file.exists() and os.access(file.parent, os.W_OK):
+        file.touch(0o600)
     db = database.create(url)
     try:
         yield db

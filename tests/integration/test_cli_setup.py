@@ -15,7 +15,7 @@ from store import db as database
 from store import directory
 from store.directory import UserValues
 from store.domain.actor import Level
-from tui import settings
+from tui import bootstrap, settings
 from tui.cli import run
 
 ROOT = Path(__file__).parents[2]
@@ -287,3 +287,13 @@ def test_a_user_without_a_login_is_not_permitted(
 def test_what_the_makefile_names_is_there() -> None:
     named = re.findall(r"\w[\w./-]*\.(?:md|py|toml|txt)", (ROOT / "Makefile").read_text())
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_the_database_that_is_made_is_its_owners_alone(tmp_path: Path, told: Told) -> None:
+    assert told("demo", "--empty", "--dir", tmp_path / "demo")[0] == 0
+    assert stat.S_IMODE((tmp_path / "demo" / "payapp.db").stat().st_mode) == 0o600
+    # One that is there already keeps what its owner gave it.
+    (tmp_path / "demo" / "payapp.db").chmod(0o660)
+    with bootstrap.created(f"sqlite:{tmp_path / 'demo' / 'payapp.db'}"):
+        pass
+    assert stat.S_IMODE((tmp_path / "demo" / "payapp.db").stat().st_mode) == 0o660
