@@ -64,7 +64,8 @@ class DeskApp(App[None]):
         self.desk = desk
         self.ascii_only = ascii_only
         self.idled = False
-        self.ended = ""
+        # Why the session ended before its user wanted it to.
+        self.ended: NotPermitted | None = None
         self._idle = idle
         self._welcome = welcome
         self._touched = 0.0
@@ -149,7 +150,7 @@ class DeskApp(App[None]):
             self.desk.me = await self.desk.db.read(directory.refresh, self.desk.me)
             self._check_tools()
         except NotPermitted as error:
-            self.ended = str(error)
+            self.ended = error
             self.exit()
         except PayappError as error:
             self._tell(str(error))
@@ -167,7 +168,9 @@ class DeskApp(App[None]):
                 case _:
                     continue
             if why := may_open(name, self.desk.me):
-                raise NotPermitted(f"{self.desk.me.login} may not see what is open here any more", why=f"that {why}")
+                raise NotPermitted(
+                    f"{self.desk.me.login} may not see what is open here any more", why=f"that {why}"
+                )
 
     async def _tend(self) -> None:
         """A worker that died while something is queued gets a successor."""
@@ -296,14 +299,14 @@ def run_desk(
 ) -> None:
     """Open the desk in this terminal until its user quits, hangs up or types nothing for ``idle`` seconds (0: never).
 
-    ``welcome``: the first-run card comes first. Raises SystemExit when it broke.
+    ``welcome``: the first-run card comes first. Raises NotPermitted when its user was removed meanwhile, SystemExit when it
+    broke.
     """
     app = DeskApp(desk, ascii_only=ascii_only, idle=idle, welcome=welcome)
     app.run(mouse=mouse)
     if app.idled:
         say(f"payapp: closed, {idle / 60:g} minutes without a key. A running export goes on in its worker.")
     if app.ended:
-        say(f"payapp: {app.ended}", err=True)
-        raise SystemExit(NotPermitted.exit_code)
+        raise app.ended
     if app.return_code:
         raise SystemExit(app.return_code)

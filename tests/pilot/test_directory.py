@@ -207,7 +207,7 @@ async def test_who_is_removed_while_his_desk_is_open_is_told_and_out(start: Star
         await hand.press("space", "r")
         directory.put_user(books, None, replace(user(books, "jlopez"), active=False))
         await hand.until(lambda: hand.app.ended)
-        assert "jlopez is not a user of this company" in hand.app.ended
+        assert "jlopez is not a user of this company" in str(hand.app.ended)
     assert hand.state("R-00")[0] == "ready_to_export"
 
 
@@ -215,7 +215,7 @@ async def test_a_tool_that_he_may_not_see_any_more_is_not_seen(start: Start, boo
     async with start("viewer") as hand:
         directory.put_user(books, None, replace(user(books, "viewer"), erp_level=Level.NONE))
         await hand.until(lambda: hand.app.ended)
-        assert "that needs Read Only on ERP Integrations" in hand.app.ended
+        assert "that needs Read Only on ERP Integrations" in str(hand.app.ended)
 
 
 async def test_who_may_see_no_invoices_has_the_directory_and_nothing_below_it(
