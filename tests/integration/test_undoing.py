@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -33,10 +34,11 @@ from store import (
     signing,
     undoing,
 )
+from store import db as database
 from store.db import Database
 from store.decision import Decision
 from store.domain.actor import Actor
-from store.domain.errors import BadInput, Blocked, Disallowed, NotPermitted
+from store.domain.errors import BadInput, Blocked, Disallowed, NotPermitted, PayappError
 from store.domain.outcome import Unknown
 from store.domain.selection import Marked
 from store.domain.status import ProjectView
@@ -525,3 +527,33 @@ def test_the_accounting_date_of_a_marked_one_is_the_erps_own(db: Database, appro
     found = db.execute("SELECT accounting_date, payload, state, sends FROM export_jobs").fetchone()
     assert tuple(found)[0::2] == ("2026-11-03", "done")
     assert msgspec.json.decode(found[1])["accounting_date"] == "2026-11-03" and found[3] == 0
+
+
+async def test_two_who_unlink_the_same_at_the_same_moment_do_it_once(
+    db: Database, erp: Sandbox, known: Path, approver: Actor, admin: Actor
+) -> None:
+    number = await synced(db, erp, approver)
+    void(known)
+    [link] = linking.links(db, approver, [number])
+    start = threading.Barrier(2)
+    told: list[bool] = []
+
+    def desk(who: Actor) -> None:
+        own = database.open(db.url)
+        try:
+            start.wait(10)
+            undoing.unlink(own, who, [(link, ErpSaid(Presence.GONE, "gone"))], "x", settle_ms=0)
+            told.append(True)
+        except PayappError:
+            told.append(False)
+        finally:
+            own.close()
+
+    threads = [threading.Thread(target=desk, args=(who,)) for who in (approver, admin)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(told) == [False, True]
+    events = db.execute("SELECT count(*) FROM audit_events WHERE action = 'unlink'").fetchone()
+    assert (events[0], state(db, number), states(db)) == (1, "not_sent", {"cancelled": 1})
