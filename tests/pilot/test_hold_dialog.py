@@ -40,9 +40,8 @@ def flagged(hand: Hand) -> int:
     return int(hand.app.desk.db.execute("SELECT count(*) FROM invoices WHERE held").fetchone()[0])
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
-async def test_a_vendor_is_held_for_its_insurance_and_released(start: Start, size: tuple[int, int]) -> None:
-    async with start(size=size) as hand:
+async def test_a_vendor_is_held_for_its_insurance(start: Start) -> None:
+    async with start() as hand:
         await hand.press("H")
         await hand.dialog(HoldScreen)
         screen = hand.app.screen
