@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
@@ -12,7 +13,7 @@ from hand import NOW, PROFILE, Counter, Hand, add_invoice
 from textual.pilot import Pilot
 from textual.screen import Screen
 
-from store import directory, known, mapping, review, saved_views
+from store import directory, known, mapping, policies, review, saved_views, signing
 from store.db import Database
 from store.directory import actor
 from store.domain.actor import Level, UserValues
@@ -46,7 +47,9 @@ from tui.screens.more import MoreScreen
 from tui.screens.payload import PayloadScreen
 from tui.screens.reconciled import ReconciledScreen
 from tui.screens.reject import RejectScreen
+from tui.screens.signing import SigningScreen
 from tui.screens.too_small import TooSmallScreen
+from tui.screens.undoing import UndoScreen
 from tui.screens.user_form import UserForm
 from tui.screens.user_page import UserPage
 from tui.screens.views import ViewsScreen
@@ -134,6 +137,22 @@ def named(db: Database) -> None:
     known.put(db, "sandbox", [Fact(Kind.ACCOUNT, "5100", known=False), Fact(Kind.VENDOR, "V1", known=True)])
 
 
+def ones_own(db: Database) -> None:
+    """Two that Ada sent and exported herself: one waits, one was objected to."""
+    admin, juan = actor(db, "admin"), actor(db, "jlopez")
+    policies.put(db, admin, "self", "review", "Ada is alone [/] in November")
+    for n in (1, 3):
+        made = add_invoice(
+            Project.get_by_id(1), Vendor.get_by_id(n), f"O-{n}", "ready_to_export", sender=admin.id
+        )
+        review.accept(db, admin, Marked({made: 1}), PROFILE)
+    first = signing.listed(db, juan)[0]
+    signing.sign(db, juan, [first.id], agree=False, comment="not in the contract [/]")
+    db.execute("UPDATE sign_offs SET made_at = ?, signed_at = signed_at * 0 + ?", (NOW, NOW))
+    said = {"self": {"comment": "Ada is alone [/] in November", "by": "admin", "at": NOW}}
+    db.execute("UPDATE company SET policy_comments = ?", (json.dumps(said),))
+
+
 def granted(db: Database) -> None:
     """Vera, with a history: levels, the privilege, a limit; all of it now."""
     vera = UserValues("viewer", "Vera Viewer", "vera@acme.example", Level.STANDARD, Level.READ_ONLY)
@@ -201,6 +220,8 @@ SCENES = {
     "mappings-edit": Scene(("m", "3", "slash", *"account", "enter", "e"), books=named, shows=MappingEdit),
     "activity": Scene(("m", "4", "j"), books=happened, shows=ActivityScreen),
     "activity-entry": Scene(("m", "4", "t", "enter", "j"), books=happened, shows=EntryScreen),
+    "signing": Scene(("m", "7", "u"), books=ones_own, shows=SigningScreen),
+    "mark-exported": Scene(("colon", *"mark", "minus", *"exported", "enter"), shows=UndoScreen),
     "directory": Scene(("m", "5", "G"), "admin", books=granted, shows=DirectoryScreen),
     "user": Scene(("m", "5", "G", "enter"), "admin", books=granted, shows=UserPage),
     "user-form": Scene(("m", "5", "G", "e", "down", "down"), "admin", books=granted, shows=UserForm),

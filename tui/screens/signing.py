@@ -54,7 +54,7 @@ class SigningScreen(RowsScreen[SignOff]):
     async def read_rows(self) -> Sequence[SignOff]:
         """What waits; or the signed ones too."""
         policy = (await self.desk.db.read(policies.policies))["self"]
-        self._policy = policy.told if policy.loose else ""
+        self._policy = f"{policy.name} = {policy.value}{policy.who}" if policy.loose else ""
         return await self.desk.db.count(signing.listed, self.desk.me, everything=self._everything)
 
     def key(self, row: SignOff) -> Hashable:
@@ -88,8 +88,8 @@ class SigningScreen(RowsScreen[SignOff]):
     def about(self, row: SignOff, width: int) -> str:
         """The row under the cursor, with the comment."""
         bill = f", bill {one_line(row.reference)}" if row.reference else ""
-        said = f"  {row.verdict} by {row.signed_by}: {row.comment or 'no comment'}" if row.verdict else ""
-        return cut(f" {row.number} of {row.vendor}, batch {row.batch}{bill}{said}", width - 1).rstrip()
+        said = f", {row.verdict} by {row.signed_by}: {row.comment or 'no comment'}" if row.verdict else ""
+        return " " + cut(f"{row.number}, batch {row.batch}{bill}{said}  {row.vendor}", width - 2).rstrip()
 
     def action_everything(self) -> None:
         """The signed ones too; again: only what waits."""
