@@ -55,15 +55,18 @@ class Policy:
         return _MEANS[self.name][self.value]
 
     @property
+    def who(self) -> str:
+        """Who set it, when and why, in brackets behind a blank; "" where nobody did."""
+        if self.at is None:
+            return ""
+        day = datetime.fromtimestamp(self.at / 1000, UTC).date()
+        why = f": {one_line(self.comment)}" if self.comment else ""
+        return f" (set by {one_line(self.by)}, {day}{why})"
+
+    @property
     def told(self) -> str:
         """The policy with who set it, when and why."""
-        who = ""
-        if self.at is not None:
-            day = datetime.fromtimestamp(self.at / 1000, UTC).date()
-            who = (
-                f" (set by {one_line(self.by)}, {day}{f': {one_line(self.comment)}' if self.comment else ''})"
-            )
-        return f"{self.name} = {self.value}: {self.means}{who}"
+        return f"{self.name} = {self.value}: {self.means}{self.who}"
 
 
 class _Said(msgspec.Struct):
