@@ -103,7 +103,7 @@ ACTIONS: tuple[Action, ...] = (
     _other("look", "look at what an export would do", "`d`, `payapp export --dry-run`", Need.APPROVER),
     _accounting("reject", "reject", "`r`, `payapp reject`"),
     _accounting("recall", "recall what is queued", "`Z`, `payapp recall`"),
-    _accounting("values", "set accounting date, description, ERP number", "`D`, `payapp export --date`"),
+    _accounting("values", "set accounting date, description, ERP number", "`D`, `payapp export --accounting-date`"),
     _accounting("hold", "place a hold on an invoice", "`H`, `payapp holds place`"),
     _accounting("release", "release it, whoever placed it", "`H`, `payapp holds release`"),
     _accounting("mark-exported", "mark as exported", "`payapp mark-exported`", own=False, over=False),
