@@ -20,7 +20,7 @@ _DIGITS = re.compile(r"[0-9]+$")
 _MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
 _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _BETWEEN = re.compile(r"\s*(?:\.\.|\s+to\s+)\s*")
-_SEPARATED = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?")
+_TYPED = re.compile(r"[+-]?([0-9]+|[0-9]{1,3}(,[0-9]{3})+|(?=\.[0-9]))(\.[0-9]*)?")
 # Basis points: hundredths of a percent.
 _WHOLE = 10_000
 # A billing date this far from its period is a slip of the hand.
@@ -173,7 +173,10 @@ def amount(text: str, currency: str) -> int:
     typed = text.strip()
     negative = typed.startswith("(") and typed.endswith(")")
     digits = typed[1:-1].strip() if negative else typed
-    if "," in digits and not _SEPARATED.fullmatch(digits):
-        raise BadInput(f"{safe(typed[:40])!r} is not an amount", why="write it as 1234.56 or 1,234.56")
+    if not _TYPED.fullmatch(digits) or (negative and digits[:1] in {"-", "+"}):
+        raise BadInput(
+            f"{safe(typed[:40])!r} is not an amount",
+            why="write it as 1234.56 or 1,234.56, less than nothing as -20",
+        )
     minor = to_minor(digits.replace(",", ""), currency)
     return -minor if negative else minor

@@ -140,13 +140,23 @@ def test_what_is_no_period_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "minor"),
-    [("1,234.5", 123_450), ("(20.00)", -2_000), (" 7 ", 700), ("-3.10", -310), ("+1,000", 100_000)],
+    [
+        ("1,234.5", 123_450),
+        ("(20.00)", -2_000),
+        (" 7 ", 700),
+        ("-3.10", -310),
+        ("+1,000", 100_000),
+        (".5", 50),
+        ("7.", 700),
+    ],
 )
 def test_amounts_as_people_type_them(text: str, minor: int) -> None:
     assert drafting.amount(text, "USD") == minor
 
 
-@pytest.mark.parametrize("text", ["1,5", "12,34.00", "1.234,50", "(1", "--1", "", "1e3", "(-5", "1,23456"])
+@pytest.mark.parametrize(
+    "text", ["1,5", "12,34.00", "1.234,50", "(1", "--1", "", "1e3", "(-5", "(-5)", ".", "1,23456"]
+)
 def test_what_is_no_amount_is_not_guessed(text: str) -> None:
     with pytest.raises(BadInput):
         drafting.amount(text, "USD")
