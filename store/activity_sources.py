@@ -15,6 +15,8 @@ from store.domain.text import one_line
 from store.job import marks
 
 Row = tuple[Any, ...]
+# So much of a text that people or ERPs wrote stands in a list.
+WORDS_MOST = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,7 @@ def attempted(kind: str, outcome: str, evidence: str) -> str:
 
 def _attempt(row: Row) -> Entry:
     number, at, who, outcome, kind, evidence, invoice, name, vendor = row
+    evidence = evidence[:WORDS_MOST]
     said = attempted(kind, "" if outcome == UNANSWERED else outcome, evidence)
     if evidence and outcome in {"booked", "delivered", "refused"}:
         # The outcome has a place of its own: here is what the ERP said, or calls it.
@@ -186,7 +189,7 @@ def _notice(row: Row) -> Entry:
     what = f"{kind.replace('_', ' ').capitalize()} to {told}: {subject}"
     if error:
         tried = f" after {attempts} tries" if outcome == "waiting" and attempts > 1 else ""
-        what = f"{error}{tried}. {what}"
+        what = f"{error[:WORDS_MOST]}{tried}. {what}"
     return Entry(Kind.NOTICE, number, at, who or "", outcome, what, invoice, name or "")
 
 
@@ -214,7 +217,7 @@ def _detail(detail: str) -> str:
     try:
         return told_values(msgspec.json.decode(detail, type=dict[str, Any]))
     except msgspec.MsgspecError:
-        return one_line(detail)
+        return one_line(detail[:WORDS_MOST])
 
 
 def told_values(values: Mapping[str, Any]) -> str:
@@ -231,7 +234,7 @@ def told(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, str | int | float):
-        return one_line(str(value))
+        return one_line(str(value)[:WORDS_MOST])
     if isinstance(value, list):
         some = "; ".join(map(told, value[:3]))
         return f"{some} and {len(value) - 3:,} more" if len(value) > 3 else some

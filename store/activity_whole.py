@@ -21,7 +21,7 @@ from store.query import row_id
 from store.snapshot import snapshot
 
 # So many of the subjects are listed, and so much of a text is read.
-SUBJECTS_MOST, TEXT_MOST = 500, 100_000
+SUBJECTS_MOST, TEXT_MOST = 500, 20_000
 _NOTHING = Asked(None, None, None, "", (), None, None, Wanted())
 
 

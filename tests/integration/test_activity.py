@@ -252,6 +252,12 @@ def test_what_names_no_entry(text: str) -> None:
         named(text)
 
 
+def test_a_text_of_megabytes_is_cut(sqlite_db: Database, approver: Actor) -> None:
+    audit.record(sqlite_db, approver, "note", {"reason": "x" * 3_000_000, "all": ["y" * 3_000_000]}, [])
+    found = of(sqlite_db, approver, "action:note")
+    assert len(found.entry.what) < 1_000 and max(map(len, found.lines)) < 30_000
+
+
 def test_an_entry_that_there_is_not(sqlite_db: Database, approver: Actor) -> None:
     for kind in Kind:
         with pytest.raises(NothingMatched, match=f"There is no {kind} 4711"):

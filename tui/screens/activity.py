@@ -106,7 +106,7 @@ class ActivityScreen(RowsScreen[Entry]):
     def list_rows(self, *, follow: bool = False) -> None:
         """Show what was read."""
         empty = self.EMPTY if not self.text.strip() else self.narrowed_to_nothing()
-        if self._fault or (self.more and not self.all_rows):
+        if self._fault or self.more:
             empty = "" if self._fault else "Looking."
         self.table.show(self.all_rows, empty, follow=follow)
         self.query_one("#info", Bar).show(self.info(self.all_rows))
@@ -194,6 +194,10 @@ class ActivityScreen(RowsScreen[Entry]):
         self.run_worker(self._anew, group="read", exclusive=True)
 
     async def _anew(self) -> None:
+        if await self._wanted() is None:
+            # What is not written to its end, or wrong, changes nothing of what is listed.
+            self.list_rows(follow=True)
+            return
         self.all_rows, self._place, self._reached, self.more = (), Place(), None, False
         await self.read()
 
