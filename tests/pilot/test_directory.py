@@ -16,6 +16,7 @@ from store.domain.selection import Marked
 from tui.app import DeskApp
 from tui.bootstrap import Desk
 from tui.screens.ask import AskScreen
+from tui.screens.changes import ChangesScreen
 from tui.screens.directory import DirectoryScreen
 from tui.screens.listing import ListingScreen
 from tui.screens.more import MoreScreen
@@ -216,6 +217,19 @@ async def test_a_tool_that_he_may_not_see_any_more_is_not_seen(start: Start, boo
         directory.put_user(books, None, replace(user(books, "viewer"), erp_level=Level.NONE))
         await hand.until(lambda: hand.app.ended)
         assert "that needs Read Only on ERP Integrations" in str(hand.app.ended)
+
+
+async def test_a_list_that_is_no_tool_stays_open_whatever_others_change(
+    start: Start, books: Database
+) -> None:
+    async with start("mgarcia") as hand:
+        # Maria, who sees Commitments alone.
+        await hand.press("4", "C")
+        await hand.dialog(ChangesScreen)
+        directory.put_user(books, None, replace(user(books, "mgarcia"), summary=False, can_push=True))
+        await hand.until(lambda: hand.app.desk.me.can_push)
+        await hand.idle()
+        assert hand.app.ended is None and isinstance(hand.app.screen, ChangesScreen)
 
 
 async def test_who_may_see_no_invoices_has_the_directory_and_nothing_below_it(

@@ -67,8 +67,8 @@ TOOLS = (
 
 
 def may_open(tool: str, me: Actor) -> str:
-    """Why this user cannot open the tool, or nothing."""
-    return next(one.lacks(me) for one in TOOLS if one.name == tool)
+    """Why this user cannot open the tool, or nothing. A list that stands over a tool and is none itself asks that one."""
+    return next((one.lacks(me) for one in TOOLS if one.name == tool), "")
 
 
 def screen_of(tool: str, desk: Desk, text: str = "") -> RowsScreen[Any] | None:
