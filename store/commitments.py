@@ -72,6 +72,7 @@ def edit(
         new = edited(old, lines, _rate(db, before))
         if new != old:
             _check_later(db, before)
+            _check_approved(db, actor, before)
         if wrong := foot(new, {}, before.currency, before.tax):
             raise Misfooted(f"{before.name} does not foot", why=wrong[0], fix="Correct the line")
         values = _values(before, number, _days(before, period, billing_date), old, new)
@@ -133,6 +134,16 @@ def _check_later(db: Database, before: Candidate) -> None:
             why=f"the later application {safe(later[0])} was made from them, and is {TITLES[ErpStatus(later[1])]}",
             fix="Have that one rejected or retrieved first",
         )
+
+
+def _check_approved(db: Database, actor: Actor, before: Candidate) -> None:
+    """Refuse other amounts from who may not end the approval of a later application that follows them."""
+    later = db.execute(
+        "SELECT status FROM invoices WHERE commitment_id = ? AND application > ? ORDER BY application",
+        (before.commitment_id, before.application),
+    ).fetchall()
+    for (status,) in later:
+        approval.require(actor, Status(status))
 
 
 def _rate(db: Database, before: Candidate) -> int:

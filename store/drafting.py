@@ -123,7 +123,7 @@ def propose(db: Database, commitment_id: int) -> Proposal:
         raise Disallowed(
             f"Nothing can be billed on {safe(row[2])}",
             why="it has no schedule of values",
-            fix="payapp import commitments FILE brings it in",
+            fix="payapp import commitments.csv brings it in",
         )
     application = 1 + (last[1] if last else opening)
     start, end = _period(db, project, last[3] if last else "")

@@ -232,6 +232,17 @@ def test_who_has_standard_edits_until_it_is_approved(db: Database, preparer: Act
     assert detail.detail(db, invoice).row.status == "under_review"
 
 
+def test_amounts_that_would_end_anothers_approval_are_an_admins(
+    db: Database, preparer: Actor, sender: Actor
+) -> None:
+    first = make(db, status="draft", erp_status="not_sent")
+    make(db, "101-002", application=2, erp_status="not_sent")
+    change = [LineEdit(1, 90_000, 0, None, 0)]
+    with pytest.raises(NotPermitted, match="approve"):
+        commitments.edit(db, preparer, first, version(db, first), lines=change)
+    assert commitments.edit(db, sender, first, version(db, first), lines=change).done == (first,)
+
+
 # -- attachments and history -------------------------------------------------------------------------------------
 
 

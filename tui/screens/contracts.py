@@ -50,7 +50,7 @@ class ContractsScreen(RowsScreen[Standing]):
     NAME = CONTRACTS
     TABS = "Invoices | PROJECTS AND COMMITMENTS"
     NARROWS = "job, commitment, vendor, title"
-    EMPTY = "There are no commitments yet: payapp import commitments FILE brings them in."
+    EMPTY = "There are no commitments yet: payapp import commitments.csv brings them in."
 
     def __init__(self, desk: Desk, text: str = "") -> None:
         super().__init__(desk, text)
