@@ -26,7 +26,7 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 
 @click.group()
 def audit() -> None:
-    """The audit trail: append-only, each decision a chained event.
+    """The audit trail: each decision is a chained event.
 
     \b
     payapp audit verify                      is it as it was written?

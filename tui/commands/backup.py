@@ -45,7 +45,7 @@ def backup(ctx: click.Context, file: Path, replace: bool, login: str | None) -> 
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @click.pass_context
 def restore(ctx: click.Context, file: Path) -> None:
-    """Fill the empty database that the settings name from a backup.
+    """Fill the empty database of the settings from a backup.
 
     A backup of SQLite can be restored into PostgreSQL, and the other way round. Nothing is sent from what was restored
     until payapp adopt says that it is the one: what waits is looked for in the ERP first.

@@ -32,7 +32,7 @@ def company(
     ctx: click.Context, confirm_count: int | None, confirm_net: str | None, no_confirm_net: bool,
     own: str | None, order: str | None, comment: str, login: str | None,
 ) -> None:  # fmt: skip
-    """Show the company's policies, or set them as a Directory Admin.
+    """Show the company's policies, or set them as an admin.
 
     \b
     payapp company

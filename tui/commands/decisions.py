@@ -159,7 +159,7 @@ def send(
     ctx: click.Context, words: tuple[str, ...], where: str | None, every: bool, yes: bool, as_json: bool,
     login: str | None,
 ) -> None:  # fmt: skip
-    """Send approved invoices from Commitments to ERP Integrations.
+    """Send approved invoices to ERP Integrations.
 
     \b
     payapp send 101-007 101-008
@@ -182,7 +182,7 @@ def retrieve(
     ctx: click.Context, words: tuple[str, ...], where: str | None, every: bool, yes: bool, as_json: bool,
     login: str | None,
 ) -> None:  # fmt: skip
-    """Take invoices back into Commitments before they are decided.
+    """Take invoices back into Commitments, before a decision.
 
     \b
     payapp retrieve 101-007
@@ -355,7 +355,7 @@ def recall(
     ctx: click.Context, words: tuple[str, ...], where: str | None, every: bool, yes: bool, as_json: bool,
     login: str | None,
 ) -> None:  # fmt: skip
-    """Take queued invoices back to Ready to Export, if not yet sent.
+    """Take invoices not yet sent back to Ready to Export.
 
     \b
     payapp recall 101-007

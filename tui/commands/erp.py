@@ -33,7 +33,7 @@ class Lazy(click.Group):
 
 @click.group(cls=Lazy)
 def erp() -> None:
-    """What each ERP supports, and what our codes are called in ours.
+    """What each ERP supports, and what it calls our codes.
 
     \b
     payapp erp list

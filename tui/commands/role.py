@@ -13,7 +13,7 @@ from tui.commands.output import say
 @click.argument("name", metavar="ROLE")
 @click.pass_context
 def role(ctx: click.Context, name: str) -> None:
-    """Let a PostgreSQL role run payapp, with the audit trail safe.
+    """Let a PostgreSQL role run payapp, its audit trail safe.
 
     The role may add to the audit trail, and change or remove nothing of it. Run it as the role that owns the tables (the database URL of the settings), again after each upgrade; then
     name ROLE in the URL that everybody uses.

@@ -34,7 +34,9 @@ def sign_off(
     ctx: click.Context, words: tuple[str, ...], agree: bool, objects: bool, comment: str, every: bool, yes: bool,
     as_json: bool, login: str | None,
 ) -> None:  # fmt: skip
-    """List exports of one's own invoices (SELF), and sign them off as another person.
+    """List exports of one's own (SELF), and sign them off.
+
+    Another person does: nobody signs off what he exported or prepared himself.
 
     \b
     payapp sign-off

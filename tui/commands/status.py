@@ -58,7 +58,7 @@ class Standing:
 @acting
 @click.pass_context
 def status(ctx: click.Context, as_json: bool, login: str | None) -> None:
-    """Tell how many invoices stand where, who works, and what waits.
+    """Tell how many invoices stand where, and what waits.
 
     \b
     payapp status

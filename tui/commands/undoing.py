@@ -32,7 +32,7 @@ def unlink(
     ctx: click.Context, comment: str, words: tuple[str, ...], where: str | None, every: bool, yes: bool, as_json: bool,
     login: str | None,
 ) -> None:  # fmt: skip
-    """Part Synced invoices from their bills, once these are deleted in the ERP.
+    """Part Synced invoices from bills deleted in the ERP.
 
     The ERP is asked first. They are editable in Commitments again, and their next export is a new bill under a new key.
 
@@ -55,9 +55,9 @@ def reset(
     ctx: click.Context, comment: str, words: tuple[str, ...], where: str | None, every: bool, yes: bool, as_json: bool,
     login: str | None,
 ) -> None:  # fmt: skip
-    """Free a Synced invoice that is stuck; for an Admin of ERP Integrations.
+    """Free Synced invoices that are stuck; for an Admin.
 
-    As unlink, also where the ERP does not answer, or a person linked the invoice to somebody else's bill. It is looked for
+    For an Admin of ERP Integrations who is an approver. As unlink, also where the ERP does not answer, or a person linked the invoice to somebody else's bill. It is looked for
     before it is sent again.
 
     \b
@@ -120,12 +120,12 @@ def mark_exported(
     ctx: click.Context, word: str, reference: str, comment: str, accounting_date: datetime | None, yes: bool,
     as_json: bool, login: str | None,
 ) -> None:  # fmt: skip
-    """A Ready or Failed invoice was entered in the ERP by hand: Synced, and nothing is sent.
+    """Make Synced what was entered in the ERP by hand.
 
-    The ERP is asked for the reference first.
+    For a Ready or Failed invoice; nothing is sent. The ERP is asked for the reference first.
 
     \b
-    payapp mark-exported 101-007 --reference B-1044 --comment 'entered by Ann on paper day'
+    payapp mark-exported 101-007 --reference B-1044 --comment 'paper day'
     """  # noqa: D301 - \b keeps click from wrapping the examples
     from store import invoices, linking, resolving, undoing
 
