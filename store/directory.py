@@ -177,7 +177,7 @@ _NOT_OF_ONESELF = {
     "erp_level": "level on ERP Integrations", "can_push": "Can Push to Accounting", "limit_invoice": "limit per invoice",
     "limit_commitment": "limit per commitment and period", "limit_day": "limit per day", "email": "mail address",
 }  # fmt: skip
-LOGIN_MOST, NAME_MOST = 100, 200
+LOGIN_MOST = NAME_MOST = 300
 
 
 def put_user(db: Database, by: Actor | None, user: UserValues, was: UserValues | None = None) -> Put:
@@ -266,7 +266,7 @@ def _check(user: UserValues, before: UserValues | None) -> None:
     if len(login) > LOGIN_MOST or (renamed and len(user.name) > NAME_MOST):
         raise BadInput(
             f"{safe(login)[:LOGIN_MOST]} cannot be kept",
-            why=f"a login has at most {LOGIN_MOST} characters, a name {NAME_MOST}",
+            why=f"a login and a name have at most {LOGIN_MOST} characters",
             fix="Shorten it",
         )
     if renamed and (not storable(user.name) or safe(user.name) != user.name):

@@ -46,8 +46,8 @@ def test_each_change_is_told_with_who_and_what_and_nothing_where_nothing_changed
     "values",
     [
         {"email": "nobody"}, {"email": "a@b.example\r\nBcc: c@d.example"}, {"email": "a b@c.example"},
-        {"email": '"a"@b.example'}, {"name": "Eve\nBcc: all"}, {"name": "\x1b[2J"}, {"name": "x" * 201},
-        {"login": " eve"}, {"login": "eve\u202e"}, {"login": ""}, {"login": "e" * 101}, {"limit_day": -1},
+        {"email": '"a"@b.example'}, {"name": "Eve\nBcc: all"}, {"name": "\x1b[2J"}, {"name": "x" * 301},
+        {"login": " eve"}, {"login": "eve\u202e"}, {"login": ""}, {"login": "e" * 301}, {"limit_day": -1},
         {"limit_commitment": -1},
     ],
     ids=str,
