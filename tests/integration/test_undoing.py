@@ -247,33 +247,32 @@ async def test_what_changed_since_the_erp_was_asked_is_left_alone_and_named(
         undoing.unlink(db, approver, asked, "x", settle_ms=0)
 
 
-@pytest.mark.parametrize("login", ["viewer", "nopush", "mgarcia"])
-async def test_only_approvers_part_or_mark(
-    db: Database, erp: Sandbox, known: Path, approver: Actor, login: str
-) -> None:
+async def test_only_approvers_part_or_mark(db: Database, erp: Sandbox, known: Path, approver: Actor) -> None:
     number = await synced(db, erp, approver)
     void(known)
     [link] = linking.links(db, approver, [number])
-    gone, who = ErpSaid(Presence.GONE, "gone"), directory.actor(db, login)
-    with pytest.raises(NotPermitted):
-        linking.links(db, who, [number])
-    for how in (undoing.unlink, undoing.reset):
+    gone = ErpSaid(Presence.GONE, "gone")
+    for login in ("viewer", "nopush", "mgarcia"):
+        who = directory.actor(db, login)
         with pytest.raises(NotPermitted):
-            how(db, who, [(link, gone)], "x", settle_ms=0)
-    with pytest.raises(NotPermitted):
-        undoing.mark_exported(db, who, link, gone, "R-1", "x", PROFILE)
+            linking.links(db, who, [number])
+        for how in (undoing.unlink, undoing.reset):
+            with pytest.raises(NotPermitted):
+                how(db, who, [(link, gone)], "x", settle_ms=0)
+        with pytest.raises(NotPermitted):
+            undoing.mark_exported(db, who, link, gone, "R-1", "x", PROFILE)
     assert state(db, number) == "synced"
 
 
-@pytest.mark.parametrize("comment", ["", " \n ", "x" * 501, "a\x00b"])
 async def test_without_a_usable_comment_nothing_is_done(
-    db: Database, erp: Sandbox, known: Path, approver: Actor, comment: str
+    db: Database, erp: Sandbox, known: Path, approver: Actor
 ) -> None:
     number = await synced(db, erp, approver)
     void(known)
     [link] = linking.links(db, approver, [number])
-    with pytest.raises(BadInput):
-        undoing.unlink(db, approver, [(link, ErpSaid(Presence.GONE, ""))], comment, settle_ms=0)
+    for comment in ("", " \n ", "x" * 501, "a\x00b"):
+        with pytest.raises(BadInput):
+            undoing.unlink(db, approver, [(link, ErpSaid(Presence.GONE, ""))], comment, settle_ms=0)
     assert state(db, number) == "synced"
 
 
