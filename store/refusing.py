@@ -51,13 +51,27 @@ _OWN: dict[str, Callable[[Candidate], str]] = {
 
 def snags(invoice_id: int, name: str, findings: Iterable[Finding]) -> list[Snag]:
     """What a connector found against the bill of one invoice."""
-    return [
-        Snag(
-            invoice_id, safe(name), REFUSED, one_line(found.code), safe(found.cause), safe(spelled(found.fix)),
-            kind=safe(found.kind or found.cause),
-        )
-        for found in findings
-    ]  # fmt: skip
+    return [_snag(invoice_id, name, words(found)) for found in findings]
+
+
+class Words(NamedTuple):
+    """What a finding says, harmless: as many invoices have it as there are."""
+
+    code: str
+    cause: str
+    fix: str
+    kind: str
+
+
+def words(found: Finding) -> Words:
+    """The words of one finding."""
+    return Words(
+        one_line(found.code), safe(found.cause), safe(spelled(found.fix)), safe(found.kind or found.cause)
+    )
+
+
+def _snag(invoice_id: int, name: str, said: Words) -> Snag:
+    return Snag(invoice_id, safe(name), REFUSED, said.code, said.cause, said.fix, kind=said.kind)
 
 
 def said(plan: Plan, refused: Mapping[int, Sequence[Snag]], checked: Checked) -> Plan:
@@ -158,16 +172,23 @@ class Refusing:
         if time.monotonic() > self._end:
             raise _SilentError("it did not answer in time")
         checker, doubts = self._checker()
-        doubtful = doubts.among(run, lines)
-        close = [g for g in run if g.candidate.id in doubtful]
+        looked, told = doubts.among(run, lines)
+        close = [g for g in run if g.candidate.id in looked]
         bills = self._bills(close) if close else []
         # A checker's own errors are those of its bills alone.
         judged = _answer(lambda: [list(checker.objections(bill)) for bill in bills])
-        return {
+        found = {
             g.candidate.id: snags(g.candidate.id, g.candidate.name, findings)
             for g, findings in zip(close, judged, strict=True)
             if findings
         }
+        names = {g.candidate.id: g.candidate.name for g in run}
+        for number, said in told.items():
+            if number not in looked:
+                found[number] = [_snag(number, names[number], one) for one in said]
+        for number, one in doubts.again([g for g in run if g.candidate.id not in found]):
+            found[number] = [_snag(number, names[number], one)]
+        return found
 
     def _bills(self, close: Sequence[Going]) -> list[Bill]:
         lines = candidates.bill_lines(self._db, [g.sent for g in close], self._called.account)
@@ -189,9 +210,13 @@ def _answer(ask: Callable[[], T]) -> T:
 class _Test(NamedTuple):
     """One doubt, the fields that it looks at, and the texts of these that it let pass."""
 
-    about: Callable[..., bool]
-    fields: tuple[str, ...]
+    doubt: Doubt
     passed: set[_Texts]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """What it looks at."""
+        return self.doubt.fields
 
     def texts(self, columns: Mapping[str, Sequence[str]]) -> list[_Texts]:
         """Of a table of texts by field those that it looks at, row by row."""
@@ -200,11 +225,16 @@ class _Test(NamedTuple):
     def bad(self, texts: Iterable[_Texts]) -> set[_Texts]:
         """Those of these texts that may be objected to."""
         new = set(texts) - self.passed
-        found = {one for one in new if self.about(*one)}
+        found = {one for one in new if self.doubt.about(*one)}
         if len(self.passed) > REMEMBERED:
             self.passed.clear()
         self.passed.update(new - found)
         return found
+
+    def told(self, texts: _Texts) -> tuple[Words, ...] | None:
+        """What the connector says of a bill that has these; None: its bill has to be made for that."""
+        told = self.doubt.told
+        return None if told is None else tuple(words(one) for one in told(*texts))
 
 
 class _Doubts:
@@ -213,27 +243,56 @@ class _Doubts:
     def __init__(self, db: Database, company: Company, called: Called, doubts: Sequence[Doubt]) -> None:
         self._db, self._called = db, called
         self._company = company
-        tests = [_Test(doubt.about, doubt.fields, set()) for doubt in doubts]
+        tests = [_Test(doubt, set()) for doubt in doubts]
         self._of_lines = [test for test in tests if any(name.startswith(LINES) for name in test.fields)]
         self._own = [test for test in tests if test not in self._of_lines]
         self._fields = {name for test in self._own for name in test.fields}
+        # Of those that no two bills may share, hashes of what went: of a million a text each would need much memory.
+        self._went = [(test, set[int]()) for test in self._own if test.doubt.again is not None]
         used = {name for test in self._of_lines for name in test.fields}
         self.columns = tuple(column for name, column in _COLUMNS.items() if name in used)
         self._names = tuple(name for name in _COLUMNS if name in used)
 
-    def among(self, run: Sequence[Going], lines: Lines) -> set[int]:
-        """The ids of those of these (one chunk) that may be objected to. Raises _SilentError."""
-        found = _answer(lambda: self._by_own(run))
-        return found | self._by_lines(run, lines) if self._of_lines else found
+    def among(self, run: Sequence[Going], lines: Lines) -> tuple[set[int], dict[int, list[Words]]]:
+        """The ids of those of these (one chunk) whose bills the connector has to see; and what it says of others.
 
-    def _by_own(self, run: Sequence[Going]) -> set[int]:
+        Raises _SilentError.
+        """
+        looked, told = _answer(lambda: self._by_own(run))
+        return looked | self._by_lines(run, lines) if self._of_lines else looked, told
+
+    def again(self, run: Sequence[Going]) -> list[tuple[int, Words]]:
+        """Those of these, which nothing else stands against, that cannot go after the others. Raises _SilentError."""
+        return _answer(lambda: self._again(run)) if self._went else []
+
+    def _again(self, run: Sequence[Going]) -> list[tuple[int, Words]]:
+        found: dict[int, Words] = {}
+        for test, went in self._went:
+            columns = {name: self._column(name, run) for name in test.fields}
+            for g, texts in zip(run, test.texts(columns), strict=True):
+                if g.candidate.id in found:
+                    continue
+                if (key := hash(texts)) not in went:
+                    went.add(key)
+                elif (again := test.doubt.again) is not None:
+                    found[g.candidate.id] = words(again(*texts))
+        return list(found.items())
+
+    def _by_own(self, run: Sequence[Going]) -> tuple[set[int], dict[int, list[Words]]]:
         columns = {name: self._column(name, run) for name in self._fields}
-        found: set[int] = set()
+        looked, told = set[int](), dict[int, list[Words]]()
         for test in self._own:
             texts = test.texts(columns)
-            if bad := test.bad(texts):
-                found.update(g.candidate.id for g, own in zip(run, texts, strict=True) if own in bad)
-        return found
+            if not (bad := test.bad(texts)):
+                continue
+            said = {one: test.told(one) for one in bad}
+            for g, own in zip(run, texts, strict=True):
+                if own in bad:
+                    if (words_of := said[own]) is None:
+                        looked.add(g.candidate.id)
+                    else:
+                        told.setdefault(g.candidate.id, []).extend(words_of)
+        return looked, told
 
     def _column(self, name: str, run: Sequence[Going]) -> list[str]:
         """What the bills of these have in a field."""

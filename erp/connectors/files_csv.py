@@ -87,8 +87,7 @@ class Csv:
 
     def doubts(self) -> tuple[Doubt, ...]:
         """Where objections() could find anything."""
-        held = Doubt(("payment_hold",), lambda text: any(True for _ in _unsafe_hold(text)))
-        return (*_WRITTEN.doubts(), held)
+        return (*_WRITTEN.doubts(), Doubt.telling(("payment_hold",), _unsafe_hold))
 
 
 def _unsafe_hold(text: str) -> Iterator[Finding]:

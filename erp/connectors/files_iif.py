@@ -73,15 +73,8 @@ class Iif:
 
     def objections(self, bill: Bill) -> Iterator[Finding]:
         """Why the bill cannot stand in such a file."""
-        own = self._settings.currency
-        if bill.currency != own:
-            yield Finding(
-                "currency.foreign",
-                f"the bill is in {bill.currency}, and a file for QuickBooks names no currency: it would be booked in {own}",
-                "Enter it in QuickBooks by hand; {invoices.reject} rejects it",
-            )
-        if not _in_century(bill.accounting_date):
-            yield _century(bill.accounting_date)
+        yield from self._foreign(bill.currency)
+        yield from _century(bill.accounting_date)
         yield from self._written.objections(bill)
         yield from unaccounted(bill, self._settings)
         yield from unheld(bill)
@@ -89,14 +82,22 @@ class Iif:
 
     def doubts(self) -> tuple[Doubt, ...]:
         """Where objections() could find anything."""
-        own = self._settings.currency
         return (
-            Doubt(("currency",), lambda currency: currency != own),
-            Doubt(("accounting_date",), lambda day: not _in_century(date.fromisoformat(day))),
+            Doubt.telling(("currency",), self._foreign),
+            Doubt.telling(("accounting_date",), lambda day: _century(date.fromisoformat(day))),
             *self._written.doubts(),
             *unaccounted_doubts(self._settings),
             UNHELD,
         )
+
+    def _foreign(self, currency: str) -> Iterator[Finding]:
+        own = self._settings.currency
+        if currency != own:
+            yield Finding(
+                "currency.foreign",
+                f"the bill is in {currency}, and a file for QuickBooks names no currency: it would be booked in {own}",
+                "Enter it in QuickBooks by hand; {invoices.reject} rejects it",
+            )
 
 
 def _text(it: Written) -> Iterator[Finding]:
@@ -106,13 +107,10 @@ def _text(it: Written) -> Iterator[Finding]:
     yield from foreign(it, ENCODING, '":' if it.field == "vendor" else '"')
 
 
-def _in_century(day: date) -> bool:
-    return YEARS[0] <= day.year <= YEARS[1]
-
-
-def _century(day: date) -> Finding:
-    return Finding(
-        "accounting_date.century",
-        f"the accounting date {day.isoformat()} has another century in QuickBooks, which reads two digits of the year",
-        "{invoices.export-values}: enter another accounting date",
-    )
+def _century(day: date) -> Iterator[Finding]:
+    if not YEARS[0] <= day.year <= YEARS[1]:
+        yield Finding(
+            "accounting_date.century",
+            f"the accounting date {day.isoformat()} has another century in QuickBooks, which reads two digits of the year",
+            "{invoices.export-values}: enter another accounting date",
+        )

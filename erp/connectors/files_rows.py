@@ -94,8 +94,11 @@ class Texts(NamedTuple):
     def doubts(self) -> tuple[Doubt, ...]:
         """One for each of these fields."""
         own = [
-            Doubt((field,), partial(_doubtful, self.rule, field, words)) for field, words in self.own.items()
-        ]
+            Doubt(
+                (field,), partial(_doubtful, self.rule, field, words), partial(_against_text, self.rule, field, words)
+            )
+            for field, words in self.own.items()
+        ]  # fmt: skip
         of_lines = [
             Doubt((f"lines.{field}",), partial(_doubtful, self.rule, "line", words))
             for field, words in self.of_lines.items()
@@ -108,6 +111,10 @@ class Texts(NamedTuple):
 def _doubtful(rule: Rule, field: str, words: str, text: str) -> bool:
     """Whether anything stands against the text, in whatever line."""
     return any(True for _ in rule(Written(field, words, text)))
+
+
+def _against_text(rule: Rule, field: str, words: str, text: str) -> Iterator[Finding]:
+    return rule(Written(field, words, text))
 
 
 def misfooted(bill: Bill) -> Iterator[Finding]:
@@ -131,14 +138,7 @@ def misfooted(bill: Bill) -> Iterator[Finding]:
 
 def unaccounted(bill: Bill, settings: FilesSettings) -> Iterator[Finding]:
     """Amounts that have no account, or more decimals than the form keeps."""
-    if _untaxable(settings, bill.tax, bill.tax_account):
-        yield Finding(
-            "tax.unmapped",
-            f"the bill has tax of {bill.tax}, and no account is named for it",
-            "Map it ({list.more}: Mappings, or payapp erp map tax), or name it: tax in [erp.options] of the settings; "
-            "then {invoices.export} retries",
-            kind="the bill has tax, and no account is named for it",
-        )
+    yield from _untaxable(settings, bill.tax, bill.tax_account)
     for line in bill.lines:
         if not line.account:
             yield Finding(
@@ -147,29 +147,36 @@ def unaccounted(bill: Bill, settings: FilesSettings) -> Iterator[Finding]:
                 _ELSEWHERE,
                 kind="a line has no account",
             )
-    if _finer(bill.currency):
-        yield Finding(
-            "currency.decimals",
-            f"{bill.currency} has {decimals(bill.currency)} decimals, and these files keep two",
-            "Enter it in the ERP by hand, or use payapp's own CSV; {invoices.reject} rejects it",
-        )
+    yield from _finer(bill.currency)
 
 
 def unaccounted_doubts(settings: FilesSettings) -> tuple[Doubt, ...]:
     """Where unaccounted() could find anything."""
     return (
-        Doubt(("tax", "tax_account"), partial(_untaxable, settings)),
+        Doubt.telling(("tax", "tax_account"), partial(_untaxable, settings)),
         Doubt(("lines.account",), not_),
-        Doubt(("currency",), _finer),
+        Doubt.telling(("currency",), _finer),
     )
 
 
-def _untaxable(settings: FilesSettings, tax: str, account: str) -> bool:
-    return not (account or settings.tax) and Decimal(tax) != 0
+def _untaxable(settings: FilesSettings, tax: str, account: str) -> Iterator[Finding]:
+    if not (account or settings.tax) and Decimal(tax) != 0:
+        yield Finding(
+            "tax.unmapped",
+            f"the bill has tax of {tax}, and no account is named for it",
+            "Map it ({list.more}: Mappings, or payapp erp map tax), or name it: tax in [erp.options] of the settings; "
+            "then {invoices.export} retries",
+            kind="the bill has tax, and no account is named for it",
+        )
 
 
-def _finer(currency: str) -> bool:
-    return decimals(currency) > DECIMALS_MOST
+def _finer(currency: str) -> Iterator[Finding]:
+    if decimals(currency) > DECIMALS_MOST:
+        yield Finding(
+            "currency.decimals",
+            f"{currency} has {decimals(currency)} decimals, and these files keep two",
+            "Enter it in the ERP by hand, or use payapp's own CSV; {invoices.reject} rejects it",
+        )
 
 
 def unsafe(it: Written) -> Iterator[Finding]:

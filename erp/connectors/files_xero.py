@@ -6,7 +6,6 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
-from operator import not_
 
 from erp.connectors.files_rows import (
     Texts,
@@ -64,7 +63,7 @@ class Xero:
             "*ContactName": bill.vendor,
             "*InvoiceNumber": bill.number,
             "*InvoiceDate": self._day(bill.accounting_date),
-            "*DueDate": self._day(bill.accounting_date + timedelta(days=self._days_due(bill))),
+            "*DueDate": self._day(bill.accounting_date + timedelta(days=self._days_due(bill.terms))),
             "*Quantity": "1",
             "*TaxType": self._settings.tax_type,
             "Currency": bill.currency,
@@ -78,8 +77,7 @@ class Xero:
                 "*AccountCode": row.account,
             }
 
-    def _days_due(self, bill: Bill) -> int:
-        terms = bill.terms
+    def _days_due(self, terms: str) -> int:
         return (
             int(terms) if terms.isascii() and terms.isdigit() and len(terms) <= 4 else self._settings.due_days
         )
@@ -93,12 +91,8 @@ class Xero:
 
     def objections(self, bill: Bill) -> Iterator[Finding]:
         """Why the bill cannot stand in such a file."""
-        if not bill.number:
-            yield Finding(
-                "number.present",
-                "the bill has no number, by which its rows are found together",
-                "{invoices.export-values}: enter the ERP invoice number",
-            )
+        yield from _unnumbered(bill.number)
+        yield from self._undue(bill.accounting_date.isoformat(), bill.terms)
         yield from self._written.objections(bill)
         yield from unaccounted(bill, self._settings)
         yield from unheld(bill)
@@ -107,10 +101,29 @@ class Xero:
     def doubts(self) -> tuple[Doubt, ...]:
         """Where objections() could find anything."""
         return (
-            Doubt(("number",), not_),
+            Doubt.telling(("number",), _unnumbered),
+            Doubt.telling(("accounting_date", "terms"), self._undue),
             *self._written.doubts(),
             *unaccounted_doubts(self._settings),
             UNHELD,
+        )
+
+    def _undue(self, day: str, terms: str) -> Iterator[Finding]:
+        if (date.max - date.fromisoformat(day)).days < self._days_due(terms):
+            yield Finding(
+                "accounting_date.due",
+                f"of the accounting date {day} and the days that it is due after there is no due date",
+                "{invoices.export-values}: enter another accounting date",
+                kind="there is no due date after the accounting date",
+            )
+
+
+def _unnumbered(number: str) -> Iterator[Finding]:
+    if not number:
+        yield Finding(
+            "number.present",
+            "the bill has no number, by which its rows are found together",
+            "{invoices.export-values}: enter the ERP invoice number",
         )
 
 

@@ -11,7 +11,11 @@ from store.domain.profile import Finding
 
 def unheld(bill: Bill) -> Iterator[Finding]:
     """Why the bill cannot go: it would be paid there."""
-    if bill.payment_hold:
+    yield from _unheld(bill.payment_hold or "")
+
+
+def _unheld(hold: str) -> Iterator[Finding]:
+    if hold:
         yield Finding(
             "payment_hold.unsupported",
             "its payment is to be held, and the ERP would not be told so",
@@ -20,4 +24,4 @@ def unheld(bill: Bill) -> Iterator[Finding]:
 
 
 # Where unheld() could find anything.
-UNHELD = Doubt(("payment_hold",), bool)
+UNHELD = Doubt.telling(("payment_hold",), _unheld)

@@ -35,10 +35,10 @@ def objections(books: sqlite3.Connection, bill: Bill) -> Iterator[Finding]:
 def doubts(books: sqlite3.Connection) -> tuple[Doubt, ...]:
     """Where objections() could find anything."""
     return (
-        Doubt(("vendor",), lambda vendor: _vendor(books, vendor) is not None),
+        Doubt.telling(("vendor",), lambda vendor: filter(None, [_vendor(books, vendor)])),
         Doubt(("job", "lines.account"), lambda job, code: _cost_code(books, job, code) is not None),
-        Doubt(("accounting_date",), lambda day: _period(books, day) is not None),
-        Doubt(("vendor", "number"), partial(_used, books)),
+        Doubt.telling(("accounting_date",), lambda day: filter(None, [_period(books, day)])),
+        Doubt(("vendor", "number"), partial(_used, books), again=_taken),
     )
 
 
@@ -101,13 +101,17 @@ def _number(books: sqlite3.Connection, vendor: str, number: str, key: str) -> Fi
         " UNION ALL SELECT 1 FROM bills WHERE vendor = ? AND number = ? AND key <> ?",
         (vendor, number, vendor, number, key),
     ).fetchone():
-        return Finding(
-            "number.used",
-            f"vendor {vendor} has a bill with the number {number} already",
-            _OTHER_NUMBER,
-            kind="the vendor has a bill with that number already",
-        )
+        return _taken(vendor, number)
     return None
+
+
+def _taken(vendor: str, number: str) -> Finding:
+    return Finding(
+        "number.used",
+        f"vendor {vendor} has a bill with the number {number} already",
+        _OTHER_NUMBER,
+        kind="the vendor has a bill with that number already",
+    )
 
 
 def _totals(bill: Bill) -> Iterator[Finding]:

@@ -15,10 +15,20 @@ class Doubt(NamedTuple):
     """Something that may stand against a bill: ``about`` says whether it may, of the texts that these fields have in it.
 
     Fields are a bill's own by their names, and those of its lines as ``lines.account``: then each line is asked about.
+    ``told``: what the connector's objections() find by it, where a bill's own texts tell all of it; then no bill is made.
+    ``again``: what stands against the second bill with the same texts, once the first is booked: what is put to the
+    connector together is not there yet.
     """
 
     fields: tuple[str, ...]
     about: Callable[..., bool]
+    told: Callable[..., Iterable[Finding]] | None = None
+    again: Callable[..., Finding] | None = None
+
+    @classmethod
+    def telling(cls, fields: tuple[str, ...], told: Callable[..., Iterable[Finding]]) -> Doubt:
+        """One whose findings are all told by a bill's own texts."""
+        return cls(fields, lambda *texts: any(True for _ in told(*texts)), told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +36,8 @@ class Checker:
     """A connector's check() of one bill, and what makes it worth asking. Both are called in one thread at a time.
 
     Where no doubt is of a bill whose lines come to its totals, ``objections`` finds nothing: of very many invoices only
-    those in doubt are made into bills. Either may raise anything; then the connector said nothing.
+    those in doubt are made into bills. ``doubts`` stand in the order in which it finds: what a bill is refused for is
+    what comes first. Either may raise anything; then the connector said nothing.
     """
 
     objections: Callable[[Bill], Iterable[Finding]]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 # The desk's own keys, as far as sentences written below it name them.
 DEFAULT: Mapping[str, str] = {
@@ -36,6 +37,7 @@ def use(ways: Mapping[str, str]) -> None:
     """Name these keys from now on in this process, each by its action's id: those of the one who sits at the desk."""
     _ways.clear()
     _ways.update(ways)
+    _with_keys.cache_clear()
 
 
 def spelled(text: str) -> str:
@@ -43,4 +45,10 @@ def spelled(text: str) -> str:
 
     Braces around anything else stay as they are.
     """
-    return _NAMED.sub(lambda found: _ways.get(found[1], found[0]), text) if "{" in text else text
+    return _with_keys(text) if "{" in text else text
+
+
+# Of very many invoices the fixes are few.
+@lru_cache(1024)
+def _with_keys(text: str) -> str:
+    return _NAMED.sub(lambda found: _ways.get(found[1], found[0]), text)

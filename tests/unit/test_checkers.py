@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -20,7 +21,9 @@ from erp.connectors.files import Files, FilesSettings
 from erp.connectors.files_settings import Form
 from erp.connectors.sandbox import Sandbox, SandboxSettings
 from store.domain.bill import Bill, BillLine
-from store.domain.checking import Checker
+from store.domain.checking import Checker, Doubt
+from store.domain.outcome import Booked, Delivered, Refused
+from store.domain.profile import Finding
 
 IIF = {"form": Form.IIF, "payable": "AP", "retainage": "RP", "currency": "USD"}
 XERO = {"form": Form.XERO, "retainage": "845", "tax_type": "None", "days": "dmy"}
@@ -74,6 +77,11 @@ def _plain(cents: int) -> str:
 
 def doubtful(checker: Checker, bill: Bill) -> bool:
     """Whether any of its doubts is of the bill."""
+    return next(doubts_of(checker, bill), None) is not None
+
+
+def doubts_of(checker: Checker, bill: Bill) -> Iterator[tuple[Doubt, list[str]]]:
+    """Those of its doubts that are of the bill, with the texts; of one over lines the first line."""
     own = {name: str(getattr(bill, name)) for name in ("accounting_date", "currency", "tax")}
     own |= {name: value for name in bill.__struct_fields__ if isinstance(value := getattr(bill, name), str)}
     own["payment_hold"] = bill.payment_hold or ""
@@ -83,9 +91,20 @@ def doubtful(checker: Checker, bill: Bill) -> bool:
             texts = own | {
                 f"lines.{name}": getattr(line, name) for name in ("account", "item_type", "description")
             }
-            if doubt.about(*(texts[name] for name in doubt.fields)):
-                return True
-    return False
+            looked = [texts[name] for name in doubt.fields]
+            if doubt.about(*looked):
+                yield doubt, looked
+                break
+
+
+def told(checker: Checker, bill: Bill) -> list[Finding] | None:
+    """What its doubts tell by themselves of the bill; None: the bill itself has to be looked at."""
+    found: list[Finding] = []
+    for doubt, texts in doubts_of(checker, bill):
+        if doubt.told is None:
+            return None
+        found += doubt.told(*texts)
+    return found
 
 
 def files(form: str) -> Files:
@@ -100,6 +119,7 @@ def test_what_a_file_cannot_hold_is_always_doubted(form: str, bill: Bill) -> Non
     with files(form).checker() as checker:
         refused = list(checker.objections(bill))
         assert doubtful(checker, bill) or not refused, refused
+        assert told(checker, bill) in (None, refused)
 
 
 @pytest.fixture
@@ -116,6 +136,24 @@ def test_what_the_sandbox_refuses_is_always_doubted(books: Sandbox, bill: Bill) 
     with books.checker() as checker:
         refused = list(checker.objections(bill))
         assert doubtful(checker, bill) or not refused, refused
+        assert told(checker, bill) in (None, refused)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [({"payment_hold": "a lien"}, "payment_hold.unsupported"), ({"accounting_date": date.max, "terms": "30"}, "accounting_date.")],
+)  # fmt: skip
+async def test_what_no_file_can_say_is_refused_and_stops_no_other_bill(
+    form: str, change: dict[str, Any], code: str, tmp_path: Path
+) -> None:
+    profile = msgspec.structs.replace(profiles.load("files"), formats=())
+    connector = Files(FilesSettings(str(tmp_path / "drop"), **FORMS[form]), profile)
+    one, other = await connector.post([make_bill(1, **change), make_bill(2)])
+    await connector.close()
+    if form != "csv":
+        assert isinstance(one, Refused) and one.code.startswith(code)
+    assert isinstance(other, Booked | Delivered)
 
 
 @pytest.mark.parametrize("form", FORMS)
