@@ -6,6 +6,7 @@ A kind at a time and many codes in one request, within a limit of time. No trans
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +28,8 @@ T = TypeVar("T")
 
 # So many codes in one request.
 CODES = 200
+# So many seconds a connector has for giving back what it holds.
+CLOSING = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,13 @@ async def answer(connector: Connector, question: Awaitable[T], end: float) -> T:
     except Exception as error:  # noqa: BLE001 - whatever a connector raises, there is no answer
         why = one_line(str(error)) or type(error).__name__
     raise UnansweredError(why)
+
+
+async def leave(connector: Connector) -> None:
+    """Close it. One that hangs at that, or fails, is left behind: whoever asked has his answer, or why there is none."""
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(CLOSING):
+            await connector.close()
 
 
 async def pace(connector: Connector, end: float) -> None:

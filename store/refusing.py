@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
@@ -169,14 +170,13 @@ class Refusing:
         return self._stack.enter_context(self._local.opened())
 
     def _refused(self, run: Sequence[Going], lines: Lines) -> dict[int, list[Snag]]:
-        if time.monotonic() > self._end:
-            raise _SilentError("it did not answer in time")
+        self._in_time()
         checker, doubts = self._checker()
         looked, told = doubts.among(run, lines)
         close = [g for g in run if g.candidate.id in looked]
         bills = self._bills(close) if close else []
         # A checker's own errors are those of its bills alone.
-        judged = _answer(lambda: [list(checker.objections(bill)) for bill in bills])
+        judged = [_answer(partial(self._judged, checker, bill)) for bill in bills]
         found = {
             g.candidate.id: snags(g.candidate.id, g.candidate.name, findings)
             for g, findings in zip(close, judged, strict=True)
@@ -189,6 +189,14 @@ class Refusing:
         for number, one in doubts.again([g for g in run if g.candidate.id not in found]):
             found[number] = [_snag(number, names[number], one)]
         return found
+
+    def _judged(self, checker: Checker, bill: Bill) -> list[Finding]:
+        self._in_time()
+        return list(checker.objections(bill))
+
+    def _in_time(self) -> None:
+        if time.monotonic() > self._end:
+            raise _SilentError("it did not answer in time")
 
     def _bills(self, close: Sequence[Going]) -> list[Bill]:
         lines = candidates.bill_lines(self._db, [g.sent for g in close], self._called.account)

@@ -336,7 +336,7 @@ async def ask(books: Books, codes: Codes, *, afresh: bool = False) -> Asked:
             seconds=settings.ask_for,
         )
     finally:
-        await one.close()
+        await knowing.leave(one)
 
 
 async def linked(books: Books, asked: Sequence[tuple[Link, str]]) -> list[ErpSaid]:

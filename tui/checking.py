@@ -51,7 +51,7 @@ class Checks:
 
     async def ask(self, bills: Bills, ids: Sequence[int]) -> Said:
         """Ask it over the network, within its limits. What keeps it from being asked is told, not raised."""
-        from erp import checking
+        from erp import checking, knowing
 
         seconds = self._books.settings.erp.ask_for
         if not seconds:
@@ -63,7 +63,7 @@ class Checks:
         try:
             return await checking.ask(one, bills, ids, seconds=seconds)
         finally:
-            await one.close()
+            await knowing.leave(one)
 
 
 async def local(desk: Desk, most: int | None = None) -> Local | None:

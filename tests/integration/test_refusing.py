@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import msgspec
@@ -197,6 +198,21 @@ def test_a_connector_that_fails_is_told_and_hides_nothing(db: Database, approver
 def test_a_connector_that_takes_too_long_is_told(db: Database, approver: Actor) -> None:
     plan = tried(db, approver, several(db, 2), replace(form(XERO), seconds=-1))
     assert plan.checked == Checked(0, 2, "it did not answer in time")
+
+
+def test_a_connector_that_takes_too_long_over_a_bill_is_asked_for_no_more(
+    db: Database, approver: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = list[str]()
+    monkeypatch.setattr(refusing, "time", SimpleNamespace(monotonic=lambda: float(len(seen))))
+
+    def slow(bill: Bill) -> list[Finding]:
+        seen.append(bill.number)
+        return []
+
+    local = replace(given(Checker(slow, (Doubt(("number",), lambda _: True),))), seconds=0.5)
+    plan = tried(db, approver, several(db, 4), local)
+    assert seen == ["0"] and plan.checked == Checked(0, 4, "it did not answer in time")
 
 
 async def test_what_is_refused_goes_and_is_refused_when_it_is_sent(
@@ -408,6 +424,20 @@ def test_a_sandbox_whose_books_are_gone_is_told_as_away(place: Path, company: Da
         code == 0 and "books are missing" in erp["trouble"] and "books are missing" in erp["bills"]["trouble"]
     )
     assert erp["bills"]["not_asked"] == 2 and not (place / "sandbox.db").exists()
+
+
+def test_a_connector_that_hangs_as_it_is_closed_keeps_nobody_waiting(
+    company: Database, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stuck(Distant):
+        async def close(self) -> None:
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr("tui.bootstrap.connector", lambda _books: Stuck(all_well))
+    monkeypatch.setattr("erp.knowing.CLOSING", 0.01)
+    several(company, 2)
+    _, out, _ = told("--as", "jlopez", "export", "--all", "--dry-run", "--json")
+    assert json.loads(out)["erp"]["bills"]["asked"] == 2
 
 
 @pytest.mark.parametrize(("mood", "bills"), [
