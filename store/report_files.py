@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from store import sheets
+from store.domain.errors import BadInput
 from store.domain.money import decimals, to_decimal
 from store.domain.report import Column, Kind, Line, Report, whole
 from store.domain.text import safe, spreadsheet
@@ -48,7 +49,7 @@ def _csv_cell(line: Line, n: int, column: Column) -> Any:
 def write_xlsx(report: Report, head: tuple[str, ...], path: Path, *, replace: bool) -> int:
     """Into a new worksheet with typed cells, a frozen header and totals; returns how many rows.
 
-    Raises as store.sheets.check_place does.
+    Raises as store.sheets.check_place does, and BadInput for more rows than a worksheet holds.
     """
     sheets.check_place(path, replace=replace)
     with sheets.new_file(path, replace=replace) as file, sheets.workbook(file, path.parent) as book:
@@ -69,6 +70,12 @@ def _fill(book: Any, report: Report, head: tuple[str, ...]) -> int:
         sheet.write_string(0, at, column.title, bold)
     place = count = 0
     for place, line in enumerate(report.rows(), 1):
+        if place > sheets.SHEET_ROWS - sheets.SPARE_ROWS and not line.total:
+            raise BadInput(
+                f"The {report.title.lower()} does not fit into a worksheet",
+                why=f"it has {sheets.SHEET_ROWS:,} rows, of which the header and the totals take some",
+                fix="Write it as CSV, or ask for less",
+            )
         words, counts, amounts = formats[line.total]
         count += not line.total
         for at, (n, column) in enumerate(columns):

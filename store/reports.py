@@ -1,4 +1,4 @@
-"""The reports: pre-export edit list, post-export journal, control totals, reconciliation, aging, failures, activity.
+"""The reports: pre-export edit list, post-export journal, control totals, aging, failures, activity.
 
 Each is a store.domain.report.Report: read once, some rows at a time, footed as it is written. Days are those of this machine's
 time zone, as on the desk; amounts minor units. Who sees ERP Integrations may have them; others raise NotPermitted.
@@ -7,21 +7,18 @@ time zone, as on the desk; amounts minor units. Who sees ERP Integrations may ha
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Any
+from datetime import datetime
 
-from store import directory, invoices, sent_bills, verifying
+from store import invoices
 from store.db import Database
 from store.domain.actor import Actor
 from store.domain.filter import parse
-from store.domain.money import hash_part, show, to_minor
-from store.domain.outcome import Period
 from store.domain.report import Cell, Column, Kind, Line, Report, footed
-from store.domain.status import TITLES, ErpStatus, JobState, Outcome, View
+from store.domain.status import TITLES, ErpStatus, JobState, View
 from store.domain.text import one_line
 from store.listing import Order, every_id
-from store.sent_bills import SentBill, Standing
+from store.report_parts import Control, Span, allowed, amounts, sent
+from store.sent_bills import Standing
 
 CHUNK = 500
 # Days since an invoice was sent to ERP Integrations, from the first of each to before the next.
@@ -40,31 +37,6 @@ _MOVED = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Days, both included, of this machine's time zone."""
-
-    first: date
-    last: date
-
-    @property
-    def moments(self) -> tuple[int, int]:
-        """From the first day's beginning to before the end of the last, in ms UTC."""
-        begin = datetime.combine(self.first, datetime.min.time()).astimezone()
-        end = datetime.combine(self.last + timedelta(days=1), datetime.min.time()).astimezone()
-        return int(begin.timestamp() * 1000), int(end.timestamp() * 1000)
-
-    @property
-    def told(self) -> str:
-        """In words."""
-        return f"{self.first} to {self.last}" if self.first != self.last else str(self.first)
-
-
-def head(db: Database) -> str:
-    """The audit trail's head as every report prints it: against it a tail that was cut off shows."""
-    return f"Audit head {verifying.head(db).text}"
-
-
 # -- before the export -------------------------------------------------------------------------------------------
 
 
@@ -73,7 +45,7 @@ def edit_list(db: Database, actor: Actor, order: Order) -> Report:
 
     Raises BadFilter for a query that cannot be read.
     """
-    _allowed(db, actor)
+    allowed(db, actor)
     parse(order.query)
     columns = (
         Column("Fl", width=3),
@@ -90,7 +62,7 @@ def edit_list(db: Database, actor: Actor, order: Order) -> Report:
         Column("Net", Kind.MONEY, 13, footed=True),
         Column("ERP status"),
     )
-    control = _Control()
+    control = Control()
 
     def lines() -> Iterator[Line]:
         ids = every_id(db, order)
@@ -116,7 +88,7 @@ def edit_list(db: Database, actor: Actor, order: Order) -> Report:
 
 def journal(db: Database, actor: Actor, span: Span) -> Report:
     """What the ERP acknowledged, by accounting date: the bills as they were sent."""
-    company = _allowed(db, actor)
+    company = allowed(db, actor)
     columns = (
         Column("Date", Kind.DAY, 10),
         Column("Number", width=14),
@@ -129,13 +101,13 @@ def journal(db: Database, actor: Actor, span: Span) -> Report:
         Column("Retainage", Kind.MONEY, 0, footed=True),
         Column("Net", Kind.MONEY, 13, footed=True),
     )
-    control = _Control()
+    control = Control()
 
     def lines() -> Iterator[Line]:
-        for bill in _sent(db, company.erp, span):
+        for bill in sent(db, company.erp, span):
             if bill.standing is not Standing.SYNCED:
                 continue
-            gross, retainage, net = _amounts(bill)
+            gross, retainage, net = amounts(bill)
             control.add(bill.currency, bill.number, gross, retainage, net)
             yield Line(bill.currency, (
                 bill.accounting_date, bill.number, bill.name, bill.vendor_name, bill.reference, bill.key, bill.currency,
@@ -149,99 +121,49 @@ def journal(db: Database, actor: Actor, span: Span) -> Report:
 
 
 def control_totals(db: Database, actor: Actor, span: Span) -> Report:
-    """The batches that were begun on these days, with the totals that were accepted."""
-    _allowed(db, actor)
+    """The batches that were begun on these days, with the totals that were accepted.
+
+    A batch's count is what of it is synced, failed, open and cancelled by now.
+    """
+    allowed(db, actor)
     columns = (
         Column("Batch", Kind.COUNT, 5),
         Column("Started", Kind.DAY, 10),
         Column("By", width=7),
         Column("Cur", width=3),
-        Column("Count", Kind.COUNT, 5, footed=True),
-        Column("Gross", Kind.MONEY, 12, footed=True),
-        Column("Retainage", Kind.MONEY, 10, footed=True),
-        Column("Net", Kind.MONEY, 12, footed=True),
-        Column("Hash", Kind.COUNT, 8, footed=True),
+        Column("Count", Kind.COUNT, 6, footed=True),
+        Column("Gross", Kind.MONEY, 13, footed=True),
+        Column("Retainage", Kind.MONEY, 0, footed=True),
+        Column("Net", Kind.MONEY, 13, footed=True),
+        Column("Hash", Kind.COUNT, 14, footed=True),
         Column("Synced", Kind.COUNT),
         Column("Failed", Kind.COUNT),
         Column("Open", Kind.COUNT),
+        Column("Cancelled", Kind.COUNT),
     )
-    done, failed = f"j.state = '{JobState.DONE}'", f"j.state = '{JobState.FAILED}'"
-    count = "(SELECT count(*) FROM export_jobs j WHERE j.batch_id = b.id AND {})"
+    done, failed, cancelled = (
+        f"j.state = '{state}'" for state in (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
+    )
+    which = (done, failed, f"NOT ({done} OR {failed} OR {cancelled})", cancelled)
+    counts = ", ".join(
+        f"(SELECT count(*) FROM export_jobs j WHERE j.batch_id = b.id AND {one})" for one in which
+    )
+    control = Control()
 
     def lines() -> Iterator[Line]:
         found = db.execute(
-            "SELECT b.id, b.created_at, u.login, b.currency, b.count, b.gross, b.retainage, b.net, b.hash_total,"
-            f" {count.format(done)}, {count.format(failed)},"
-            f" {count.format(f'NOT ({done} OR {failed}) AND j.state <> {chr(39)}{JobState.CANCELLED}{chr(39)}')}"
+            f"SELECT b.id, b.created_at, u.login, b.currency, b.count, b.gross, b.retainage, b.net, b.hash_total, {counts}"
             " FROM batches b JOIN users u ON u.id = b.operator_id WHERE b.created_at >= ? AND b.created_at < ? ORDER BY b.id",
             span.moments,
         )
         for row in found.fetchall():
+            control.add_all(row[3], map(int, row[4:9]))
             yield Line(row[3], (row[0], _day(row[1]), *row[2:]))
 
     return Report(
         "totals", "Control totals", f"batches begun {span.told}", columns, lambda: footed(columns, lines()),
-        "No batch was begun on these days.",
+        "No batch was begun on these days.", lambda: control.told,
     )  # fmt: skip
-
-
-def reconciliation(db: Database, actor: Actor, span: Span) -> Report:
-    """What was sent, and what became of it, by accounting date: acknowledged, awaited, failed, not known."""
-    company = _allowed(db, actor)
-    columns = (
-        Column("Standing", width=29),
-        Column("Cur", width=3),
-        Column("Count", Kind.COUNT, 7),
-        Column("Gross", Kind.MONEY, 12),
-        Column("Retainage", Kind.MONEY, 11),
-        Column("Net", Kind.MONEY, 13),
-    )
-
-    def lines() -> Iterator[Line]:
-        sums: dict[str, dict[str, list[int]]] = {}
-        nothing = [0, 0, 0, 0]
-        for bill in _sent(db, company.erp, span):
-            so_far = sums.setdefault(bill.currency, {}).setdefault(_standing(bill), [*nothing])
-            _add(so_far, (1, *_amounts(bill)))
-        for currency, amounts in _rejected(db, span):
-            sums.setdefault(currency, {})["Rejected on these days"] = amounts
-        for currency, own in sorted(sums.items()):
-            whole = [*nothing]
-            for word in _STANDINGS:
-                _add(whole, own.get(word, nothing))
-                yield Line(currency, (word, currency, *own.get(word, nothing)))
-            yield Line(currency, ("Sent, all of these", currency, *whole), total=True)
-            word = "Rejected on these days"
-            yield Line(currency, (word, currency, *own.get(word, nothing)))
-
-    return Report(
-        "reconciliation", "Reconciliation", f"accounting dates {span.told}", columns, lines,
-        "Nothing was sent or rejected on these days.",
-        lambda: ("By payapp's own books; payapp reconcile asks the ERP, bill by bill.",),
-    )  # fmt: skip
-
-
-_SYNCED, _AWAITED, _UNKNOWN = "Acknowledged by the ERP", "Delivered, receipt awaited", "Uncertain or parked"
-_UNDER_WAY, _GONE = "On its way", "Failed, recalled or unlinked"
-_STANDINGS = (_SYNCED, _AWAITED, _UNKNOWN, _UNDER_WAY, _GONE)
-
-
-def _standing(bill: SentBill) -> str:
-    if bill.state == JobState.SENT:
-        return _AWAITED
-    words = {
-        Standing.SYNCED: _SYNCED, Standing.OPEN: _UNKNOWN, Standing.UNDER_WAY: _UNDER_WAY, Standing.GONE: _GONE,
-    }  # fmt: skip
-    return words[bill.standing]
-
-
-def _rejected(db: Database, span: Span) -> list[tuple[str, list[int]]]:
-    found = db.execute(
-        "SELECT currency, count(*), sum(gross), sum(retainage), sum(net) FROM invoices"
-        " WHERE phase = ? AND outcome = ? AND outcome_at >= ? AND outcome_at < ? GROUP BY currency",
-        (ErpStatus.NOT_SENT.value, Outcome.REJECTED.value, *span.moments),
-    ).fetchall()
-    return [(row[0], [int(value) for value in row[1:]]) for row in found]
 
 
 # -- what waits, what failed, who did what -----------------------------------------------------------------------
@@ -249,7 +171,7 @@ def _rejected(db: Database, span: Span) -> list[tuple[str, list[int]]]:
 
 def aging(db: Database, actor: Actor) -> Report:
     """What waits in ERP Integrations, by the days since it was sent there."""
-    _allowed(db, actor)
+    allowed(db, actor)
     columns = (
         Column("Waiting", width=16),
         Column("Sent", width=12),
@@ -261,9 +183,12 @@ def aging(db: Database, actor: Actor) -> Report:
 
     def lines() -> Iterator[Line]:
         found = waiting(db)
-        most = max((abs(net) for *_, net in found), default=0)
+        # Amounts of different currencies are not compared with each other.
+        most: dict[str, int] = {}
+        for _, _, currency, _, net in found:
+            most[currency] = max(most.get(currency, 0), abs(net))
         for title, age, currency, count, net in found:
-            length = -(-abs(net) * BAR // most) if most else 0
+            length = -(-abs(net) * BAR // (most[currency] or 1))
             yield Line(currency, (title, AGE_WORDS[age], currency, count, net, length))
 
     return Report(
@@ -292,7 +217,7 @@ def waiting(db: Database) -> list[tuple[str, int, str, int, int]]:
 
 def failures(db: Database, actor: Actor) -> Report:
     """What is in Failed to Export, by the reason; the cause and the fix are those of the newest of each."""
-    _allowed(db, actor)
+    allowed(db, actor)
     columns = (
         Column("Reason", width=20),
         Column("Cur", width=3),
@@ -323,7 +248,7 @@ def failures(db: Database, actor: Actor) -> Report:
 
 def activity(db: Database, actor: Actor, span: Span) -> Report:
     """What each user decided on these days: how often, about how many invoices, and what they accepted for export."""
-    _allowed(db, actor)
+    allowed(db, actor)
     columns = (
         Column("User", width=12),
         Column("Decided", width=16),
@@ -359,48 +284,6 @@ def activity(db: Database, actor: Actor, span: Span) -> Report:
 
 
 # -- what they share ---------------------------------------------------------------------------------------------
-
-
-class _Control:
-    """Control totals of the lines that went by, a currency each."""
-
-    def __init__(self) -> None:
-        self._sums: dict[str, list[int]] = {}
-
-    def add(self, currency: str, number: str, gross: int, retainage: int, net: int) -> None:
-        """One invoice or bill more."""
-        _add(self._sums.setdefault(currency, [0] * 5), (1, gross, retainage, net, hash_part(number)))
-
-    @property
-    def told(self) -> tuple[str, ...]:
-        """A line a currency."""
-        return tuple(
-            f"{currency}  {count:,}  gross {show(gross, currency)}  retainage {show(retainage, currency)}"
-            f"  net {show(net, currency)}  hash {hashed:,}"
-            for currency, (count, gross, retainage, net, hashed) in sorted(self._sums.items())
-        )
-
-
-def _allowed(db: Database, actor: Actor) -> directory.Company:
-    directory.refresh(db, actor).require_reader()
-    return directory.company(db)
-
-
-def _sent(db: Database, erp: str, span: Span) -> Iterator[SentBill]:
-    for page in sent_bills.pages(db, erp, Period(span.first, span.last, is_open=True)):
-        yield from (bill for bill in page if bill.counted)
-
-
-def _amounts(bill: SentBill) -> tuple[int, int, int]:
-    gross, retainage, net = (
-        to_minor(value, bill.currency) for value in (bill.gross, bill.retainage, bill.net)
-    )
-    return gross, retainage, net
-
-
-def _add(into: list[int], values: Any) -> None:
-    for n, value in enumerate(values):
-        into[n] += value
 
 
 def _day(ms: int) -> str:

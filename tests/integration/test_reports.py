@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import sys
 import zipfile
 from datetime import date, timedelta
@@ -19,12 +20,13 @@ from python_calamine import CalamineWorkbook
 from store import directory, report_files, reports, review
 from store.db import Database
 from store.domain.actor import Actor
-from store.domain.errors import NotPermitted
+from store.domain.errors import BadInput, NotPermitted
 from store.domain.report import Column, Kind, Line, Report, footed
 from store.domain.selection import Marked
 from store.domain.status import View
 from store.listing import Order
-from store.reports import Span
+from store.reconciliation import reconciliation
+from store.report_parts import Span
 from tui import report_text
 
 pytest_plugins = ["cli_case"]
@@ -103,14 +105,14 @@ def test_what_was_sent_is_what_became_of_it(db: Database, approver: Actor) -> No
     book(db, invoices[:2])
     returned = make(db, "R-1", commitment="SC-R", job="24-102")
     review.reject(db, approver, Marked({returned: 1}), "no")
-    rows = list(reports.reconciliation(db, approver, OCTOBER).rows())
+    rows = list(reconciliation(db, approver, OCTOBER).rows())
     by = {str(row.cells[0]): row.cells[2:] for row in rows}
     assert by["Acknowledged by the ERP"] == (2, 20_003, 1_800, 18_203)
     # What nobody has begun to send is not among them.
     assert by["Sent, all of these"] == (2, 20_003, 1_800, 18_203)
-    assert "Rejected on these days" not in by or by["Rejected on these days"][0] == 0
-    rejected = list(reports.reconciliation(db, approver, SPAN).rows())
-    assert [row.cells[2:] for row in rejected if row.cells[0] == "Rejected on these days"] == [
+    assert "Rejected, not sent again" not in by or by["Rejected, not sent again"][0] == 0
+    rejected = list(reconciliation(db, approver, SPAN).rows())
+    assert [row.cells[2:] for row in rejected if row.cells[0] == "Rejected, not sent again"] == [
         (1, 100_000, 10_000, 90_000)
     ]
     journal = [row for row in reports.journal(db, approver, OCTOBER).rows() if not row.total]
@@ -136,6 +138,68 @@ def test_batches_failures_and_deeds(db: Database, approver: Actor) -> None:
     review.reject(db, approver, Marked({make(db, "R-1", commitment="SC-R", job="24-102"): 1}), "no")
     deeds = {row.cells[1]: row.cells[2:4] for row in reports.activity(db, approver, SPAN).rows()}
     assert deeds["batches accepted"] == (1, 3) and deeds["rejected"] == (1, 1)
+
+
+def test_what_was_tried_again_is_counted_once(db: Database, approver: Actor) -> None:
+    failed, paid, waits = queue_jobs(db, [make_bill(n) for n in range(1, 4)])
+    again = (
+        "INSERT INTO export_jobs (invoice_id, revision, batch_id, idem_key, erp, payload, payload_sha256, accounting_date,"
+        " state, sends, erp_ref, run_at, updated_at) SELECT invoice_id, revision + 1, batch_id, idem_key || '+', erp, payload,"
+        " payload_sha256, accounting_date, ?, ?, ?, run_at, updated_at FROM export_jobs WHERE invoice_id = ?"
+    )
+    with db.transaction():
+        db.execute("UPDATE export_jobs SET state = 'failed', sends = 1")
+        db.execute(again, ("done", 1, "B-2", paid))
+        # A retry that nobody has begun to send: the failure is still the last word.
+        db.execute(again, ("pending", 0, "", waits))
+        db.execute(
+            "UPDATE invoices SET erp_status = 'synced', origin_id = 'B-2', revision ="
+            " (SELECT max(revision) FROM export_jobs WHERE invoice_id = invoices.id) WHERE id = ?",
+            (paid,),
+        )
+    rows = list(reconciliation(db, approver, OCTOBER).rows())
+    by = {str(row.cells[0]): row.cells[2:] for row in rows}
+    counts = {word: values[0] for word, values in by.items()}
+    assert counts["Sent, all of these"] == 3 and counts["Acknowledged by the ERP"] == 1
+    assert counts["Failed, recalled or unlinked"] == 2 and counts["Earlier tries of these"] == 1
+    above = [row.cells[2:] for row in rows[: [row.total for row in rows].index(True)]]
+    assert [sum(values) for values in zip(*above, strict=True)] == list(by["Sent, all of these"])
+    assert failed != waits
+
+
+def test_a_batch_is_what_became_of_it(db: Database, approver: Actor) -> None:
+    queue_jobs(db, [make_bill(n) for n in range(1, 5)])
+    states = ("done", "failed", "cancelled", "held")
+    with db.transaction():
+        jobs = [row[0] for row in db.execute("SELECT id FROM export_jobs ORDER BY id").fetchall()]
+        for job, state in zip(jobs, states, strict=True):
+            db.execute("UPDATE export_jobs SET state = ? WHERE id = ?", (state, job))
+    report = reports.control_totals(db, approver, SPAN)
+    titles = [column.title for column in report.columns]
+    batch = next(report.rows())
+    told = dict(zip(titles, batch.cells, strict=True))
+    assert [told[name] for name in ("Synced", "Failed", "Open", "Cancelled")] == [1, 1, 1, 1]
+    assert told["Count"] == 4
+
+
+def test_amounts_in_millions_still_fit(db: Database, approver: Actor) -> None:
+    queue_jobs(db, [make_bill(1)])
+    with db.transaction():
+        db.execute(
+            "UPDATE batches SET count = 9999, gross = 9876543210, net = 9876543210, hash_total = 9876543210"
+        )
+    text = shown(reports.control_totals(db, approver, SPAN))
+    row = next(one for one in text if "98,765,432.10" in one)
+    assert len(row) <= 80 and row.endswith("9,876,543,210") and "hash 9,876,543,210" in " ".join(text)
+
+
+def test_bars_of_different_currencies_are_not_compared(db: Database, approver: Actor, mixed: Order) -> None:
+    assert mixed.view is View.READY
+    bars = {row.currency: row.cells[5] for row in reports.aging(db, approver).rows() if not row.total}
+    assert bars == {"USD": 0, "JPY": 20}
+    make(db, "101-009", commitment="SC-9")
+    bars = {row.currency: row.cells[5] for row in reports.aging(db, approver).rows() if not row.total}
+    assert bars == {"USD": 20, "JPY": 20}
 
 
 def test_who_sees_nothing_gets_no_report(db: Database) -> None:
@@ -164,6 +228,16 @@ def test_a_worksheet_is_typed_frozen_and_foots(
     assert '<pane ySplit="1"' in sheet and "<f>" not in sheet
 
 
+def test_what_no_worksheet_holds_is_refused(
+    db: Database, approver: Actor, mixed: Order, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("store.sheets.SHEET_ROWS", 202)
+    path = tmp_path / "list.xlsx"
+    with pytest.raises(BadInput, match="does not fit into a worksheet"):
+        report_files.write_xlsx(reports.edit_list(db, approver, mixed), ("head",), path, replace=False)
+    assert not list(tmp_path.glob("*.xlsx")) and not list(tmp_path.glob(".payapp-*"))
+
+
 def test_csv_is_for_programs(db: Database, approver: Actor, mixed: Order) -> None:
     out = io.BytesIO()
     assert report_files.write_csv(reports.edit_list(db, approver, mixed), out) == 3
@@ -184,7 +258,13 @@ def test_every_report_comes_in_every_form(company: Database, told: Told, name: s
     assert code == 0 and "Audit head " in out and "ACME BUILDERS" in out
     assert all(len(each) <= 80 for each in out.splitlines())
     code, out, _ = told("--as", "jlopez", "report", name, "--json")
-    assert code == 0 and json.loads(out)["report"] == name
+    document = json.loads(out)
+    assert code == 0 and document["report"] == name
+    # Programs rely on the names that the page has.
+    page = (Path(__file__).parents[2] / "docs" / "reports.md").read_text(encoding="utf-8")
+    named = next(one for one in page.splitlines() if one.startswith(f"| {name} |"))
+    for row in document["rows"]:
+        assert set(row) == {*re.findall(r"`(\w+)`", named), "currency", "total"}
     path = tmp_path / "out.xlsx"
     assert told("--as", "jlopez", "report", name, "--xlsx", path)[0] == 0 and path.exists()
     code, _, err = told("--as", "jlopez", "report", name, "--xlsx", path)
@@ -204,10 +284,33 @@ def test_csv_goes_to_standard_output(company: Database, place: Path) -> None:
     assert b'"101-007"' in done.stdout and done.stdout.startswith(b"\xef\xbb\xbf")
 
 
+@pytest.mark.parametrize("form", ["--csv", "--json"])
+def test_who_has_no_standard_output_is_no_mistake(company: Database, place: Path, form: str) -> None:
+    import subprocess
+
+    make(company, "101-007")
+    words = [sys.executable, "-m", "tui.cli", "--config", str(place / "payapp.toml"), "--as", "jlopez", "report",
+             "edit-list", form]  # fmt: skip
+    done = subprocess.run(["sh", "-c", '"$@" >&-', "sh", *words], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_json_is_one_document_a_row_a_line(company: Database, told: Told) -> None:
+    for n in range(3):
+        make(company, f"101-00{n}", commitment=f"SC-{n}", vendor=HOSTILE if n else "Apex")
+    code, out, _ = told("--as", "jlopez", "report", "edit-list", "--json")
+    document = json.loads(out)
+    assert code == 0 and list(document) == ["report", "about", "head", "rows", "notes"]
+    assert [row["total"] for row in document["rows"]] == [False, False, False, True]
+    assert sum('"invoice":' in each for each in out.splitlines()) == 4
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (("journal", "--from", "2026-10-31", "--to", "2026-10-01"), "is after --to"),
+        (("totals", "--to", "9999-12-31"), "is no day of a report"),
+        (("activity", "--from", "0001-01-01"), "is no day of a report"),
         (("aging", "--csv", "--json"), "are given together"),
         (("aging", "--replace"), "means nothing without --xlsx"),
         (("edit-list", "--where", "net>>"), "is not an amount"),

@@ -13,13 +13,13 @@ import click
 from store.domain.errors import BadInput
 from tui.commands import completing
 from tui.commands.options import acting, books_and_actor
-from tui.commands.output import json_text, say
+from tui.commands.output import json_line, json_text, say
 
 if TYPE_CHECKING:
     from store.db import Database
     from store.domain.actor import Actor
-    from store.domain.report import Report
-    from store.reports import Span
+    from store.domain.report import Line, Report
+    from store.report_parts import Span
 
 F = TypeVar("F", bound=Callable[..., Any])
 DAY = click.DateTime(["%Y-%m-%d"])
@@ -57,7 +57,7 @@ def _days(command: F) -> F:
 
 
 def _span(first: datetime | None, last: datetime | None) -> Span:
-    from store.reports import Span
+    from store.report_parts import Span
 
     end = last.date() if last else datetime.now(UTC).astimezone().date()
     begin = first.date() if first else end.replace(day=1)
@@ -131,10 +131,10 @@ def reconciliation(ctx: click.Context, /, first: datetime | None, last: datetime
     \b
     payapp report reconciliation --from 2026-10-01 --to 2026-10-31
     """  # noqa: D301 - \b keeps click from wrapping the examples
-    from store import reports
+    from store.reconciliation import reconciliation as made
 
     span = _span(first, last)
-    _write(ctx, lambda db, me: reports.reconciliation(db, me, span), **form)
+    _write(ctx, lambda db, me: made(db, me, span), **form)
 
 
 @report.command("aging")
@@ -193,7 +193,7 @@ def _write(
         raise BadInput("--csv, --json and --xlsx are given together", fix="Keep one of them")
     if replace and xlsx is None:
         raise BadInput("--replace means nothing without --xlsx", fix="Leave it out, or add --xlsx FILE")
-    from store import report_files, reports
+    from store import report_files, report_parts
     from store.snapshot import snapshot
 
     with books_and_actor(ctx, login) as (books, me), snapshot(books.db):
@@ -201,13 +201,16 @@ def _write(
         now = datetime.now(UTC).astimezone()
         head = (
             f"{books.company.name}, {books.profile().title}: {now:%Y-%m-%d %H:%M} by {me.login}",
-            reports.head(books.db),
+            report_parts.head(books.db),
         )
         if as_csv:
-            sys.stdout.flush()
-            report_files.write_csv(found, sys.stdout.buffer)
+            # A program that closed its standard output has none.
+            if sys.stdout is not None:
+                sys.stdout.flush()
+                report_files.write_csv(found, sys.stdout.buffer)
         elif as_json:
-            click.echo(json_text(_document(found, head)))
+            for text in _document(found, head):
+                click.echo(text, nl=False)
         elif xlsx is not None:
             count = report_files.write_xlsx(found, head, Path(xlsx), replace=replace)
             say(f"{xlsx} is written: {count:,} {'row' if count == 1 else 'rows'}.")
@@ -221,28 +224,30 @@ def _paged(lines: Iterator[str]) -> Iterator[str]:
     return (f"{line}\n" for line in lines)
 
 
-def _document(found: Report, head: tuple[str, ...]) -> dict[str, Any]:
-    """The report as JSON: amounts as plain decimals in text, lines by the names of their columns."""
+def _document(found: Report, head: tuple[str, ...]) -> Iterator[str]:
+    """The report as one JSON document, a row at a time: amounts as plain decimals in text, lines by their columns' names."""
     from store.domain.money import plain
     from store.domain.report import Kind, whole
 
-    def value(line: Any, n: int) -> Any:
+    def value(line: Line, n: int) -> Any:
         cell = line.cells[n]
         money = found.columns[n].kind is Kind.MONEY and cell is not None
         return plain(whole(cell), line.currency) if money else cell
 
-    rows = [
-        {
-            "currency": line.currency, "total": line.total,
-            **{column.title.lower().replace(" ", "_"): value(line, n)
-               for n, column in enumerate(found.columns) if column.kind is not Kind.BAR},
+    columns = [
+        (n, column.title.lower().replace(" ", "_"))
+        for n, column in enumerate(found.columns)
+        if column.kind is not Kind.BAR
+    ]
+    start = {"report": found.name, "about": found.about, "head": list(head)}
+    yield json_text(start).removesuffix("\n}") + ',\n  "rows": ['
+    separator = "\n"
+    for line in found.rows():
+        row = {
+            "currency": line.currency,
+            "total": line.total,
+            **{name: value(line, n) for n, name in columns},
         }
-        for line in found.rows()
-    ]  # fmt: skip
-    return {
-        "report": found.name,
-        "about": found.about,
-        "head": list(head),
-        "rows": rows,
-        "notes": list(found.notes()),
-    }
+        yield f"{separator}    {json_line(row)}"
+        separator = ",\n"
+    yield '\n  ],\n  "notes": ' + json_line(list(found.notes())) + "\n}\n"
