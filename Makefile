@@ -13,7 +13,7 @@ MODULE := tryton/export_key
 # What the tests drive besides payapp; a test that misses one of them is skipped and names it.
 TOOLS := openssh-server openssh-client tmux screen
 
-.PHONY: demo test check chaos bench tools clean
+.PHONY: demo test check chaos bench pictures tools clean
 
 demo: $(VENV)/run.stamp ## make a made-up company and open the desk on it
 	@$(BIN)/payapp demo
@@ -38,6 +38,9 @@ chaos: $(VENV)/dev.stamp ## break the export for half an hour and look into the 
 
 bench: $(VENV)/dev.stamp ## measure; see docs/benchmarks.md
 	$(BIN)/python tests/bench/run.py
+
+pictures: $(VENV)/dev.stamp ## take docs/pictures anew from the running program
+	$(BIN)/python tests/pictures.py
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
