@@ -129,6 +129,9 @@ def _told(name: str, where: str) -> str:
 def _begin(db: Database, actor: Actor, invoice_id: int) -> tuple[Actor, Candidate]:
     actor = directory.refresh(db, actor)
     approval.require_preparer(actor, "change the attachments of invoices")
+    if db.postgres:
+        # Nobody discards it meanwhile.
+        db.execute("SELECT 1 FROM invoices WHERE id = ? FOR KEY SHARE", (invoice_id,))
     found = next(candidates.load(db, [invoice_id]), [])
     if not found:
         raise NothingMatched(f"Invoice #{invoice_id} is gone", fix="Refresh the list ({list.refresh})")

@@ -116,10 +116,13 @@ def selected(db: Database, selection: Selection, found: Seen | None = None) -> C
 
 
 def _numbers(db: Database, ids: Sequence[int]) -> Iterator[str]:
-    sql = f"SELECT number FROM invoices WHERE {among(db, 'id')} ORDER BY id"
+    """Their numbers; of one that was discarded there is only its id."""
+    sql = f"SELECT id, number FROM invoices WHERE {among(db, 'id')}"
     for first in range(0, len(ids), candidates.CHUNK):
-        for row in db.execute(sql, (packed(db, ids[first : first + candidates.CHUNK]),)).fetchall():
-            yield one_line(row[0])
+        some = ids[first : first + candidates.CHUNK]
+        names = dict(db.execute(sql, (packed(db, some),)).fetchall())
+        for number in some:
+            yield one_line(names[number]) if number in names else f"#{number}"
 
 
 class Outcome:

@@ -20,6 +20,7 @@ from store import (
     commitments,
     contracts,
     directory,
+    discarding,
     drafting,
     holding,
     holding_on,
@@ -153,6 +154,11 @@ def _edit(deed: Deed) -> None:
     commitments.edit(deed.db, deed.actor, deed.invoice, version(deed.db, deed.invoice), number="101-009")
 
 
+def _discard(deed: Deed) -> None:
+    deed.db.execute("UPDATE invoices SET source = ? WHERE id = ?", (drafting.SOURCE, deed.invoice))
+    discarding.discard(deed.db, deed.actor, deed.marked)
+
+
 def _hold_all(deed: Deed) -> None:
     number, name = deed.db.execute("SELECT id, name FROM vendors").fetchone()
     wanted = [Subject(HoldScope.VENDOR, number, name)]
@@ -216,6 +222,7 @@ RUNS: dict[str, Run] = {
     "edit": Run(_edit, ("commitments.edit",)),
     "submit": Run(lambda d: commitments.set_status(d.db, d.actor, d.marked, Status.REVISE_AND_RESUBMIT), ("commitments.set_status",)),
     "approve": Run(lambda d: commitments.set_status(d.db, d.actor, d.marked, Status.APPROVED), ()),
+    "discard": Run(_discard, ("discarding.discard",)),
     "attach": Run(lambda d: attaching.attach(d.db, d.actor, d.invoice, "/plans/waiver.pdf"), ("attaching.attach", "attaching.detach")),
     "send": Run(lambda d: review.send(d.db, d.actor, d.marked, PROFILE), ("review.send",)),
     "retrieve": Run(lambda d: review.retrieve(d.db, d.actor, d.marked), ("review.retrieve",)),
@@ -228,4 +235,4 @@ RUNS: dict[str, Run] = {
     "summary": Run(lambda d: directory.set_summary(d.db, d.actor, wanted=False), ("directory.set_summary",)),
 }  # fmt: skip
 # What is approved already takes an approver of the project to be changed; what is not cannot be sent.
-STATUS = {"edit": "under_review", "submit": "under_review", "approve": "under_review"}
+STATUS = {"edit": "under_review", "discard": "under_review", "submit": "under_review", "approve": "under_review"}

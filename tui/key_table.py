@@ -198,6 +198,7 @@ KEYS: tuple[Key, ...] = (
     Key("approve", ("y",), _C, "approve what is marked", "approve"),
     Key("new", ("i",), _C, "the next invoice of this one's commitment, prefilled from its last one", "new"),
     Key("status", ("d",), _C, "set the status of what is marked, or of this one: draft, review, revise, approved", "status"),
+    Key("discard", (), _C, "discard what was created here by mistake and never sent, after a question"),
     Key("files", ("F",), _C, "attachments: add a path or link, take one away; of what is sent too"),
     Key("changes", ("C",), _C, "who changed which field of it, from what to what"),
     Key("mark-all", ("a",), _L, "mark all clean matches of the filter; again: none of them", "all"),

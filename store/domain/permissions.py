@@ -126,6 +126,7 @@ ACTIONS: tuple[Action, ...] = (
     _project("edit", "edit: number, dates, G703 lines", "`e`, `payapp invoice edit`", Need.PREPARER),
     _project("submit", "set a status below an approval", "`y`, `payapp invoice status`", Need.PREPARER),
     _project("approve", "approve, and end an approval", "`y`, `payapp invoice status`", Need.SENDER),
+    _project("discard", "discard what was created in payapp and never sent", "`:discard`, `payapp invoice discard`", Need.PREPARER),
     _project("attach", "attach, also while it is locked", "`payapp invoice attach`", Need.PREPARER, locked=True),
     _project("send", "send", "`f`, `payapp send`", Need.SENDER),
     Action("retrieve", "retrieve", "`r`, `payapp retrieve`", Need.SENDER, locked=True),

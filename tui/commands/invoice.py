@@ -1,4 +1,4 @@
-"""The subcommand ``invoice``: create, edit, set a status, attach, and the history of its fields."""
+"""The subcommand ``invoice``: create, edit, set a status, discard, attach, and the history of its fields."""
 
 from __future__ import annotations
 
@@ -148,6 +148,7 @@ def edit(
 
 
 for _command in (
+    invoice_files.discard,
     invoice_files.attach,
     invoice_files.detach,
     invoice_files.attachments,

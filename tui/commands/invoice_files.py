@@ -1,4 +1,4 @@
-"""Subcommands of ``invoice``: its attachments, and the history of its fields."""
+"""Subcommands of ``invoice``: discarding it, its attachments, and the history of its fields."""
 
 from __future__ import annotations
 
@@ -6,8 +6,37 @@ import click
 
 from store.domain.errors import BadInput
 from store.domain.text import one_line, safe
-from tui.commands.options import acting, books_and_actor
+from tui.commands.decisions import deciding, finish
+from tui.commands.options import Chosen, acting, books_and_actor, confirm, selection
 from tui.commands.output import print_json, print_table, say
+
+
+@click.command()
+@click.option("--comment", metavar="WHY", default="", help="Why; kept in the audit trail.")
+@deciding
+@click.pass_context
+def discard(
+    ctx: click.Context, comment: str, words: tuple[str, ...], where: str | None, every: bool, yes: bool, as_json: bool,
+    login: str | None,
+) -> None:  # fmt: skip
+    """Discard invoices created by mistake.
+
+    Only what was created in payapp and never sent; a commitment's newest one first. The audit trail keeps what it said.
+
+    \b
+    payapp invoice discard 101-008 --comment 'wrong commitment'
+    """  # noqa: D301 - \b keeps click from wrapping the examples
+    from store import discarding, selecting
+    from store.domain import approval
+    from store.domain.status import ProjectView
+
+    with books_and_actor(ctx, login) as (books, me):
+        approval.require_preparer(me, "discard invoices")
+        chosen = selection(books, me, Chosen(words, where, every), ProjectView.NOT_SENT)
+        count = len(selecting.ids_of(books.db, chosen))
+        about = safe(words[0]) if count == 1 and words and words[0] != "-" else f"{count:,} invoices"
+        confirm(f"Discard {about}? Only the audit trail keeps what is discarded", yes=yes)
+        finish(ctx, discarding.discard(books.db, me, chosen, comment), "discarded", as_json=as_json)
 
 
 @click.command()

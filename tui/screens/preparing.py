@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from store import attaching, commitments, contracts, detail, drafting
+from store import attaching, commitments, contracts, detail, discarding, drafting, looking
 from store.domain import approval
 from store.domain.errors import NothingMatched
 from store.domain.selection import Marked
 from store.domain.status import ProjectView
 from store.domain.text import one_line
 from tui.keymap import pressed, way
+from tui.screens.ask import AskScreen, nets
 from tui.screens.changes import ChangesScreen
 from tui.screens.deciding import Press
 from tui.screens.edit import EditScreen, InvoiceEdit
 from tui.screens.edit_text import form_of, form_of_next
 from tui.screens.files import FilesScreen
+from tui.screens.hold import noun
 from tui.screens.set_status import StatusScreen
 from tui.screens.tools import ToolScreen
-from tui.text import STATUS_TITLES
+from tui.text import STATUS_TITLES, cut
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -73,6 +75,10 @@ class PreparingScreen(ToolScreen[ProjectView]):
     def action_status(self) -> None:
         """Set the status of what is marked, else of the invoice under the cursor."""
         self.attempt(self._status)
+
+    def action_discard(self) -> None:
+        """Discard what is marked, else the invoice under the cursor: created here, and never sent."""
+        self.attempt(self._discard)
 
     def action_files(self) -> None:
         """The attachments of the invoice under the cursor."""
@@ -140,6 +146,19 @@ class PreparingScreen(ToolScreen[ProjectView]):
             )
             done = f"{len(decision.done):,} set to {STATUS_TITLES[choice.status]}."
             self.decided(decision, done, at, stay=True)
+
+    async def _discard(self, at: Press[ProjectView]) -> None:
+        me, db = self.desk.me, self.desk.db
+        approval.require_preparer(me, "discard invoices")
+        selection, only = await self._one_or_marked(at)
+        thread = db.read if isinstance(selection, Marked) else self.insist
+        selection, totals = await thread(looking.sealed, selection)
+        count = sum(total.count for total in totals)
+        about = f"{cut(only.number, 30).rstrip()} of {cut(only.vendor, 30).rstrip()}" if only else noun(count)
+        lines = [*nets(totals), "", "What is discarded is gone; the audit trail keeps what it said."]
+        if await self.app.push_screen_wait(AskScreen(f"Discard {about}?", lines, "discard")):
+            decision = await self.carry_out(f"Discarding {about}", discarding.discard, me, selection)
+            self.decided(decision, f"{len(decision.done):,} discarded.", at)
 
     async def _files(self, at: Press[ProjectView]) -> None:
         row = await self.row_at(at)
