@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from store import directory
 from store.db import Database
 from store.domain.actor import Actor
 from store.domain.errors import NothingMatched
@@ -93,7 +94,7 @@ _NEWEST = (
 
 def contracts(db: Database, me: Actor, job: str = "") -> list[Contract]:
     """All commitments, or those of one job, by job and number. Raises NotPermitted for who may not see Commitments."""
-    me.require_project_reader()
+    directory.refresh(db, me).require_project_reader()
     narrowed, values = (" WHERE p.number = ?", (job,)) if job else ("", ())
     scheduled = _sums(
         db.execute(

@@ -14,7 +14,7 @@ from store.domain.money import decimals
 from store.domain.text import safe, storable
 
 __all__ = [
-    "Company", "Put", "UserValues", "actor", "company", "everybody", "find_user", "found", "put_user", "refresh",
+    "Company", "Put", "UserValues", "actor", "administering", "company", "everybody", "find_user", "found", "put_user", "refresh",
     "set_confirmation", "set_summary", "users",
 ]  # fmt: skip
 _COLUMNS = (
@@ -177,23 +177,43 @@ _NOT_OF_ONESELF = {
     "erp_level": "level on ERP Integrations", "can_push": "Can Push to Accounting", "limit_invoice": "limit per invoice",
     "limit_commitment": "limit per commitment and period", "limit_day": "limit per day", "email": "mail address",
 }  # fmt: skip
+_RANK = tuple(Level)
 LOGIN_MOST = NAME_MOST = 300
 
 
-def put_user(db: Database, by: Actor | None, user: UserValues, was: UserValues | None = None) -> Put:
+def administering(db: Database, by: Actor) -> Actor:
+    """The Directory Admin as he is now: in this transaction nobody else changes a user, so what is read next stays so.
+
+    Raises NotPermitted for who is none.
+    """
+    _hold_admins(db)
+    by = refresh(db, by)
+    by.require_directory_admin()
+    return by
+
+
+def put_user(
+    db: Database, by: Actor | None, user: UserValues, was: UserValues | None = None, *, new: bool = False
+) -> Put:
     """Add a user or change one, with an audit event. ``by`` is None only while a company is founded.
 
-    ``was``: what was shown before; refuse where others have changed it since. When the right to accept ends, what the
+    ``was``: what was shown before; refuse where others have changed it since. ``new``: refuse where the Directory has that
+    login already, active or not. When the right to accept ends, what the
     user accepted and nothing was sent of goes back to Ready to Export.
-    Raises NotPermitted for who is no Directory Admin, for a change of one's own rights to accept, limit or address,
+    Raises NotPermitted for who is no Directory Admin, for a change of one's own rights to accept, limit or address and a higher
+    level of one's own on Commitments,
     BadInput for values that cannot be and for taking away the last Directory Admin, and Changed.
     """
     with db.transaction():
-        _hold_admins(db)
         if by is not None:
-            by = refresh(db, by)
-            by.require_directory_admin()
+            by = administering(db, by)
         before = find_user(db, user.login)
+        if new and before is not None:
+            raise BadInput(
+                f"{safe(user.login)} is in the Directory already",
+                why=f"it is {safe(before.name)}" + ("" if before.active else ", who was removed"),
+                fix="Change that user, or take another login",
+            )
         _check(user, before)
         if was is not None and before != was:
             raise Changed(
@@ -325,6 +345,12 @@ def _check_own(before: UserValues, after: UserValues) -> None:
     if "can_push" in changed and after.can_push:
         raise NotPermitted(
             "Nobody grants Can Push to Accounting to himself", fix="Ask another Directory Admin to grant it"
+        )
+    if _RANK.index(after.commitments_level) > _RANK.index(before.commitments_level):
+        raise NotPermitted(
+            "Nobody raises his own level on Commitments",
+            why="who prepares invoices is for another to say",
+            fix="Ask another Directory Admin",
         )
     if changed:
         raise NotPermitted(

@@ -10,6 +10,7 @@ from typing import Any
 
 from peewee import SQL, Expression, NodeList, fn
 
+from store import directory
 from store.db import Database
 from store.domain.actor import Actor
 from store.domain.money import decimals
@@ -62,6 +63,7 @@ def find(db: Database, actor: Actor, text: str, limit: int = 20) -> list[Found]:
     Whoever sees ERP Integrations or Commitments sees one invoice wherever it stands, as ``payapp show`` does; raises
     NotPermitted for others. Every step goes down an index: it costs milliseconds at a million.
     """
+    actor = directory.refresh(db, actor)
     if not actor.sees_erp:
         actor.require_project_reader()
     text = text.strip()

@@ -68,7 +68,7 @@ class Awaited:
 
 def awaited(db: Database, actor: Actor, erp: str) -> Iterator[list[Awaited]]:
     """What waits for a receipt, in the order of its export, some at a time. Raises NotPermitted."""
-    actor.require_reader()
+    directory.refresh(db, actor).require_reader()
     last = 0
     while rows := db.execute(
         "SELECT id, invoice_id, payload, payload_sha256, erp_ref, updated_at FROM export_jobs"

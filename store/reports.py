@@ -182,7 +182,7 @@ def aging(db: Database, actor: Actor) -> Report:
     )
 
     def lines() -> Iterator[Line]:
-        found = waiting(db)
+        found = waiting(db, actor)
         # Amounts of different currencies are not compared with each other.
         most: dict[str, int] = {}
         for _, _, currency, _, net in found:
@@ -197,8 +197,9 @@ def aging(db: Database, actor: Actor) -> Report:
     )  # fmt: skip
 
 
-def waiting(db: Database) -> list[tuple[str, int, str, int, int]]:
-    """What waits, as (title, place in AGES, currency, count, net), in the order of the views and ages."""
+def waiting(db: Database, actor: Actor) -> list[tuple[str, int, str, int, int]]:
+    """What waits, as (title, place in AGES, currency, count, net), in the order of the views and ages. Raises NotPermitted."""
+    allowed(db, actor)
     now = db.now()
     steps = " ".join(
         f"WHEN coalesce(sent_at, updated_at) <= {now - days * _DAY_MS} THEN {place}"

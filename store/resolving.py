@@ -164,7 +164,7 @@ class OpenJob:
 
 def of_invoice(db: Database, actor: Actor, invoice_id: int) -> OpenJob:
     """The job of the invoice that an approver can settle by hand. Raises NotPermitted, Disallowed."""
-    actor.require_approver()
+    directory.refresh(db, actor).require_approver()
     invoice = db.execute("SELECT number, erp_status FROM invoices WHERE id = ?", (invoice_id,)).fetchone()
     if invoice is None:
         raise Disallowed(f"There is no invoice #{invoice_id}", fix="payapp list --view exporting shows them")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from store import directory
 from store.db import Database
 from store.domain.actor import Actor
 from store.domain.errors import BadInput, Disallowed, NothingMatched
@@ -41,7 +42,8 @@ class NameTaken(Disallowed):
 
 
 def views(db: Database, actor: Actor) -> list[SavedView]:
-    """The user's views, by name."""
+    """The user's views, by name. Raises NotPermitted for who is no user any more."""
+    directory.refresh(db, actor)
     rows = db.execute(
         "SELECT name, view, query, sort, descending FROM saved_views WHERE user_id = ? ORDER BY lower(name), name",
         (actor.id,),

@@ -96,7 +96,7 @@ def listed(db: Database, actor: Actor, *, everything: bool = False) -> list[Sign
 
     Raises NotPermitted for who may not see ERP Integrations.
     """
-    actor.require_reader()
+    directory.refresh(db, actor).require_reader()
     found = _rows(db, f"s.signed_at IS NULL AND {_STANDS} ORDER BY s.id", LISTED)
     if everything:
         found += _rows(

@@ -34,6 +34,8 @@ def take(db: Database, actor: Actor, rows: Sequence[Row], tally: Tally, partial:
     row out instead.
     """
     currency = directory.company(db).currency
+    # What the table has no column for is as it is now, whatever another admin does at this moment.
+    directory.administering(db, actor)
     known = {user.login: user for user in directory.everybody(db)}
     seen: dict[str, int] = {}
     for row in rows:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from store import db as database
 from store import directory, people
 from store.db import Database
 from store.directory import Put
 from store.domain.actor import Actor, Level, UserValues
 from store.domain.errors import BadInput, Changed, NothingMatched, NotPermitted
 from store.domain.rights import meaning
+from store.intake import load
+
+USERS = (
+    "login,name,email,erp_level,commitments_level,directory_level,can_push,limit_invoice\n"
+    "viewer,Vera V.,,read_only,none,none,no,\n"
+)
+WAITS = "SELECT 1 FROM pg_locks WHERE NOT granted"
 
 
 def user(db: Database, login: str) -> UserValues:
@@ -117,3 +127,50 @@ def test_who_has_no_level_sees_himself_and_a_removed_one_nobody(
 )
 def test_what_rights_mean_is_said_in_words(values: dict[str, Any], sentence: str) -> None:
     assert sentence in " ".join(meaning(replace(UserValues("x", "X"), **values), "USD"))
+
+
+def test_adding_writes_over_nobody(db: Database, admin: Actor) -> None:
+    directory.put_user(db, admin, replace(user(db, "viewer"), active=False))
+    before = directory.everybody(db)
+    for login, said in (("jlopez", "it is Juan Lopez"), ("viewer", "who was removed")):
+        with pytest.raises(BadInput, match=f"{login} is in the Directory already") as refused:
+            directory.put_user(db, admin, UserValues(login, "Somebody Else", can_push=True), new=True)
+        assert said in str(refused.value)
+    assert directory.everybody(db) == before
+
+
+def test_nobody_raises_his_own_level_on_commitments(db: Database, admin: Actor) -> None:
+    directory.put_user(db, admin, replace(user(db, "viewer"), directory_level=Level.ADMIN))
+    vera = directory.actor(db, "viewer")
+    for level in (Level.READ_ONLY, Level.STANDARD, Level.ADMIN):
+        with pytest.raises(NotPermitted, match="raises his own level on Commitments"):
+            directory.put_user(db, vera, replace(user(db, "viewer"), commitments_level=level))
+    directory.put_user(db, admin, replace(user(db, "viewer"), commitments_level=Level.ADMIN))
+    directory.put_user(db, vera, replace(user(db, "viewer"), commitments_level=Level.READ_ONLY))
+    assert user(db, "viewer").commitments_level is Level.READ_ONLY
+
+
+@pytest.mark.parametrize("db_url", ["postgres"], indirect=True)
+def test_who_is_removed_at_this_moment_is_not_let_in_again_by_an_import(
+    db: Database, db_url: str, admin: Actor, tmp_path: Path
+) -> None:
+    """The import has no column for it, and keeps what there is: not what there was when it began."""
+    table = tmp_path / "users.csv"
+    table.write_text(USERS, encoding="utf-8")
+    other = database.open(db_url)
+
+    def run() -> None:
+        load.import_file(other, admin, table)
+        other.pw.close()
+
+    try:
+        with ThreadPoolExecutor(1) as beside:
+            with db.transaction():
+                directory.put_user(db, admin, replace(user(db, "viewer"), active=False))
+                imported = beside.submit(run)
+                while not imported.done() and not db.execute(WAITS).fetchone():
+                    pass
+            imported.result(30)
+        assert user(db, "viewer").name == "Vera V." and not user(db, "viewer").active
+    finally:
+        other.close()

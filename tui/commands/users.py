@@ -25,7 +25,13 @@ _LIMITS = {"limit": "limit_invoice", "limit_commitment": "limit_commitment", "li
 
 @click.group()
 def users() -> None:
-    """The Directory: who may do what."""
+    """The Directory: who may do what.
+
+    \b
+    payapp users list
+    payapp users add jlopez --name 'Juan Lopez' --erp standard --limit 50000
+    payapp users grant jlopez
+    """  # noqa: D301 - \b keeps click from wrapping the examples
 
 
 # -- looking -----------------------------------------------------------------------------------------------------
@@ -290,7 +296,7 @@ def _change(
     with books_and_actor(ctx, login) as (books, me):
         with books.db.transaction():
             # What was given is judged after who gives it, as it is in the store.
-            directory.refresh(books.db, me).require_directory_admin()
+            directory.administering(books.db, me)
             before = directory.find_user(books.db, user)
             after = changed(books, before)
             put = directory.put_user(books.db, me, after)

@@ -140,7 +140,8 @@ class DirectoryScreen(RowsScreen[UserValues]):
 
     async def _form(self, row: UserValues | None) -> None:
         async def save(after: UserValues) -> directory.Put:
-            return await self.desk.db.write(directory.put_user, self.desk.me, after, row)
+            new = row is None
+            return await self.desk.db.write(directory.put_user, self.desk.me, after, row, new=new)
 
         form = UserForm(row, self.desk.company.currency, save)
         after = await self.app.push_screen_wait(form)

@@ -62,8 +62,7 @@ class OverviewScreen(RowsScreen[Age]):
 
     async def read_rows(self) -> Sequence[Age]:
         """Counted anew."""
-        self.desk.me.require_reader()
-        found = await self.desk.db.count(reports.waiting)
+        found = await self.desk.db.count(reports.waiting, self.desk.me)
         self._answered = clock(await self.desk.db.read(signs.last_sync))
         # Amounts of different currencies are not compared with each other.
         most: dict[str, int] = {}
