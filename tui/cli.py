@@ -13,6 +13,7 @@ import click
 from store.domain.errors import BadInput, PayappError
 from store.domain.text import safe, storable
 from tui.commands import completing
+from tui.commands.helping import examples_first
 from tui.commands.output import let_go, say
 
 # Subcommand to module and function; a module loads only when its subcommand runs.
@@ -81,6 +82,7 @@ class Lazy(click.Group):
         module, name = COMMANDS[cmd_name].split(":")
         command = getattr(importlib.import_module(f"tui.commands.{module}"), name)
         assert isinstance(command, click.Command)  # noqa: S101 - the table above names nothing else
+        examples_first(command)
         return command
 
 

@@ -25,7 +25,7 @@ def test_the_pictures_say_what_the_desk_says(taken: dict[str, str]) -> None:
 
 def test_they_show_what_they_are_named_for(taken: dict[str, str]) -> None:
     for name, said in {
-        "list": "MARKED 4", "confirm": "y: export", "progress": "FAIL 2", "detail": "Fix:", "commitments": "e edit",
+        "list": "MARKED 4", "confirm": "y: export", "progress": "FAIL 2", "detail": "Fix:", "commitments": "REJECTED: Retainage is 5",
         "activity": "ACTIVITY", "overview": "OVERVIEW", "projects": "PROJECTS AND COMMITMENTS",
     }.items():  # fmt: skip
         for size in ("120x40", "80x24"):

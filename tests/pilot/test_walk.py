@@ -117,10 +117,13 @@ def test_the_walk_of_the_readme(folder: Path, mail: MailServer) -> None:
     assert len(numbers) == len(set(numbers)) == len(states)
     assert "DELTA-0007" in numbers
     end = time.monotonic() + 30
-    while not mail.taken and time.monotonic() < end:
+    # The approver has mails of his own: the daily summary, and what was changed since he rejected it.
+    while (
+        not (hers := [each for each in mail.messages if "mgarcia@" in each["To"]]) and time.monotonic() < end
+    ):
         time.sleep(0.1)
-    [message] = mail.messages
-    assert message["To"].endswith("mgarcia@acme.example>") and "201-008" in message["Subject"]
+    [message] = hers
+    assert "201-008" in message["Subject"]
     assert "Retainage is 5 percent by contract" in message.get_content()
 
 

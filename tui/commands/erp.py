@@ -6,6 +6,8 @@ import importlib
 
 import click
 
+from tui.commands.helping import examples_first
+
 # Subcommand to module and function; a module loads only when its subcommand runs.
 COMMANDS = {
     "list": "erp_profiles:list_",
@@ -28,6 +30,7 @@ class Lazy(click.Group):
         module, name = COMMANDS[cmd_name].split(":")
         command = getattr(importlib.import_module(f"tui.commands.{module}"), name)
         assert isinstance(command, click.Command)  # noqa: S101 - the table above names nothing else
+        examples_first(command)
         return command
 
 

@@ -125,7 +125,8 @@ def edit(
 
     \b
     payapp invoice edit 101-008 --line 1:work=12500.00 --line 3:stored=0,held=40
-    payapp invoice lines 101-008 > l.csv; payapp invoice edit 101-008 --lines l.csv
+    payapp invoice lines 101-008 > lines.csv
+    payapp invoice edit 101-008 --lines lines.csv
     """  # noqa: D301 - \b keeps click from wrapping the examples
     from store import commitments, contracts, detail, invoices
     from store.domain import approval
