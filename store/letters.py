@@ -1,4 +1,4 @@
-"""What the mails about an invoice say: rejection, query, re-send. Plain text; every value that people wrote passes the one door."""
+"""What the mails about an invoice, or a key, say: rejection, query, re-send. Plain text; every value that people wrote passes the one door."""
 
 from __future__ import annotations
 
@@ -115,6 +115,27 @@ def resent(
 
 It is in ERP Integrations, Ready to Export, and waits for a decision.
 {why}
+{short(company)}
+"""
+    return subject, body
+
+
+def key_changed(by: Actor, company: str, login: str, fingerprint: str, done: str) -> tuple[str, str]:
+    """Subject and body of what is mailed when somebody ``done`` (added, revoked) a key of somebody else's."""
+    who, whose = short(by.name), short(login)
+    subject = f"An SSH key of {whose} was {done}"
+    can = f"Whoever holds that key can now act as {whose}." if done == "added" else "It opens nothing any more."
+    body = f"""\
+{who} ({short(by.login)}) {done} an SSH key of {whose}:
+
+    {fingerprint}
+
+{can}
+
+If this was not agreed with {whose}, tell another Directory Admin at once:
+ssh HOST keys lists the keys, ssh HOST keys revoke takes one away, and the
+audit trail has who did what since.
+
 {short(company)}
 """
     return subject, body

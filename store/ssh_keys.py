@@ -13,7 +13,7 @@ from typing import Any
 
 import peewee
 
-from store import audit, directory
+from store import audit, directory, letters, notices
 from store.db import Database
 from store.domain.actor import Actor, Level
 from store.domain.errors import BadInput, Disallowed, NothingMatched, NotPermitted
@@ -27,6 +27,8 @@ KINDS = (
 RSA_LEAST = 2048
 MATERIAL_MOST = 8192
 COMMENT_MOST = 100
+# The kind of the mails about keys.
+MAIL = "key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ def fingerprint(material: str) -> str:
 
 
 def add(db: Database, by: Actor, login: str, line: str) -> Key:
-    """Give a user a key. Users give themselves more keys, Directory Admins give others theirs; audited.
+    """Give a user a key. Users give themselves more keys, Directory Admins give others theirs, who are mailed; audited.
 
     Raises NotPermitted, NothingMatched for who is no active user, BadInput as parse() does, Disallowed where somebody
     has that key already: it can be one person's only.
@@ -128,11 +130,13 @@ def add(db: Database, by: Actor, login: str, line: str) -> Key:
             ) from None
         after = {"login": login, "kind": kind, "fingerprint": print_}
         audit.record(db, by, "key added", {"login": login}, [audit.Change("key", row[0], {}, after)])
-    return find(db, int(row[0]))
+        added = find(db, int(row[0]))
+        _tell(db, by, added, "added")
+    return added
 
 
 def revoke(db: Database, by: Actor, key: str) -> Key:
-    """Take a key away, by its fingerprint or id: who came in with it can do nothing more. One's own, or as an admin.
+    """Take a key away, by its fingerprint or id: who came in with it can do nothing more. One's own, or as an admin; then it is mailed.
 
     Raises NotPermitted, NothingMatched where there is no such key that counts.
     """
@@ -152,7 +156,30 @@ def revoke(db: Database, by: Actor, key: str) -> Key:
         db.execute("UPDATE ssh_keys SET revoked_by = ?, revoked_at = ? WHERE id = ?", (by.id, now, found[0]))
         change = audit.Change("key", found[0], {"revoked": False}, {"revoked": True})
         audit.record(db, by, "key revoked", {"login": found[1]}, [change])
-    return find(db, int(found[0]))
+        revoked = find(db, int(found[0]))
+        _tell(db, by, revoked, "revoked")
+    return revoked
+
+
+def _tell(db: Database, by: Actor, key: Key, done: str) -> None:
+    """Owe a mail to whose key it is, and to the other Directory Admins, when another did it: he could come in as that user.
+
+    The admins have it too because who adds a key may have changed that user's address before.
+    """
+    if by.login == key.login:
+        return
+    text = letters.key_changed(by, directory.company(db).name, key.login, key.fingerprint, done)
+    everybody = directory.everybody(db)
+    told = [("user", user) for user in everybody if user.login == key.login]
+    told += [
+        ("admin", user)
+        for user in everybody
+        if user.active and user.directory_level is Level.ADMIN and user.login not in {by.login, key.login}
+    ]
+    notices.post(
+        db,
+        [notices.Letter(MAIL, role, user.name, user.email, *text, operator_id=by.id) for role, user in told],
+    )
 
 
 def _permitted(db: Database, by: Actor, login: str) -> Actor:

@@ -55,8 +55,8 @@ class Server:
 
 
 @contextlib.contextmanager
-def sshd(folder: Path, options: Mapping[str, object]) -> Iterator[Server]:
-    """An sshd with these options over those that every test needs, until the end of the block."""
+def sshd(folder: Path, options: Mapping[str, object], settings: str = "") -> Iterator[Server]:
+    """An sshd with these options over those that every test needs, and ``settings`` as its file, until the end of the block."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -72,9 +72,10 @@ def sshd(folder: Path, options: Mapping[str, object]) -> Iterator[Server]:
         "PermitRootLogin": "yes", "PrintMotd": "no", "MaxStartups": "50", **options,
     }  # fmt: skip
     given = [word for name, value in every.items() for word in ("-o", f"{name}={value}")]
+    (folder / "sshd_config").write_text(settings, encoding="utf-8")
     with (folder / "log").open("wb") as log:
         # sshd runs itself again for every connection, so it wants its whole path.
-        daemon = subprocess.Popen([str(SSHD), "-D", "-e", "-f", "/dev/null", *given], stderr=log)
+        daemon = subprocess.Popen([str(SSHD), "-D", "-e", "-f", str(folder / "sshd_config"), *given], stderr=log)
     try:
         wait_until(lambda: listens(port) or daemon.poll() is not None, "sshd to listen")
         assert daemon.poll() is None, (folder / "log").read_text()

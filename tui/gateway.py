@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import time
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,10 +17,13 @@ from typing import BinaryIO
 from store.domain.errors import BadInput, NothingMatched, NotPermitted
 from store.domain.text import safe
 
-# What of the client's environment counts; everything else goes before anything is read.
-KEPT = frozenset({"HOME", "LOGNAME", "USER", "PATH", "TZ", "SSH_CONNECTION", "SSH_TTY"})
+# What of the environment counts; everything else goes before anything is read. The time zone is the machine's: by the day
+# accounting dates and limits count.
+KEPT = frozenset({"HOME", "LOGNAME", "USER", "PATH", "SSH_CONNECTION", "SSH_TTY"})
 _LOCALE = re.compile(r"[A-Za-z][A-Za-z0-9_.@-]{0,40}")
 _TERM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,40}")
+ALONE = ("files", "keys")
+KEYS = ("keys add", "keys revoke")
 # A name of a file: no folder, no hidden one, nothing that a terminal or a shell would take for more.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. +-]{0,120}")
 
@@ -33,21 +37,27 @@ def cleaned(environment: MutableMapping[str, str]) -> None:
         terminal = name == "TERM" and _TERM.fullmatch(value)
         if not (known or locale or terminal):
             del environment[name]
+    time.tzset()
 
 
 def asked(command: str) -> tuple[str, str]:
-    """What the client asks for: ("desk", ""), ("files", "") or ("get", name). Raises NotPermitted for anything else."""
+    """What the client asks for, and about what: ("desk", ""), ("get", name), (one of ALONE, ""), (one of KEYS, which).
+
+    Raises NotPermitted for anything else.
+    """
     words = command.split()
     if not words:
         return "desk", ""
-    if words == ["files"]:
-        return "files", ""
+    if len(words) == 1 and words[0] in ALONE:
+        return words[0], ""
     if words[0] == "get" and len(words) > 1:
         return "get", command.split(None, 1)[1].strip()
+    if " ".join(words[:2]) in KEYS and len(words) > 2:
+        return " ".join(words[:2]), command.split(None, 2)[2].strip()
     raise NotPermitted(
         f"{safe(command)[:60]!r} cannot be run here",
         why="this account opens the desk and nothing else",
-        fix="ssh -t HOST opens it, ssh HOST files lists your files, ssh HOST get NAME fetches one",
+        fix="ssh -t HOST opens it; ssh HOST files, get NAME, keys, keys add LOGIN < FILE.pub, keys revoke KEY are all there is",
     )
 
 
@@ -62,16 +72,16 @@ def checked_name(name: str) -> str:
     return name
 
 
-def folder(files: Path, login: str) -> Path:
-    """The user's own folder, made if there is none, for the account alone. Raises NotPermitted for a login that is no name."""
+def folder(files: Path, login: str, number: int) -> Path:
+    """The user's own folder, made if there is none, for the account alone; by its ``number`` where a login is no name.
+
+    Raises NotPermitted where something else is in its place.
+    """
     try:
         own = files / checked_name(login)
     except BadInput:
-        raise NotPermitted(
-            f"{safe(login)[:60]} has no folder here",
-            why="the login cannot be the name of a folder",
-            fix="Ask a Directory Admin for a login of letters and digits",
-        ) from None
+        # No login that is a name begins so.
+        own = files / f"#{number}"
     own.mkdir(mode=0o700, parents=True, exist_ok=True)
     if own.is_symlink() or not stat.S_ISDIR(own.lstat().st_mode):
         raise NotPermitted("Your folder is not a folder", fix="Ask who runs this machine")
@@ -102,9 +112,10 @@ def opened(own: Path, name: str) -> Iterator[BinaryIO]:
             raise missing from None
     finally:
         os.close(place)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise missing
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise missing
         yield file
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import base64
 import struct
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from store import directory, ssh_keys
+from store import directory, notices, ssh_keys
 from store.db import Database
-from store.domain.actor import Actor
+from store.domain.actor import Actor, Level
 from store.domain.errors import BadInput, Disallowed, NothingMatched, NotPermitted
+from store.notices import NoticeState
 
 
 def field(data: bytes) -> bytes:
@@ -71,10 +73,10 @@ def test_users_keep_their_own_keys_and_admins_those_of_others(
     first = ssh_keys.add(db, admin, "jlopez", made(1))
     second = ssh_keys.add(db, approver, "jlopez", made(2, "ssh-rsa"))
     assert (first.login, first.added_by, second.added_by) == ("jlopez", "admin", "jlopez")
-    for refused in (lambda: ssh_keys.add(db, approver, "viewer", made(3)),
-                    lambda: ssh_keys.revoke(db, directory.actor(db, "viewer"), first.fingerprint)):  # fmt: skip
-        with pytest.raises(NotPermitted):
-            refused()
+    with pytest.raises(NotPermitted):
+        ssh_keys.add(db, approver, "viewer", made(3))
+    with pytest.raises(NotPermitted):
+        ssh_keys.revoke(db, directory.actor(db, "viewer"), first.fingerprint)
     with pytest.raises(Disallowed, match="Somebody has that key already"):
         ssh_keys.add(db, admin, "viewer", made(1))
     with pytest.raises(NothingMatched):
@@ -100,16 +102,14 @@ def test_what_is_served_counts_now(db: Database, admin: Actor) -> None:
     # A key that was revoked can be given again, and is another one then.
     again = ssh_keys.add(db, admin, "jlopez", made(1))
     assert again.id != key.id and ssh_keys.serving(db, key.kind, key.material) == again
-    directory.put_user(db, admin, gone(db))
+    directory.put_user(db, admin, replace(known(db, "jlopez"), active=False))
     assert ssh_keys.serving(db, key.kind, key.material) is None
 
 
-def gone(db: Database) -> directory.UserValues:
-    from dataclasses import replace
-
-    kept = directory.find_user(db, "jlopez")
+def known(db: Database, login: str) -> directory.UserValues:
+    kept = directory.find_user(db, login)
     assert kept is not None
-    return replace(kept, active=False)
+    return kept
 
 
 def test_a_revoked_key_ends_at_the_next_action(db: Database, admin: Actor) -> None:
@@ -128,3 +128,28 @@ def test_a_revoked_key_ends_at_the_next_action(db: Database, admin: Actor) -> No
     ).fetchall()
     assert [row[:2] for row in trail] == [("jlopez", "login"), ("jlopez", "logout")]
     assert "\x1b" not in trail[0][2] and "10.0.0.1" in trail[0][2]
+
+
+def test_whose_key_another_adds_or_revokes_is_mailed_and_so_are_the_other_admins(
+    db: Database, admin: Actor, approver: Actor
+) -> None:
+    directory.put_user(db, admin, directory.UserValues("eve", "Eve", "eve@acme.example", directory_level=Level.ADMIN))
+    directory.put_user(db, admin, replace(known(db, "viewer"), email=""))
+    ssh_keys.add(db, approver, "jlopez", made(1))
+    assert notices.recent(db, 9) == []
+    key = ssh_keys.add(db, admin, "jlopez", made(2))
+    told = {each.recipient: each for each in notices.recent(db, 9)}
+    assert set(told) == {"Juan Lopez", "Eve"}
+    assert {each.kind for each in told.values()} == {ssh_keys.MAIL}
+    assert told["Juan Lopez"].address == approver.email and told["Juan Lopez"].operator == "admin"
+    _, mail = notices.one(db, told["Juan Lopez"].id)
+    assert mail.subject == "An SSH key of jlopez was added" and key.fingerprint in mail.body
+    ssh_keys.revoke(db, directory.actor(db, "eve"), key.fingerprint)
+    assert {(each.recipient, each.subject) for each in notices.recent(db, 2)} == {
+        (name, "An SSH key of jlopez was revoked") for name in ("Juan Lopez", admin.name)
+    }
+    # Whom no mail reaches is told nothing, which shows; the other admins are.
+    ssh_keys.add(db, admin, "viewer", made(3))
+    assert {(each.recipient, each.state) for each in notices.recent(db, 2)} == {
+        ("Eve", NoticeState.WAITING), (known(db, "viewer").name, NoticeState.UNDELIVERABLE),
+    }  # fmt: skip

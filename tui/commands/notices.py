@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tui.bootstrap import Books
 
 STATES = ("waiting", "sent", "failed", "undeliverable")
-KINDS = ("rejection", "query", "resend", "summary", "digest")
+KINDS = ("rejection", "query", "resend", "summary", "digest", "key")
 # So much of an address or a subject tells which one it is.
 TO_CELLS, WHAT_CELLS = 30, 60
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import click
 
@@ -14,6 +14,11 @@ from tui.commands import completing
 from tui.commands.options import acting, books_and_actor, books_only
 from tui.commands.output import print_json, print_table, say
 from tui.text import moment
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from store.ssh_keys import Key
 
 # So many characters are read of a file: no key has more.
 READ_MOST = 20_000
@@ -52,6 +57,11 @@ def list_(ctx: click.Context, /, revoked: bool, as_json: bool, login: str | None
             for k in found
         ])  # fmt: skip
         return
+    table(found)
+
+
+def table(found: Sequence[Key]) -> None:
+    """Print the keys, a line each."""
     print_table(
         ("Id", "User", "Fingerprint", "Comment", "Added", "Revoked"),
         [(f"#{k.id}", k.login, k.fingerprint, k.comment, f"{moment(k.added_at)} by {k.added_by}", moment(k.revoked_at))
@@ -77,7 +87,12 @@ def add(ctx: click.Context, /, user: str, file: IO[str], login: str | None) -> N
     line = _line(file)
     with books_and_actor(ctx, login) as (books, me):
         key = store.add(books.db, me, user, line)
-    say(f"{safe(user)} can come in with {key.fingerprint} (#{key.id}).")
+    added(key)
+
+
+def added(key: Key) -> None:
+    """Tell of a new key."""
+    say(f"{safe(key.login)} can come in with {key.fingerprint} (#{key.id}).")
 
 
 def _line(file: IO[str]) -> str:
@@ -101,7 +116,12 @@ def revoke(ctx: click.Context, /, key: str, login: str | None) -> None:
 
     with books_and_actor(ctx, login) as (books, me):
         found = store.revoke(books.db, me, key)
-    say(f"{found.fingerprint} of {safe(found.login)} is revoked.")
+    revoked(found)
+
+
+def revoked(key: Key) -> None:
+    """Tell of a key that was taken away."""
+    say(f"{key.fingerprint} of {safe(key.login)} is revoked.")
 
 
 @ssh_keys.command("serve")
@@ -113,7 +133,7 @@ def serve(ctx: click.Context, /, account: str, kind: str, material: str) -> None
     """Answer sshd (AuthorizedKeysCommand): the line of that key, forced to payapp as its user; nothing for others.
 
     \b
-    AuthorizedKeysCommand /opt/payapp/bin/payapp --config FILE ssh-keys serve %u %t %k
+    payapp --config /etc/payapp/payapp.toml ssh-keys serve %u %t %k
     """  # noqa: D301 - \b keeps click from wrapping the examples
     from store import ssh_keys as store
     from tui.commands.gateway import served
