@@ -252,19 +252,21 @@ def _twins(
     rows = _rows(db, {other for _, other in pairs})
     passed = _passed(db, {number for number, _ in pairs})
     folded = {one.id: {fold(number) for number in (one.number, one.erp_number) if number} for one in own}
+    # Of many that look alike each is another one's twin many times.
+    theirs = {other: {fold(text) for text in row[1:3] if text} for other, row in rows.items()}
+    states = {other: ErpStatus(row[5]) for other, row in rows.items()}
     found: dict[int, list[Twin]] = {}
     for number, other in pairs:
-        _, name, erp_number, *rest, state, source = rows[other]
+        _, name, _, *rest, _, source = rows[other]
         likenesses: list[Likeness] = []
         if (number, other) in numbers:
-            theirs = {fold(text) for text in (name, erp_number) if text}
-            likenesses.append(Likeness.EXACT if folded[number] & theirs else Likeness.NUMBER)
+            likenesses.append(Likeness.NUMBER if folded[number].isdisjoint(theirs[other]) else Likeness.EXACT)
         if (number, other) in amounts:
             likenesses.append(Likeness.AMOUNT)
         if (number, other) in restarted:
             likenesses.append(Likeness.RESTARTED)
         by = tuple(passed.get((number, one, other)) for one in likenesses)
-        twin = Twin(other, name, rest[0], rest[1], ErpStatus(state), source, tuple(likenesses), by)
+        twin = Twin(other, name, rest[0], rest[1], states[other], source, tuple(likenesses), by)
         found.setdefault(number, []).append(twin)
     return {number: tuple(others) for number, others in found.items()}
 

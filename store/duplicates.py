@@ -20,8 +20,9 @@ from store.db import Database
 from store.domain.likeness import RESTARTING, alike_keys, likeness_key, restarts, same_amount, telling
 from store.packed import among, packed
 
-# Of more that look like one invoice the newest so many are told, and let pass: what is new is always among them.
-MOST = 100
+# Of more that look like one invoice the newest so many are told, and let pass: what is new is always among them. Of
+# thousands that all look alike each is compared with so many, and an override is written for each.
+MOST = 20
 _RUN = 2000
 # As the index invoices_amount has it.
 AMOUNT = "CASE WHEN {0}.gross <> 0 THEN {0}.gross ELSE {0}.net END"

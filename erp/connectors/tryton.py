@@ -76,9 +76,16 @@ class Tryton:
         ]
 
     async def check(self, bills: Sequence[Bill]) -> dict[str, list[Finding]]:
-        """What would be refused, as far as Tryton can be asked without booking."""
+        """What would be refused, as far as Tryton can be asked without booking, beside those of these that go before it."""
         known = await self._known(bills)
-        return {bill.key: list(tryton_bill.objections(bill, known, self._settings)) for bill in bills}
+        outcomes: dict[str, Outcome] = {}
+        found: dict[str, list[Finding]] = {}
+        for place, bill in enumerate(bills):
+            beside = self._with(known, bills[:place], outcomes)
+            found[bill.key] = list(tryton_bill.objections(bill, beside, self._settings))
+            if found[bill.key]:
+                outcomes[bill.key] = _refused(bill, found[bill.key][0])
+        return found
 
     async def periods(self) -> Sequence[Period]:
         """The company's accounting periods."""

@@ -108,6 +108,8 @@ async def test_in_one_parcel_it_passes_for_the_bill_that_was_let_pass_and_for_no
     # One that was refused beside another of the same parcel names it by its key, for it had no id yet.
     key = make_bill(1).key
     parcel = [make_bill(1), same_number(2), let_pass(same_number(3), key), make_bill(4)]
+    checked = await connector.check(parcel)
+    assert [[found.code for found in checked[bill.key]] for bill in parcel] == [[], [SIMILAR], [], []]
     first, second, third, fourth = await connector.post(parcel)
     assert isinstance(second, Refused) and "same parcel" in second.cause
     assert key in second.similar
