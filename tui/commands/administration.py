@@ -57,7 +57,7 @@ def _remove_database(file: Path) -> None:
 
 
 @click.command()
-@click.option("--company", required=True, prompt="Company", help="The company's name.")
+@click.option("--company", help="The company's name; on a terminal all is asked for without it.")
 @click.option("--currency", default="USD", show_default=True, help="Its currency, e.g. USD.")
 @click.option("--erp", metavar="ERP", default="files", show_default=True,
               help="Where exports go: files, tryton, sandbox, or another of payapp erp list.")  # fmt: skip
@@ -69,12 +69,13 @@ def _remove_database(file: Path) -> None:
 @click.option("--email", default="", help="Your mail address.")
 @click.pass_context
 def init(
-    ctx: click.Context, company: str, currency: str, erp: str, drop_folder: str, database: str | None,
+    ctx: click.Context, company: str | None, currency: str, erp: str, drop_folder: str, database: str | None,
     name: str | None, email: str,
 ) -> None:  # fmt: skip
     """Set up a company: its settings, its database, you as admin.
 
     \b
+    payapp init                                  asks, on a terminal
     payapp init --company 'ACME BUILDERS'
     payapp init --company ACME --database postgresql://payapp@db/payapp
     """  # noqa: D301 - \b keeps click from wrapping the examples
@@ -83,11 +84,22 @@ def init(
 
     path = settings.config_path(ctx.obj["config"])
     _refuse_existing(path)
+    connection: dict[str, str] = {}
+    if company is None:
+        from tui.commands import asking
+
+        told = asking.answers(ctx)
+        if told.get("demo"):
+            ctx.invoke(demo)
+            return
+        company, currency, erp, name = (told[key] for key in ("company", "currency", "erp", "name"))
+        email, drop_folder = told["email"], told.get("drop_folder", drop_folder)
+        connection = told.get("options", {})
     profile = profiles.load(erp)
     connector = profile.connectors[0]
     login = bootstrap.own_login()
     url = database or f"sqlite:{DATABASE}"
-    options = _erp_options(connector, company, drop_folder)
+    options = _erp_options(connector, company, drop_folder) | connection
     if profile.formats[:1] in _FORM_NEEDS:
         options |= _FORM_NEEDS[profile.formats[:1]] | (
             {"currency": currency} if profile.formats[0] == "iif" else {}
