@@ -51,7 +51,7 @@ class ErpSaid:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """An invoice as it stood when the ERP was asked, in this version.
+    """An invoice as it stood when the ERP was asked, in this version; ``at``: a moment before that, in ms UTC.
 
     ``reference`` is its bill's in the ERP, "" where it has none; ``by_hand``: a person said so. ``job`` is its export; one that was never exported has that of the bill
     that it would send, with the id 0. ``keys``: other keys under which the ERP may have it, of its earlier revisions
@@ -66,6 +66,7 @@ class Link:
     job: Job | None
     keys: tuple[str, ...]
     by_hand: bool = False
+    at: int = 0
 
 
 def links(db: Database, actor: Actor, ids: Sequence[int]) -> list[Link]:
@@ -93,7 +94,7 @@ def _link(db: Database, c: Candidate) -> Link:
     later = [idempotency_key(c.uuid, c.revision + n) for n in range(1, LATER_REVISIONS + 1)]
     own = "" if job is None else job.key
     keys = tuple(key for key in dict.fromkeys([*(row[0] for row in sent), *later]) if key != own)
-    return Link(c.id, c.version, c.name, c.erp_status, reference, job, keys, _by_hand(db, job))
+    return Link(c.id, c.version, c.name, c.erp_status, reference, job, keys, _by_hand(db, job), db.now())
 
 
 def _by_hand(db: Database, job: Job | None) -> bool:

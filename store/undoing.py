@@ -29,7 +29,6 @@ from store.called import Called
 from store.candidates import Candidate
 from store.db import Database
 from store.decision import Decision, settle
-from store.differences import keep
 from store.domain.actor import Actor, Level
 from store.domain.bill import encode, idempotency_key, revision_of
 from store.domain.errors import Changed, Disallowed, NotPermitted, PayappError
@@ -110,8 +109,6 @@ def _part(
         changes = _write(db, action, going, comment)
         if (outcome := TRANSITIONS[action].outcome) is not None:
             differences.keep(db, actor, outcome, {c.id: comment for c, _, _ in going})
-        if (outcome := TRANSITIONS[action].outcome) is not None:
-            keep(db, actor, outcome, {c.id: comment for c, _, _ in going})
         detail = {"comment": comment, "count": len(going)}
         audit.record(db, actor, action.value, detail, changes)
     return Decision(tuple(c.id for c, _, _ in going), tuple(stays), tuple(changed), notes=notes)
@@ -167,10 +164,10 @@ def _keeps(
         check(action, c.erp_status, c.name)
     except Disallowed as error:
         return error
-    if (left := _under_way(db, c.id, settle_ms)) > 0:
+    if (left := _under_way(db, link, settle_ms)) > 0:
         return Disallowed(
             "It was sent a moment ago",
-            why=f"an earlier sending of it may still arrive for {left} s",
+            why=f"an earlier sending of it could still arrive for {left} s after the ERP was asked",
             fix="Wait, then try again",
         )
     match answer.presence:
@@ -194,12 +191,12 @@ def _keeps(
             return None
 
 
-def _under_way(db: Database, invoice: int, settle_ms: int) -> int:
-    """For how many seconds a sending without a reply may still arrive: what was sent once was answered."""
+def _under_way(db: Database, link: Link, settle_ms: int) -> int:
+    """For how many seconds a sending without a reply could arrive after the ERP was asked: what was sent once was answered."""
     row = db.execute(
-        "SELECT max(send_begun) FROM export_jobs WHERE invoice_id = ? AND sends > 1", (invoice,)
+        "SELECT max(send_begun) FROM export_jobs WHERE invoice_id = ? AND sends > 1", (link.invoice_id,)
     ).fetchone()
-    return 0 if row[0] is None else max(0, -((db.now() - int(row[0]) - settle_ms) // 1000))
+    return 0 if row[0] is None else max(0, -((link.at - int(row[0]) - settle_ms) // 1000))
 
 
 def _write(

@@ -299,7 +299,13 @@ async def test_an_earlier_sending_without_a_reply_may_still_arrive(
     db.execute("UPDATE export_jobs SET sends = 2, send_begun = ?", (db.now(),))
     with pytest.raises(Disallowed, match="sent a moment ago"):
         await undo(db, erp, approver, number)
+    # It may have arrived since the ERP was asked, however long the question stood open.
+    [link] = linking.links(db, approver, [number])
+    [said] = await asking.ask(erp, [(link, link.reference)])
     db.execute("UPDATE export_jobs SET send_begun = send_begun - 2000")
+    early = replace(link, at=link.at - 2000)
+    with pytest.raises(Disallowed, match="sent a moment ago"):
+        undoing.unlink(db, approver, [(early, said)], "voided by Ann", settle_ms=1000)
     assert (await undo(db, erp, approver, number)).done == (number,)
 
 
