@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from random import Random
@@ -117,20 +117,26 @@ class _Commitment:
     lines: list[_Line] = field(default_factory=list)
 
 
-def seed(db: Database, by: Actor, rows: int = 300, seed: int = 7) -> None:
+def seed(
+    db: Database, by: Actor, rows: int = 300, seed: int = 7, told: Callable[[int], None] | None = None
+) -> None:
     """Fill a founded, empty company with ``rows`` invoices of Maria Garcia, all approved and not sent.
 
     The same ``rows`` and ``seed`` give the same books. One transaction; audit events as an import writes them.
+    ``told`` hears how many are written so far.
     """
     rng = Random(seed)  # noqa: S311 - repeatable on purpose, nothing secret
     sizes = _Sizes(rows)
     filling = late(db) if rows >= _LATE else contextlib.nullcontext()
     with db.transaction(), filling:
         places = _masters(db, by, rng, sizes)
-        parcels = _invoices(rng, places, rows)
+        parcels, done = _invoices(rng, places, rows), 0
         while some := list(islice(parcels, _EVENT)):
             detail = {"file": "demo", "kind": "invoices", "created": len(some)}
             audit.record(db, by, "import", detail, write(db, "procore", some, db.now()))
+            done += len(some)
+            if told is not None:
+                told(done)
 
 
 class _Sizes:

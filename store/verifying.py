@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
@@ -83,19 +83,23 @@ def parse_head(text: str) -> Head:
     return Head(int(found[1]), found[2])
 
 
-def verify(db: Database, kept: Head | None = None) -> Verified:
+# After so many events it is told how far the walk has come.
+_TOLD_EACH = 500
+
+
+def verify(db: Database, kept: Head | None = None, told: Callable[[int], None] | None = None) -> Verified:
     """Walk the whole trail in one moment of it. ``kept``: a head that was printed earlier, which must be in it.
 
-    Bounded memory; others go on writing.
+    Bounded memory; others go on writing. ``told`` hears the number of events walked so far.
     """
     try:
-        return _walked(db, kept)
+        return _walked(db, kept, told)
     except StoreError as error:
         if db.postgres or "UTF-8" not in error.why:
             raise
     # Bytes that no text has were put somewhere: they are read as what no text has, so that their place is told.
     with _any_bytes(db):
-        return _walked(db, kept)
+        return _walked(db, kept, told)
 
 
 @contextlib.contextmanager
@@ -109,13 +113,15 @@ def _any_bytes(db: Database) -> Iterator[None]:
         connection.text_factory = before
 
 
-def _walked(db: Database, kept: Head | None) -> Verified:
+def _walked(db: Database, kept: Head | None, told: Callable[[int], None] | None) -> Verified:
     found = Verified()
     with snapshot(db):
         found.head = head(db)
         last, previous, kept_hash = 0, "", None
         for event in _events(db):
             found.events += 1
+            if told is not None and not found.events % _TOLD_EACH:
+                told(found.events)
             if event[0] < 1:
                 found.add(event[0], "it was put there: the first event is 1")
                 continue

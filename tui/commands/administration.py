@@ -14,6 +14,7 @@ import click
 
 from store.domain.errors import BadInput
 from store.domain.text import safe
+from tui.commands import progress
 
 if TYPE_CHECKING:
     from store.db import Database
@@ -277,5 +278,6 @@ def _invoices(db: Database, rows: int) -> None:
     from store.domain.status import ProjectView
 
     maria = directory.actor(db, SENDER, "command line")
-    made_up.seed(db, maria, rows=rows)
+    with progress.counted("demo", rows) as told:
+        made_up.seed(db, maria, rows=rows, told=told)
     review.send(db, maria, every(ProjectView.NOT_SENT))

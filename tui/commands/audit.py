@@ -12,6 +12,7 @@ import msgspec
 
 from store.domain.errors import BadInput
 from store.domain.text import safe
+from tui.commands import progress
 from tui.commands.options import acting, books_and_actor
 from tui.commands.output import print_json, say
 
@@ -54,7 +55,8 @@ def verify(ctx: click.Context, head: str | None, as_json: bool, login: str | Non
     kept = None if head is None else verifying.parse_head(head)
     with books_and_actor(ctx, login) as (books, me):
         me.require_reader()
-        found = verifying.verify(books.db, kept)
+        with progress.counted("audit verify") as walked:
+            found = verifying.verify(books.db, kept, walked)
     if as_json:
         print_json({
             "events": found.events, "rows": found.rows, "head": found.head.text, "fault_count": found.fault_count,

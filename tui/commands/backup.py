@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
 
 from store.domain.text import safe
+from tui.commands import progress
 from tui.commands.options import acting, books_and_actor
 from tui.commands.output import say
 
@@ -32,7 +30,7 @@ def backup(ctx: click.Context, file: Path, replace: bool, login: str | None) -> 
     """  # noqa: D301 - \b keeps click from wrapping the examples
     from store import backup as backups
 
-    with books_and_actor(ctx, login) as (books, me), _progress("backup") as told:
+    with books_and_actor(ctx, login) as (books, me), progress.told("backup") as told:
         made, verified = backups.write(books.db, me, file, replace=replace, told=told)
     say(f"{safe(str(file))}: {made.rows:,} rows of {safe(made.company)}, as of {made.made_at}, read again.")
     say(f"Head {made.head}")
@@ -63,7 +61,7 @@ def restore(ctx: click.Context, file: Path) -> None:
         made = None
     empty = False
     try:
-        with bootstrap.created(url) as db, _progress("restore") as told:
+        with bootstrap.created(url) as db, progress.told("restore") as told:
             try:
                 found = restoring.restore(db, file, told)
             except BaseException:
@@ -79,17 +77,3 @@ def restore(ctx: click.Context, file: Path) -> None:
         f"{safe(found.company)}: {found.rows:,} rows as of {found.made_at}; the audit trail is as it was written."
     )
     say("Nothing is sent from here yet. Next: payapp adopt --comment WHY")
-
-
-@contextlib.contextmanager
-def _progress(doing: str) -> Iterator[Callable[[str], None]]:
-    """Tells on a terminal's stderr which table is under way."""
-    shown = sys.stderr.isatty()
-
-    def tell(table: str) -> None:
-        if shown:
-            click.echo(f"\r\x1b[K{doing}: {table}", err=True, nl=False)
-
-    yield tell
-    if shown:
-        click.echo("\r\x1b[K", err=True, nl=False)

@@ -8,6 +8,7 @@ import click
 
 from store.domain.errors import BadFile, BadInput
 from store.domain.text import safe
+from tui.commands import progress
 from tui.commands.options import acting, books_and_actor
 
 KINDS = ("vendors", "projects", "cost-codes", "billing-periods", "commitments", "users", "invoices")
@@ -61,7 +62,8 @@ def import_(
     with books_and_actor(ctx, login) as (books, me):
         for path in files:
             try:
-                result = load.import_file(books.db, me, path, kind=kind, partial=partial)
+                with progress.counted(safe(path.name)) as read:
+                    result = load.import_file(books.db, me, path, kind=kind, partial=partial, progress=read)
             except BadFile as error:
                 # Files stand for themselves: one that is refused leaves the others as they are.
                 click.echo(f"payapp: {safe(str(error), lines=True)}", err=True)
