@@ -18,6 +18,7 @@ from store import (
     directory,
     duplicates,
     evidence,
+    holds,
     limits,
     naming,
     outbox,
@@ -45,6 +46,7 @@ from store.planning import SELF, Judge, Stay, Terms, stay
 STILL_THERE, DELETE_IT = "The requisition is still in your ERP system", "Please delete it before retrying"
 # How a batch says that nothing of it was sent.
 MARKED = "Marked exported"
+ON_HOLD = "on hold"
 DONE_BY_HAND = "marked exported"
 _GONE_RULE = "the ERP has no bill of it"
 _WORD_RULE = "on the word of an Admin of ERP Integrations"
@@ -322,6 +324,9 @@ def mark_exported(
         company = directory.company(db)
         judge = Judge(db, actor, Terms(Action.ACCEPT, company, profile, accounting_date, None))
         rule = judge.permitted(c)
+        # The bill is there, whatever is waited for: only its payment can still be held.
+        held = holds.of(db, [c.id]).get(c.id, ())
+        rule += f"; {ON_HOLD}" if held else ""
         day = accounting_date or date.fromisoformat(c.accounting_date or c.period_end)
         [taken] = Called(db, company.erp).taken([c])
         payload, digest = encode(judge.bill(taken, day))
@@ -340,7 +345,8 @@ def mark_exported(
         audit.record(
             db, actor, Action.MARK_EXPORTED.value, {"comment": comment, "reference": reference}, [change]
         )
-    return Decision((c.id,), batches=(batch,))
+    notes = (f"Hold its payment in the ERP: it is on hold ({safe(held[0].told)})",) if held else ()
+    return Decision((c.id,), batches=(batch,), notes=notes)
 
 
 def _can_be(actor: Actor, c: Candidate, said: ErpSaid, reference: str) -> None:

@@ -24,6 +24,7 @@ from store import (
     batches,
     directory,
     evidence,
+    holding,
     invoices,
     linking,
     lookup,
@@ -39,6 +40,7 @@ from store.db import Database
 from store.decision import Decision
 from store.domain.actor import Actor
 from store.domain.errors import BadInput, Blocked, Disallowed, NotPermitted, PayappError
+from store.domain.hold import HoldKind
 from store.domain.outcome import Unknown
 from store.domain.selection import Marked
 from store.domain.status import ProjectView
@@ -426,6 +428,17 @@ async def test_what_was_entered_by_hand_is_synced_without_a_sending_and_the_book
     assert (batch.count, batch.done, batch.gross, batch.net, batch.description) == (
         1, 1, 100_000, 90_000, "Marked exported",
     )  # fmt: skip
+
+
+async def test_a_marked_one_on_hold_says_so(db: Database, erp: Sandbox, known: Path, approver: Actor) -> None:
+    number = make(db, "101-001")
+    holding.place(db, approver, marked(db, number), "October's", kind=HoldKind.WAIVER)
+    done = await mark(db, erp, approver, number, typed_in(known, "101-001"))
+    [note] = done.notes
+    assert note.startswith(
+        "Hold its payment in the ERP: it is on hold (lien waiver missing: October's, placed by"
+    )
+    assert newest(db)[4] == "preparer is not approver; no limit; on hold"
 
 
 async def test_what_differs_from_the_bill_that_was_entered_is_told_by_the_reconciliation(
