@@ -14,7 +14,7 @@ from store.domain.money import decimals
 from store.domain.text import safe, storable
 
 __all__ = [
-    "Company", "Put", "UserValues", "actor", "administering", "company", "everybody", "find_user", "found", "put_user", "refresh",
+    "Company", "Put", "UserValues", "actor", "administering", "approvers", "company", "everybody", "find_user", "found", "put_user", "refresh",
     "set_confirmation", "set_summary", "users",
 ]  # fmt: skip
 _COLUMNS = (
@@ -131,6 +131,15 @@ def users(db: Database) -> list[Actor]:
     return [
         _actor(row, "") for row in db.execute(f"SELECT {_COLUMNS} FROM users WHERE active ORDER BY login")
     ]
+
+
+def approvers(db: Database) -> list[Actor]:
+    """The active users who may accept and reject, by login."""
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM users WHERE active AND can_push AND erp_level IN (?, ?) ORDER BY login",
+        (Level.STANDARD.value, Level.ADMIN.value),
+    )
+    return [_actor(row, "") for row in rows]
 
 
 def find_user(db: Database, login: str) -> UserValues | None:

@@ -187,8 +187,7 @@ class _Deciders:
     """Who may accept or reject what, read once."""
 
     def __init__(self, db: Database, *, wanted: bool) -> None:
-        users = directory.users(db) if wanted else []
-        self._approvers = [user for user in users if user.is_approver]
+        self._approvers = directory.approvers(db) if wanted else []
         self._own = directory.company(db).self_policy != "never" if wanted else False
 
     def of(self, row: _Row) -> tuple[Holder, str]:

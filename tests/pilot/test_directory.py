@@ -99,6 +99,10 @@ async def test_a_new_user_is_added_and_one_who_cannot_be_is_refused_in_the_form(
         await save(hand)
         assert "lots" in hand.text("#problem") and directory.find_user(books, "zoe") is None
         hand.app.screen.query_one("#limit_day", Input).value = ""
+        hand.app.screen.query_one("#login", Input).value = "jlopez"
+        await save(hand)
+        await hand.until(lambda: "jlopez is in the Directory already" in hand.text("#problem"))
+        hand.app.screen.query_one("#login", Input).value = "zoe"
         await save(hand)
         await hand.dialog(DirectoryScreen)
         assert user(books, "zoe") == UserValues("zoe", "Zoe Zimmer", "zoe@acme.example")

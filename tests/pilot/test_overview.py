@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+from typing import cast
+
+import pytest
 from hand import Start
 
+from store import reports
 from store.db import Database
+from store.domain.actor import Actor
+from tui.screens import rows
 from tui.screens.more import MoreScreen
 from tui.screens.overview import Age, OverviewScreen
 from tui.widgets.row_table import RowTable
@@ -35,3 +42,32 @@ async def test_what_waits_is_drawn_by_its_age_and_follows_others(start: Start, b
         assert "sent over 60 days ago" in hand.text("#foot")
         await hand.press("q")
         await hand.until(lambda: hand.app.screen is hand.invoices)
+
+
+async def test_what_takes_long_to_count_is_shown_however_often_others_commit(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits, asked = [threading.Event(), threading.Event()], []
+    real = reports.waiting
+
+    def slow(db: Database, actor: Actor) -> list[tuple[str, int, str, int, int]]:
+        asked.append(actor.login)
+        waits[min(len(asked), len(waits)) - 1].wait(20)
+        return real(db, actor)
+
+    monkeypatch.setattr(reports, "waiting", slow)
+    monkeypatch.setattr(rows, "BETWEEN_LOOKS", 0.01)
+    async with start() as hand:
+        await hand.press("m")
+        await hand.dialog(MoreScreen)
+        await hand.pilot.press("8")
+        await hand.dialog(OverviewScreen)
+        screen = cast("OverviewScreen", hand.app.screen)
+        await hand.until(lambda: asked)
+        # Somebody commits all the time; the desk looks again as often as it may.
+        for _ in range(30):
+            screen.store_changed()
+            await hand.pilot.pause(0.002)
+        waits[0].set()
+        await hand.until(lambda: screen.table.count, "what was counted is not shown")
+        waits[1].set()

@@ -23,6 +23,7 @@ from tui.widgets.bar import DIM, Line, plain
 from tui.widgets.row_table import Column
 
 if TYPE_CHECKING:
+    from store.db import Database
     from tui.bootstrap import Desk
 
 
@@ -40,6 +41,8 @@ class DirectoryScreen(RowsScreen[UserValues]):
     def __init__(self, desk: Desk, text: str = "") -> None:
         super().__init__(desk, text)
         self._removed = False
+        # What the filter looks at, of each row.
+        self._folded: list[str] = []
 
     # -- the list ----------------------------------------------------------------------------------------------
 
@@ -56,9 +59,25 @@ class DirectoryScreen(RowsScreen[UserValues]):
             Column("Per invoice", lambda user, _: _limit(user.limit_invoice, currency), 12, 16, right=True),
         )
 
+    async def read_stamp(self) -> Hashable:
+        """Of the users, whatever else is decided; and whether the removed ones are listed."""
+        return await self.desk.db.read(people.stamp), self._removed
+
     async def read_rows(self) -> Sequence[UserValues]:
         """All that the user may see."""
-        return await self.desk.db.read(people.people, self.desk.me, removed=self._removed)
+        found, self._folded = await self.desk.db.read(self._searchable)
+        return found
+
+    def _searchable(self, db: Database) -> tuple[list[UserValues], list[str]]:
+        """In the thread that reads: a company's thousands are not folded with each letter of the filter."""
+        found = people.people(db, self.desk.me, removed=self._removed)
+        return found, [self.searched(user).casefold() for user in found]
+
+    def matching(self) -> Sequence[UserValues]:
+        """Those that have all words of the filter, case aside."""
+        words = self.text.casefold().split()
+        pairs = zip(self.all_rows, self._folded, strict=True)
+        return [user for user, folded in pairs if all(word in folded for word in words)]
 
     def key(self, row: UserValues) -> Hashable:
         """The login."""

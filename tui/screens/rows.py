@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import abstractmethod
 from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     from tui.bootstrap import Desk
 
 R = TypeVar("R")
-# Others' changes are shown at most twice a second.
-BETWEEN_LOOKS = 0.5
+# Others' changes are shown at most twice a second; what takes long to read rests for so many times as long.
+BETWEEN_LOOKS, REST = 0.5, 4
 
 
 class RowsScreen(Dialog[str | None], Generic[R]):
@@ -60,6 +61,8 @@ class RowsScreen(Dialog[str | None], Generic[R]):
         self._message = ""
         self._stamp: Hashable = None
         self._looking = False
+        # Readings under way, and how long the last one took.
+        self._readings, self._took = 0, 0.0
         # Whether rows come behind the last one that was read; a tool that reads them page by page sets it.
         self.more = False
         self._reading_on = False
@@ -174,9 +177,17 @@ class RowsScreen(Dialog[str | None], Generic[R]):
         """Somebody committed something: show it soon, if it is about what is listed."""
         if not self._looking:
             self._looking = True
-            self.set_timer(BETWEEN_LOOKS, lambda: self.run_worker(self._look_again, group="follow"))
+            self._look_soon()
+
+    def _look_soon(self) -> None:
+        rest = max(BETWEEN_LOOKS, REST * self._took)
+        self.set_timer(rest, lambda: self.run_worker(self._look_again, group="follow"))
 
     async def _look_again(self) -> None:
+        if self._readings:
+            # Read to its end and shown first: who commits all the time would keep a long one from ever being seen.
+            self._look_soon()
+            return
         self._looking = False
         stamp = await self.read_stamp()
         if stamp is None or stamp != self._stamp:
@@ -184,8 +195,14 @@ class RowsScreen(Dialog[str | None], Generic[R]):
 
     async def read(self) -> None:
         """Read all rows anew and list them; the cursor stays on its row."""
-        self._stamp = await self.read_stamp()
-        self.all_rows = await self.read_rows()
+        begun = time.monotonic()
+        self._readings += 1
+        try:
+            self._stamp = await self.read_stamp()
+            self.all_rows = await self.read_rows()
+        finally:
+            self._readings -= 1
+        self._took = time.monotonic() - begun
         self.list_rows(follow=True)
 
     def list_rows(self, *, follow: bool = False) -> None:
