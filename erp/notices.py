@@ -50,18 +50,23 @@ class Mailer:
             return 0
         # What is not tried by then would outlive its lease; it goes back and is claimed again.
         until = asyncio.get_running_loop().time() + LEASE / 2 - self._settings.timeout
-        count = 0
+        count, tried = 0, None
+        claimed = len(pending)
         try:
             async with self._connected() as smtp:
                 while pending and asyncio.get_running_loop().time() < until:
-                    count += await self._send(db, worker, smtp, pending[0])
+                    tried = pending[0]
+                    count += await self._send(db, worker, smtp, tried)
                     pending.pop(0)
         except Exception as error:  # noqa: BLE001 - whatever it is, the mails wait and their notices say why
             eventlog.warning("mail.trouble", error=error, kind=type(error).__name__, waiting=len(pending))
-            for notice in pending:
+            # Without a connection all wait. Over the first mail of one, that one waits. Behind another, nobody knows over
+            # which it broke: they are first on the next connection, and one mail keeps no other from going.
+            guilty = pending if tried is None else pending[:1] if len(pending) == claimed else []
+            for notice in guilty:
                 await db.write(notices.failed, worker, notice, _said(error), permanent=False)
-        else:
-            await db.write(notices.release, worker, pending)
+            pending = pending[len(guilty) :]
+        await db.write(notices.release, worker, pending)
         return count
 
     async def owe(self, db: Database) -> float:

@@ -11,7 +11,7 @@ from store.db import Database
 from store.domain.errors import Misfooted
 from store.domain.invoice import Line, foot, summarize
 from store.domain.money import plain
-from store.domain.status import SENDABLE, ErpStatus, Status
+from store.domain.status import SENDABLE, ErpStatus, Outcome, Status
 from store.domain.text import safe
 from store.moving import write_all
 
@@ -74,6 +74,8 @@ def _moved(line: Line, was: Line, now: Line) -> Line:
 
 def _write(db: Database, of: Candidate, before: Sequence[Line], after: Sequence[Line]) -> audit.Change:
     total = summarize(after, of.tax)
+    # What came back before payapp kept what it said then has nothing that it could be compared with.
+    changed = {"changed_since": True} if of.outcome == Outcome.REJECTED else {}
     write_all(
         db,
         [of],
@@ -83,8 +85,8 @@ def _write(db: Database, of: Candidate, before: Sequence[Line], after: Sequence[
         completed=total.completed,
         retainage_to_date=total.retainage_to_date,
         overbilled=any(line.overbilled for line in after),
-        changed_since=True,
         status=(Status.UNDER_REVIEW if of.status in SENDABLE else of.status).value,
+        **changed,
     )
     columns = ", ".join(f"{name} = ?" for name in _BEFORE)
     db.executemany(

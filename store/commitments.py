@@ -9,7 +9,7 @@ from typing import Any
 
 import peewee
 
-from store import audit, candidates, detail, directory, duplicates, naming
+from store import audit, candidates, detail, differences, directory, duplicates, naming
 from store.candidates import Candidate
 from store.carrying import carry
 from store.db import Database
@@ -82,6 +82,10 @@ def edit(
         _write(db, before, values, old, new)
         carried = carry(db, before, old, new) if new != old else []
         duplicates.refresh(db, (), compared)
+        returned = differences.of(db, [invoice_id, *(change.subject_id for change in carried)])
+        differences.flag(db, returned)
+        if invoice_id in returned:
+            values["changed_since"] = bool(returned[invoice_id].changes)
         audit.record(
             db, actor, "edit", {"invoice": before.number}, [_change(before, values, old, new), *carried]
         )

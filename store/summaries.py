@@ -157,12 +157,15 @@ def write(db: Database, day: str, waiting: Waiting, by: Actor | None = None) -> 
         if by is not None:
             by = directory.refresh(db, by)
             by.require_erp_admin()
-        # Of two workers at the same moment the second one waits here, and finds it done.
-        first = db.execute(
-            f"UPDATE company SET summary_day = ? WHERE id = 1 AND {_MISSING} RETURNING id",
-            (day, *_around(day)),
-        ).fetchone()
-        if by is None and first is None:
+        # Of two workers at the same moment the second one waits here, and finds it done. What a user has mailed before
+        # the hour leaves the hour to the worker: who has work only by then has it from there.
+        elif (
+            db.execute(
+                f"UPDATE company SET summary_day = ? WHERE id = 1 AND {_MISSING} RETURNING id",
+                (day, *_around(day)),
+            ).fetchone()
+            is None
+        ):
             return 0
         found = db.execute(
             "SELECT id, name, email FROM users WHERE active AND can_push AND summary AND erp_level IN (?, ?) ORDER BY id",

@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from store import duplicates, holds
+from store import differences, duplicates, holds
 from store.audit import Change
 from store.db import Database
 from store.domain.bill import invoice_uuid
@@ -82,6 +82,8 @@ def write(
         files = [(number, *file) for number, parcel in pairs for file in parcel.attachments]
         if files:
             db.executemany(_INSERT_FILE, files)
+        # What came back and now says again what it said then is not changed.
+        differences.flag(db, differences.of(db, [parcel.invoice for parcel in known]))
         if came is not None:
             came.extend(number for number, _ in pairs)
         for number, parcel in pairs:

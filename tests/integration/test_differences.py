@@ -144,6 +144,19 @@ def test_what_a_corrected_earlier_application_brings_counts(
     assert "D Previous 1,000.00 -> 1,200.00" in alerts(db, second)[0][2]
 
 
+def test_the_flag_says_what_is_so_right_after_an_edit(db: Database, approver: Actor, sender: Actor) -> None:
+    first = make(db)
+    second = make(db, "101-002", application=2, lines=(line(before=100_000),))
+    third = make(db, "101-003", application=3, erp_status="not_sent", lines=(line(before=200_000),))
+    reject(db, approver, second)
+    reject(db, approver, first)
+    correct(db, sender, first, 120_000)
+    # What never came back has no rejection that it could differ from.
+    assert [flagged(db, one) for one in (first, second, third)] == [True, True, False]
+    correct(db, sender, first, 100_000)
+    assert [flagged(db, one) for one in (first, second, third)] == [False, False, False]
+
+
 def test_what_never_came_back_has_not_changed_for_who_decides(
     db: Database, approver: Actor, sender: Actor
 ) -> None:

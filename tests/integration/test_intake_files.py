@@ -212,6 +212,24 @@ def test_a_changed_invoice_is_updated_with_a_new_version(db: Database, admin: Ac
     assert (json.loads(old)["net"], json.loads(new)["net"]) == ("48948.75", "48949.65")
 
 
+def test_a_rejected_invoice_that_comes_as_it_was_again_is_marked_no_more(
+    db: Database, admin: Actor, ready: Path
+) -> None:
+    import_file(db, admin, ready / "invoices.json")
+    [number] = db.execute("SELECT id FROM invoices WHERE number = '202-021'").fetchone()
+    db.execute("UPDATE invoices SET outcome = 'rejected' WHERE id = ?", (number,))
+    differences.keep(db, admin, Outcome.REJECTED, {number: "Wrong"})
+    original = (ready / "invoices.json").read_bytes()
+    marked = []
+    for file in (invoices(ready, raised), None):
+        if file is None:
+            (ready / "invoices.json").write_bytes(original)
+        import_file(db, admin, file or ready / "invoices.json")
+        [flag] = db.execute("SELECT changed_since FROM invoices WHERE id = ?", (number,)).fetchone()
+        marked.append(bool(flag))
+    assert marked == [True, False]
+
+
 def test_a_rejected_invoice_that_comes_changed_is_marked_so(db: Database, admin: Actor, ready: Path) -> None:
     import_file(db, admin, ready / "invoices.json")
     db.execute("UPDATE invoices SET outcome = 'rejected', erp_number = 'X7', number_hash = 7")

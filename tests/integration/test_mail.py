@@ -250,6 +250,21 @@ async def test_a_refused_message_is_final_or_waits(
     assert seen(sqlite_db)["maria@acme.example"].state == state
 
 
+async def test_a_mail_over_which_the_server_hangs_up_keeps_no_other_from_going(
+    db: Database, approver: Actor, server: MailServer
+) -> None:
+    server.replies = {"poison@acme.example": "421 4.7.0 go away"}
+    reject(db, approver, "a@acme.example", "poison@acme.example", "b@acme.example", "c@acme.example")
+    mailer = Mailer(settings(server.port))
+    assert await mailer.deliver(db, "w1") == 1
+    # The others are due at once, in a connection of their own; the one that ended it waits.
+    assert await mailer.deliver(db, "w1") == 2
+    found = seen(db)
+    assert [found[f"{name}@acme.example"].attempts for name in ("a", "poison", "b", "c")] == [1, 1, 1, 1]
+    assert found["poison@acme.example"].state == "waiting"
+    assert found["poison@acme.example"].run_at > found["poison@acme.example"].created_at
+
+
 async def test_a_server_that_is_down_loses_nothing_and_is_tried_again(db: Database, approver: Actor) -> None:
     port = free_port()
     reject(db, approver, "a@acme.example", "b@acme.example")

@@ -155,6 +155,13 @@ def test_an_admin_gives_it_now_to_who_has_none_of_the_day(
     assert not summaries.missing(db, DAY)
 
 
+def test_what_an_admin_gave_before_the_hour_leaves_the_hour_to_the_worker(db: Database, admin: Actor) -> None:
+    assert summaries.write(db, DAY, summaries.gather(db), admin) == 0
+    make(db)
+    assert write(db) == 2
+    assert (write(db), summaries.missing(db, DAY)) == (0, False)
+
+
 def test_who_is_no_admin_gives_nothing(sqlite_db: Database, approver: Actor) -> None:
     make(sqlite_db)
     with pytest.raises(NotPermitted):
