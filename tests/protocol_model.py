@@ -67,6 +67,9 @@ class Kept:
     # Its sendings of which nobody has proven that the ERP booked nothing: by attempt, the answers that count towards it.
     unproven: dict[int, int] = field(default_factory=dict)
     newest: int = 0
+    sends: int = 0
+    # Booked, and unlinked or reset since.
+    parted: bool = False
 
     @property
     def open(self) -> bool:
@@ -189,12 +192,13 @@ class Erp:
     enforces_keys: bool
     receipts: bool = False
     refused: dict[str, str] = field(default_factory=dict)
+    voided: set[str] = field(default_factory=set)
     ledger: list[tuple[str, str]] = field(default_factory=list)
     under_way: list[tuple[int, Bill]] = field(default_factory=list)
 
     def has(self, key: str) -> str | None:
         """Its reference for that key."""
-        return next((f"R{n}" for n, (known, _) in enumerate(self.ledger) if known == key), None)
+        return f"R-{key}" if any(known == key for known, _ in self.ledger) else None
 
     def told(self, key: str) -> str | None:
         """The reference by which it answers for that key."""
@@ -203,9 +207,9 @@ class Erp:
     def book(self, bill: Bill) -> Booked | Delivered:
         """A request arrives: it is booked, or answered with the first bill of its key."""
         known = self.told(bill.key) if self.enforces_keys else None
-        if known is None:
+        if known is None and not (self.enforces_keys and bill.key in self.voided):
             self.ledger.append((bill.key, bill.net))
-        ref = known or f"R{len(self.ledger) - 1}"
+        ref = known or f"R-{bill.key}"
         return Delivered(bill.key, ref) if self.receipts else Booked(bill.key, ref)
 
     def refuse(self, key: str) -> None:
@@ -214,11 +218,17 @@ class Erp:
         self.refused[key] = f"F{at}-{len(self.refused)}"
         del self.ledger[at]
 
+    def void(self, key: str) -> None:
+        """Somebody voids it there; one that enforces keys still answers with it."""
+        at = next(n for n, (known, _) in enumerate(self.ledger) if known == key)
+        self.voided.add(key)
+        del self.ledger[at]
+
     def post(self, job: Job, how: str, now: int) -> PostOutcome:
         """A worker sends it; what comes back is one of WAYS."""
         bill = decode(job.payload, job.payload_sha256)
         match how:
-            case "refused" if not self.told(job.key):
+            case "refused" if not self.told(job.key) and job.key not in self.voided:
                 return Refused(job.key, "number.long", "the number is too long", "D: a shorter one")
             case "booked" | "refused":
                 return self.book(bill)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from hypothesis import strategies as st
@@ -15,7 +15,7 @@ from hypothesis.stateful import (
 from protocol_model import BEGAN, HOLD, INVOICES, Books, Kept
 
 from store import directory, review
-from store.domain.errors import Disallowed
+from store.domain.errors import Blocked, Disallowed
 from store.domain.money import plain
 from store.domain.profile import Profile
 from store.domain.selection import Marked
@@ -62,14 +62,28 @@ class Company(RuleBasedStateMachine):
     @rule(count=st.integers(1, INVOICES))
     @precondition(lambda self: self.those(ErpStatus.READY))
     def press(self, count: int) -> None:
-        chosen = self.those(ErpStatus.READY)[:count]
-        self.queued(review.accept(self.db, self.juan, self.marked(chosen), self.profile), chosen)
+        self.exported(review.accept, self.those(ErpStatus.READY)[:count])
 
     @rule(which=WHICH)
     @precondition(lambda self: self.those(ErpStatus.FAILED))
     def retry(self, which: int) -> None:
-        chosen = [pick(self.those(ErpStatus.FAILED), which)]
-        self.queued(review.retry(self.db, self.juan, self.marked(chosen), self.profile), chosen)
+        self.exported(review.retry, [pick(self.those(ErpStatus.FAILED), which)])
+
+    def keeps(self, number: int) -> bool:
+        """Whether a rule keeps the invoice from being exported."""
+        return number not in self.invoices
+
+    def heard_late(self, kept: Kept) -> None:
+        """The ERP was heard to have it after it was given up."""
+        raise AssertionError(kept)
+
+    def exported(self, export: Callable[..., review.Decision], chosen: list[int]) -> None:
+        try:
+            decision = export(self.db, self.juan, self.marked(chosen), self.profile)
+        except Blocked:
+            assert all(map(self.keeps, chosen))
+        else:
+            self.queued(decision, [number for number in chosen if not self.keeps(number)])
 
     def queued(self, decision: review.Decision, chosen: list[int]) -> None:
         assert sorted(decision.done) == sorted(chosen)
