@@ -23,6 +23,7 @@ from store import (
     naming,
     outbox,
     payments,
+    policies,
     resolving,
     signing,
 )
@@ -335,18 +336,21 @@ def mark_exported(
         key = idempotency_key(c.uuid, c.revision + 1)
         row = (c.id, c.revision + 1, batch, key, company.erp, payload, digest, day.isoformat(), now, False)
         _link_up(db, c, row, reference, now)
-        if rule.startswith(SELF):
+        own = rule.startswith(SELF)
+        if own:
             signing.expect(db, actor, [(c.id, c.revision + 1, batch)])
         after = {
             "erp_status": ErpStatus.SYNCED.value, "origin_id": reference, "batch": batch, "erp_said": safe(said.words),
             "accounting_date": day.isoformat(), "key": key,
         }  # fmt: skip
         change = audit.Change("invoice", c.id, {"erp_status": c.erp_status.value}, after, rule)
-        audit.record(
-            db, actor, Action.MARK_EXPORTED.value, {"comment": comment, "reference": reference}, [change]
-        )
-    notes = (f"Hold its payment in the ERP: it is on hold ({safe(held[0].told)})",) if held else ()
-    return Decision((c.id,), batches=(batch,), notes=notes)
+        detail = {
+            "comment": comment, "reference": reference,
+            **({"self": {"count": 1, "policy": policies.policies(db)["self"].told}} if own else {}),
+        }  # fmt: skip
+        audit.record(db, actor, Action.MARK_EXPORTED.value, detail, [change])
+    waits = (f"Hold its payment in the ERP: it is on hold ({safe(held[0].told)})",) if held else ()
+    return Decision((c.id,), batches=(batch,), notes=(*waits, *signing.told(int(own))))
 
 
 def _can_be(actor: Actor, c: Candidate, said: ErpSaid, reference: str) -> None:

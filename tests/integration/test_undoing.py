@@ -508,8 +508,12 @@ async def test_ones_own_and_what_is_over_the_limit_is_not_marked(
     with pytest.raises(NotPermitted, match="limit for a day"):
         await mark(db, erp, approver, own, ref)
     directory.put_user(db, None, replace(juan, limit_day=100_000))
-    await mark(db, erp, approver, own, ref)
+    done = await mark(db, erp, approver, own, ref)
     assert [one.invoice_id for one in signing.listed(db, approver)] == [own]
+    # As an export of one's own says it, and as its event does.
+    assert done.notes == signing.told(1)
+    detail = db.execute("SELECT detail FROM audit_events ORDER BY id DESC LIMIT 1").fetchone()[0]
+    assert json.loads(detail)["self"]["policy"] == policies.policies(db)["self"].told
 
 
 async def test_what_may_be_in_the_erp_is_not_marked(
