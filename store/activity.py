@@ -30,8 +30,8 @@ LITTLE = 0.02
 CHUNK = 200
 # Ids follow time, but for clocks that step and transactions that overlap: a period begins and ends so much wider.
 SLACK_MS = 3_600_000
-# Who acts without being a user of the Directory.
-_OTHERS = ("worker", "set-up")
+# Outside of these no time zone's moments can be told.
+_FIRST, _LAST = date(1970, 1, 2), date(9999, 12, 30)
 # Beyond every id.
 _BEYOND = 2**63 - 1
 
@@ -193,7 +193,7 @@ def _asked(db: Database, wanted: Wanted) -> Asked:
     logins: tuple[str, ...] = ()
     if wanted.by:
         known = {row[0]: row[1] for row in db.execute("SELECT id, login FROM users").fetchall()}
-        logins = _called(wanted.by, [*known.values(), *_OTHERS])
+        logins = _called(wanted.by, [*known.values(), *directory.NO_PERSON])
         users = {number: login for number, login in known.items() if login in logins}
     invoices = ids_of(db, wanted.invoice) if wanted.invoice else []
     if wanted.invoice and not invoices:
@@ -208,7 +208,9 @@ def _asked(db: Database, wanted: Wanted) -> Asked:
         action=wanted.action.lower(),
         invoices=tuple(invoices),
         first=None if wanted.first is None else _midnight(wanted.first),
-        until=None if wanted.last is None else _midnight(wanted.last + timedelta(days=1)),
+        until=None
+        if wanted.last is None
+        else _midnight(min(wanted.last, _LAST - timedelta(days=1)) + timedelta(days=1)),
         words=wanted,
     )
 
@@ -224,8 +226,8 @@ def _called(text: str, logins: Sequence[str]) -> tuple[str, ...]:
 
 
 def _midnight(day: date) -> int:
-    """Where that day begins here, in milliseconds UTC."""
-    return int(datetime.combine(day, clock_time.min).astimezone().timestamp() * 1000)
+    """Where that day begins here, in milliseconds UTC; nothing happened before the first or behind the last that can be told."""
+    return int(datetime.combine(min(max(day, _FIRST), _LAST), clock_time.min).astimezone().timestamp() * 1000)
 
 
 def stamp(db: Database) -> tuple[int, ...]:
@@ -246,4 +248,4 @@ def today(db: Database) -> date:
 def operators(db: Database) -> list[str]:
     """Who the list can be narrowed to: the active users, and those who act without being one."""
     rows = db.execute("SELECT login FROM users WHERE active ORDER BY login").fetchall()
-    return [*(row[0] for row in rows), *_OTHERS]
+    return [*(row[0] for row in rows), *directory.NO_PERSON]

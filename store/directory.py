@@ -10,7 +10,7 @@ from store.db import Database
 from store.domain.actor import Actor, Level, UserValues
 from store.domain.address import valid_address
 from store.domain.errors import BadInput, Changed, NotPermitted, StoreError
-from store.domain.money import decimals
+from store.domain.money import LIMIT, decimals
 from store.domain.text import safe, storable
 
 __all__ = [
@@ -188,6 +188,8 @@ _NOT_OF_ONESELF = {
 }  # fmt: skip
 _RANK = tuple(Level)
 LOGIN_MOST = NAME_MOST = 300
+# Who acts in the audit trail without being a user.
+NO_PERSON = ("worker", "set-up")
 
 
 def administering(db: Database, by: Actor) -> Actor:
@@ -217,6 +219,8 @@ def put_user(
         if by is not None:
             by = administering(db, by)
         before = find_user(db, user.login)
+        if before is None:
+            _check_alone(db, user.login)
         if new and before is not None:
             raise BadInput(
                 f"{safe(user.login)} is in the Directory already",
@@ -312,8 +316,33 @@ def _check(user: UserValues, before: UserValues | None) -> None:
             fix="Write it as name@example.com, or leave it empty: then nothing is mailed",
         )
     for limit in (user.limit_invoice, user.limit_commitment, user.limit_day):
-        if limit is not None and limit < 0:
-            raise BadInput("A limit is not below zero", fix="Give the highest gross that may be accepted")
+        if limit is not None and not 0 <= limit <= LIMIT:
+            raise BadInput(
+                "A limit is not below zero, nor beyond what an amount may be",
+                fix="Give the highest gross that may be accepted",
+            )
+
+
+def _check_alone(db: Database, login: str) -> None:
+    """Refuse a login that a reader of the trail takes for somebody else: another's in other letters, or no person's."""
+    folded = login.casefold()
+    if folded in NO_PERSON:
+        raise BadInput(
+            f"{safe(login)} cannot be a login",
+            why="the audit trail names so what no person did",
+            fix="Take another one",
+        )
+    if login.isascii():
+        alike = db.execute("SELECT login FROM users WHERE lower(login) = ?", (folded,)).fetchall()
+    else:
+        alike = db.execute("SELECT login FROM users").fetchall()
+    there = next((row[0] for row in alike if row[0].casefold() == folded), None)
+    if there is not None:
+        raise BadInput(
+            f"{safe(login)} cannot be a login",
+            why=f"{safe(there)} is in the Directory, and differs in capital letters alone",
+            fix="Take another one, or let that user act again",
+        )
 
 
 def _check_role(db: Database, by: Actor, user: UserValues) -> None:

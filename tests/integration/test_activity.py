@@ -17,7 +17,7 @@ from store.db import Database
 from store.directory import UserValues
 from store.domain.actor import Actor
 from store.domain.errors import BadInput, NothingMatched, NotPermitted
-from store.domain.happening import BadActivityFilter, Kind, Went, parse
+from store.domain.happening import BadActivityFilter, Kind, Wanted, Went, parse
 from store.domain.outcome import Booked, Refused
 from store.domain.selection import Marked
 
@@ -262,3 +262,13 @@ def test_an_entry_that_there_is_not(sqlite_db: Database, approver: Actor) -> Non
     for kind in Kind:
         with pytest.raises(NothingMatched, match=f"There is no {kind} 4711"):
             whole(sqlite_db, approver, kind, 4711)
+
+
+@pytest.mark.parametrize(
+    "text", ["since:0001", "until:9999", "since:0001-01-01 until:9999-12-31", "since:700000d"]
+)
+def test_days_before_and_behind_all_that_can_be_told_are_days_too(
+    sqlite_db: Database, approver: Actor, text: str
+) -> None:
+    every = activity.page(sqlite_db, approver, Wanted(), 50).entries
+    assert every and activity.page(sqlite_db, approver, parse(text, date(2026, 11, 1)), 50).entries == every

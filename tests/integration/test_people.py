@@ -58,13 +58,15 @@ def test_each_change_is_told_with_who_and_what_and_nothing_where_nothing_changed
         {"email": "nobody"}, {"email": "a@b.example\r\nBcc: c@d.example"}, {"email": "a b@c.example"},
         {"email": '"a"@b.example'}, {"name": "Eve\nBcc: all"}, {"name": "\x1b[2J"}, {"name": "x" * 301},
         {"login": " eve"}, {"login": "eve\u202e"}, {"login": ""}, {"login": "e" * 301}, {"limit_day": -1},
-        {"limit_commitment": -1},
+        {"limit_commitment": -1}, {"limit_invoice": 10**30}, {"login": "worker"}, {"login": "Set-Up"}, {"login": "JLopez"},
+        {"login": "jos\u00c9"},
     ],
     ids=str,
 )  # fmt: skip
 def test_what_cannot_be_kept_is_refused_whole(
     sqlite_db: Database, admin: Actor, values: dict[str, Any]
 ) -> None:
+    directory.put_user(sqlite_db, admin, UserValues("jos\u00e9", "Jos\u00e9"))
     before = directory.everybody(sqlite_db)
     with pytest.raises(BadInput):
         directory.put_user(sqlite_db, admin, replace(UserValues("eve", "Eve"), **values))
