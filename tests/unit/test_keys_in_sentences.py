@@ -17,10 +17,10 @@ from tui.keymap import KEYS, Place, pressed, way
 ROOT = Path(__file__).parents[2]
 # Their own keys are not the user's to change, and stand on them; command lines and the table itself.
 FIXED = {
-    "ask", "ask_by_mail", "confirm", "dialog", "dry_list", "dry_run", "edit", "export_values", "help", "hold", "more", "payload", "plan_text",
-    "reject", "too_small", "views", "writing",
+    "activity_entry", "ask", "ask_by_mail", "confirm", "dialog", "dry_list", "dry_run", "edit", "export_values", "help", "hold", "more", "payload", "plan_text",
+    "reconciled", "reject", "too_small", "undoing", "user_page", "views", "writing",
 }  # fmt: skip
-APART = {"keymap", "user_keymap", "driver"}
+APART = {"key_table", "keymap", "user_keymap", "driver"}
 MARKER = re.compile(r"\{([a-z-]+\.[a-z0-9-]+)\}")
 DOES = (
     "marks|retries|rejects|releases|places|clears|shows|sends|approves|exports|recalls|sorts|brings|lists|filters|"
