@@ -1,4 +1,4 @@
-"""Trying a notice again that the mail server refused, that had nobody to go to, or that waits for its next turn."""
+"""Trying a notice again that the mail server refused, that had nobody to go to or bounced, or that waits for its next turn."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def retry(db: Database, actor: Actor, numbers: Sequence[int], address: str | Non
     """Have these notices tried again at once, one of them to another ``address``; returns how many. Audited.
 
     For Admins on ERP Integrations. Each goes as the same message as before. Raises NothingMatched for a number that there
-    is not, Disallowed for what the mail server has taken already or a worker has in hand, and BadInput for an address
+    is not, Disallowed for what the mail server has taken for that address already or a worker has in hand, and BadInput for an address
     that is none, for several at one address, or where none is known.
     """
     if address is not None and (len(numbers) != 1 or not valid_address(address)):
@@ -37,7 +37,7 @@ def retry(db: Database, actor: Actor, numbers: Sequence[int], address: str | Non
             _check_retry(db, number, seen, to, now)
             db.execute(
                 "UPDATE notices SET state = 'waiting', address = ?, run_at = ?, error_text = '', worker = NULL,"
-                " lease_until = NULL WHERE id = ?",
+                " lease_until = NULL, sent_at = NULL WHERE id = ?",
                 (to, now, number),
             )
             before = {"state": seen.state.value, "address": seen.address}
@@ -53,8 +53,13 @@ def _check_retry(db: Database, number: int, seen: NoticeSeen, to: str, now: int)
     state, lease = db.execute(
         f"SELECT state, lease_until FROM notices WHERE id = ?{lock}", (number,)
     ).fetchone()
-    if state == NoticeState.SENT:
-        raise Disallowed(f"Notice {number} was sent already", why=f"{one_line(seen.address)} has it")
+    # What bounced later stands as sent; to whom it went it does not go again.
+    if state == NoticeState.SENT and to.casefold() == seen.address.casefold():
+        raise Disallowed(
+            f"Notice {number} was sent already",
+            why=f"the mail server took it for {one_line(seen.address)}",
+            fix=f"If it bounced: payapp notices retry {number} --to ANOTHER",
+        )
     if state == NoticeState.WAITING and lease is not None and lease >= now:
         raise Disallowed(
             f"Notice {number} is being sent", why="a worker has it", fix="Look again in a minute"

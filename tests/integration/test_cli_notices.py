@@ -99,7 +99,19 @@ def test_another_address_is_for_one_notice_and_must_be_one(rejected: Database, t
 
 def test_what_was_sent_or_is_being_sent_is_not_tried_again(rejected: Database, told: Told) -> None:
     state(rejected, 1, "sent")
-    assert "was sent already" in told("--as", "admin", "notices", "retry", "1")[2]
+    seen = notices.one(rejected, 1)[0]
+    for to in ([], ["--to", seen.address.upper()]):
+        assert "was sent already" in told("--as", "admin", "notices", "retry", "1", *to)[2]
+    # It bounced: another address has it, as the same message.
+    message = notices.one(rejected, 1)[1].message_id
+    assert told("--as", "admin", "notices", "retry", "1", "--to", "new@acme.example")[0] == 0
+    seen, text = notices.one(rejected, 1)
+    assert (seen.state, seen.sent_at, seen.address, text.message_id) == (
+        "waiting",
+        None,
+        "new@acme.example",
+        message,
+    )
     rejected.execute(
         "UPDATE notices SET state = 'waiting', lease_until = ? WHERE id = 1", (rejected.now() + 60_000,)
     )
