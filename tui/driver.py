@@ -7,6 +7,7 @@
 - A terminal that is gone is quiet: nothing is written to it, nothing read, and the desk ends.
 - Where only ASCII can be shown nothing else is written, whatever it comes from, cell by cell.
 - It waits for keys without waking up.
+- A terminal that says it has millions of cells gets as many as a wall of screens has.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ from rich.cells import cell_len
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS, IGNORE_SEQUENCE
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
-from textual.events import Key, Paste
+from textual.events import Key, Paste, Resize
 from textual.keys import Keys
+from textual.message import Message
 
 # PuTTY's VT100+ mode: F5 to F12. The letters in between are F-keys of longer keyboards.
 _VT100_PLUS = {
@@ -72,6 +74,8 @@ def parsed(text: str) -> list[Any]:
 # What terminals put around pasted text, and the most of it that is kept.
 _BEGIN, _END = "\x1b[200~", "\x1b[201~"
 _MOST = 100_000
+# Every cell takes memory here: a size of 65,535 by 65,535, which a client may claim, would take all there is.
+COLUMNS_MOST, LINES_MOST = 1000, 500
 # How many bytes are read at once.
 _READ = 4096
 # How often, and how long, is looked whether an escape sequence goes on after the last byte, in seconds.
@@ -229,14 +233,24 @@ class DeskDriver(LinuxDriver):
         self._file: Any = Output(sys.__stdout__ or sys.stdout, ascii_only=app.ascii_only)
         self.exit_event: Event = _Wake()
         self._resumed = False
+        if self._size is None:
+            # Else the first drawing goes by what the console says.
+            self._size = self._get_terminal_size()
 
     def _get_terminal_size(self) -> tuple[int, int]:
         """The terminal's own size: a COLUMNS that somebody exported does not follow the window."""
         with contextlib.suppress(OSError):
             columns, lines = os.get_terminal_size(self.fileno)
             if columns and lines:
-                return columns, lines
+                return min(columns, COLUMNS_MOST), min(lines, LINES_MOST)
         return super()._get_terminal_size()
+
+    def process_message(self, message: Message) -> None:
+        """As Textual's; a terminal may tell its size among the keys, too."""
+        if isinstance(message, Resize):
+            columns, lines = min(message.size.width, COLUMNS_MOST), min(message.size.height, LINES_MOST)
+            message = Resize.from_dimensions((columns, lines), message.pixel_size)
+        super().process_message(message)
 
     # -- reading -----------------------------------------------------------------------------------------------
 
