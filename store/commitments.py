@@ -89,7 +89,8 @@ def edit(
         audit.record(
             db, actor, "edit", {"invoice": before.number}, [_change(before, values, old, new), *carried]
         )
-        notes = tuple(
+        notes = drafting.overbilled(values.get("number", before.number), new) if new != old else ()
+        notes += tuple(
             f"{safe(c.name)} was made from it and follows; it needs approval again"
             for chunk in candidates.load(db, [change.subject_id for change in carried])
             for c in chunk
@@ -181,6 +182,8 @@ def checked_number(number: str) -> str:
     """The number as it is kept. Raises BadInput for one that cannot be an invoice's."""
     if not number.strip() or not storable(number):
         raise BadInput("An invoice needs a number", fix="Type letters, digits and dashes")
+    if safe(number.strip()) != number.strip():
+        raise BadInput("The number holds control or invisible characters", fix="Type it again")
     if len(number.strip()) > NUMBER_MOST:
         raise BadInput(
             f"The number has {len(number.strip()):,} characters",

@@ -239,9 +239,7 @@ def _parcel(
 
 
 def _notes(made: Proposal, number: str, lines: Sequence[Line]) -> tuple[str, ...]:
-    notes = []
-    if over := [str(line.position) for line in lines if line.overbilled]:
-        notes.append(f"{one_line(number)} is overbilled: line {', '.join(over)} exceeds its scheduled value")
+    notes = list(drafting.overbilled(number, lines))
     if made.previous_status not in {None, ErpStatus.SYNCED}:
         state = TITLES[made.previous_status] if made.previous_status else ""
         notes.append(

@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from store.domain.errors import BadInput
 from store.domain.invoice import CONTRACT_ITEM, Line
 from store.domain.money import to_minor
-from store.domain.text import safe
+from store.domain.text import one_line, safe
 
 _DIGITS = re.compile(r"[0-9]+$")
 _MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
@@ -98,6 +98,15 @@ def at_rate(line: Line, rate_bp: int) -> int:
     least, most = sorted((0, line.total))
     kept = (line.retainage_before or 0) - line.released
     return min(max(kept + held, least), most) - kept
+
+
+def overbilled(number: str, lines: Sequence[Line]) -> tuple[str, ...]:
+    """A sentence that names the lines which exceed their scheduled value, if there are any."""
+    over = [str(line.position) for line in lines if line.overbilled]
+    if not over:
+        return ()
+    exceed = "exceeds its" if len(over) == 1 else "exceed their"
+    return (f"{one_line(number)} is overbilled: line {', '.join(over)} {exceed} scheduled value",)
 
 
 def next_number(previous: str) -> str:

@@ -98,7 +98,9 @@ def test_the_number_is_one_that_neither_project_nor_vendor_has(db: Database, sen
         create(db, sender, first, number=" 101-007 ")
     with pytest.raises(BadInput, match="characters"):
         create(db, sender, first, number="9" * 61)
-    assert detail.detail(db, create(db, sender, first, number=HOSTILE[:40])).row.number == HOSTILE[:40]
+    with pytest.raises(BadInput, match="control or invisible"):
+        create(db, sender, first, number=HOSTILE[:40])
+    assert detail.detail(db, create(db, sender, first, number="建設-8")).row.number == "建設-8"
 
 
 def test_the_period_is_the_projects_next_one(db: Database, sender: Actor) -> None:
@@ -151,6 +153,10 @@ def test_overbilling_is_flagged_not_refused(db: Database, sender: Actor) -> None
     assert "O" in detail.detail(db, decision.done[0]).row.flags
     [contract] = contracts.contracts(db, sender)
     assert contract.overbilled and contract.balance == -1_100_000
+    [made] = decision.done
+    over = LineEdit(1, 2_100_000, 0, None, 0)
+    [note] = commitments.edit(db, sender, made, version(db, made), lines=[over]).notes
+    assert note.endswith("is overbilled: line 1 exceeds its scheduled value")
 
 
 def test_two_who_create_the_next_one_at_the_same_moment_get_one(db: Database, sender: Actor) -> None:

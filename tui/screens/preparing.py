@@ -110,6 +110,8 @@ class PreparingScreen(ToolScreen[ProjectView]):
         _, project = await db.read(contracts.of_invoice, row.id)
         known = await db.read(drafting.periods, project)
 
+        notes: list[str] = []
+
         async def save(edit: InvoiceEdit) -> None:
             decision = await db.write(
                 commitments.edit,
@@ -122,10 +124,11 @@ class PreparingScreen(ToolScreen[ProjectView]):
                 lines=edit.lines,
             )
             self._followed.update(decision.done)
+            notes.extend(f" {note}." for note in decision.notes)
 
         if await self.app.push_screen_wait(EditScreen(form_of(found, known), save)):
             keys = f"{way('commitments.approve')} approves, {way('commitments.send')} sends what is marked"
-            self.result(f"{one_line(row.number)} is saved. {keys}.")
+            self.result(f"{one_line(row.number)} is saved.{''.join(notes)} {keys}.")
             self.request()
 
     async def _status(self, at: Press[ProjectView]) -> None:
