@@ -238,6 +238,30 @@ def test_a_revoked_key_ends_its_sessions_and_opens_no_other(server: Server, sett
     assert ran(server, "files", key="third")[0] == 255
 
 
+def test_a_fetch_that_is_hung_up_on_or_goes_no_further_ends(server: Server, settings: Path) -> None:
+    assert server.port
+    short = settings.with_name("short.toml")
+    short.write_text(settings.read_text(encoding="utf-8") + "idle_minutes = 0.02\n", encoding="utf-8")
+    own = settings.parent / "files" / "jlopez"
+    own.mkdir(parents=True, exist_ok=True)
+    with (own / "stalled.csv").open("wb") as file:
+        file.truncate(2**24)
+    for hung_up, code, why in ((True, 130, "KeyboardInterrupt"), (False, 1, "This session is over")):
+        getting = subprocess.Popen(
+            [PAYAPP, "--config", str(settings if hung_up else short), "gateway", "1"], stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, env={**os.environ, "SSH_ORIGINAL_COMMAND": "get stalled.csv"},
+        )  # fmt: skip
+        assert getting.stdout is not None
+        getting.stdout.read(1)
+        if hung_up:
+            getting.send_signal(signal.SIGHUP)
+        # Nobody reads the rest.
+        assert getting.wait(60) == code
+        getting.stdout.close()
+        assert events(settings, "logout")[-1][2]["why"] == why
+    (own / "stalled.csv").unlink()
+
+
 def test_only_the_account_of_the_settings_serves_it(settings: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.toml"
     text = settings.read_text(encoding="utf-8").replace(
