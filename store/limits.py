@@ -22,9 +22,9 @@ from store.domain.status import JobState
 from store.packed import among, packed
 
 DAY_MS = round(timedelta(days=1) / timedelta(milliseconds=1))
-# What a user has accepted; the first ``?`` is his id, the second the last batch that counts.
+# What a user has accepted in a currency; the first ``?`` is his id, the second the last batch that counts, the third it.
 _ACCEPTED = (
-    "j.batch_id = b.id AND i.id = j.invoice_id AND b.operator_id = ? AND b.id <= ?"
+    "j.batch_id = b.id AND i.id = j.invoice_id AND b.operator_id = ? AND b.id <= ? AND b.currency = ?"
     f" AND j.state NOT IN ('{JobState.CANCELLED}', '{JobState.FAILED}')"
 )
 # SQLite reads the tables in this order: the few rows first.
@@ -68,7 +68,7 @@ class Limits:
         if actor.limit_day is not None:
             found = db.execute(
                 f"SELECT coalesce(sum(abs(i.gross)), 0) {_BY_BATCH} AND b.created_at > ?",
-                (actor.id, self._last, db.now() - DAY_MS),
+                (actor.id, self._last, company.currency, db.now() - DAY_MS),
             )
             self._today = int(found.fetchone()[0])
 
@@ -92,7 +92,12 @@ class Limits:
         rows = self._db.execute(
             f"SELECT i.commitment_id, i.period_start, i.period_end, sum(abs(i.gross)) {_BY_INVOICE}"
             f" AND {among(self._db, 'i.commitment_id')} GROUP BY i.commitment_id, i.period_start, i.period_end",
-            (self._actor.id, self._last, packed(self._db, sorted({key[0] for key in wanted}))),
+            (
+                self._actor.id,
+                self._last,
+                self._company.currency,
+                packed(self._db, sorted({key[0] for key in wanted})),
+            ),
         ).fetchall()
         found = {(row[0], row[1], row[2]): int(row[3]) for row in rows}
         self._spent |= {key: found.get(key, 0) for key in wanted}

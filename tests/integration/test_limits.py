@@ -99,6 +99,11 @@ def test_what_came_to_nothing_counts_no_more_and_its_retry_counts_again(db: Data
 
 
 def test_the_sum_of_all_currencies_is_none(db: Database) -> None:
+    # What he accepted before he had a limit is no amount of its currency.
+    before, dollars = make(db, "0", commitment="SC-E0", currency="EUR"), make(db, "2", commitment="SC-US")
+    review.accept(db, limited(db), marked(db, before), PROFILE)
+    who = limited(db, limit_day=150_000, limit_commitment=150_000)
+    assert review.accept(db, who, marked(db, dollars), PROFILE).done == (dollars,)
     who = limited(db, limit_day=10**12)
     euros = make(db, "1", commitment="SC-EU", currency="EUR")
     with pytest.raises(NotPermitted, match="limit of jlopez is in USD"):
