@@ -29,12 +29,15 @@ from store import (
     mapping_list,
     outbox,
     payments,
+    policies,
+    previewing,
     receipts,
     remailing,
     resolving,
     review,
     signing,
     ssh_keys,
+    summaries,
     undoing,
 )
 from store.db import Database
@@ -235,4 +238,35 @@ RUNS: dict[str, Run] = {
     "summary": Run(lambda d: directory.set_summary(d.db, d.actor, wanted=False), ("directory.set_summary",)),
 }  # fmt: skip
 # What is approved already takes an approver of the project to be changed; what is not cannot be sent.
-STATUS = {"edit": "under_review", "discard": "under_review", "submit": "under_review", "approve": "under_review"}
+STATUS = {
+    "edit": "under_review",
+    "discard": "under_review",
+    "submit": "under_review",
+    "approve": "under_review",
+}
+
+
+def _release_all(deed: Deed) -> None:
+    number, name = deed.db.execute("SELECT id, name FROM vendors").fetchone()
+    holding_on.release(deed.db, deed.actor, [Subject(HoldScope.VENDOR, number, name)])
+
+
+# The other functions that RUNS names: each refuses whom its row of the table does, whatever else stands against it.
+ALSO: dict[str, Callable[[Deed], Any]] = {
+    "previewing.snags": lambda d: previewing.snags(d.db, d.actor, [d.invoice], PROFILE, Action.ACCEPT),
+    "previewing.bills": lambda d: previewing.bills(d.db, d.actor, [d.invoice], PROFILE, Action.ACCEPT),
+    "previewing.payload": lambda d: previewing.payload(d.db, d.actor, d.invoice, PROFILE, Action.ACCEPT),
+    "review.recall_batch": lambda d: review.recall_batch(d.db, d.actor, 1),
+    "summaries.write": lambda d: summaries.write(d.db, "2026-11-01", summaries.gather(d.db), d.actor),
+    "ssh_keys.revoke": lambda d: ssh_keys.revoke(d.db, d.actor, "1"),
+    "holding_on.release": _release_all,
+    "asking.recipients": lambda d: asking.recipients(d.db, d.actor, d.marked),
+    "resolving.not_booked": lambda d: resolving.not_booked(
+        d.db, d.actor, d.invoice, "Not there", settle_ms=0
+    ),
+    "mapping.put_all": lambda d: mapping.put_all(
+        d.db, d.actor, "codes.csv", [Want(Kind.VENDOR, "APEX", "V9")]
+    ),
+    "attaching.detach": lambda d: attaching.detach(d.db, d.actor, d.invoice, 1),
+    "policies.put": lambda d: policies.put(d.db, d.actor, "self", "review", "Ann is alone in July"),
+}

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 from invoice_factory import make
-from permission_case import RUNS, STATUS, Deed
+from permission_case import ALSO, RUNS, STATUS, Deed, Run
 
+from store import directory
 from store.db import Database
 from store.domain.actor import Actor, Level, UserValues
 from store.domain.errors import NotPermitted, PayappError
@@ -105,7 +106,9 @@ def arrange(db: Database, action: Action) -> None:
         db.execute("UPDATE invoices SET status = ?", (STATUS[action.name],))
 
 
-def outcome(db: Database, action: Action, cell: Cell, folder: Path, *, arranging: bool) -> str:
+def outcome(
+    db: Database, action: Action, cell: Cell, folder: Path, *, arranging: bool, run: Run | None = None
+) -> str:
     """What the store says to the cell: ``""`` where it is done, else the refusal's class. Nothing of it stays.
 
     The user comes with all the rights that he had when he opened his desk: the store must look what is left of them.
@@ -124,7 +127,7 @@ def outcome(db: Database, action: Action, cell: Cell, folder: Path, *, arranging
             if cell.over:
                 db.execute("UPDATE users SET limit_invoice = 1 WHERE id = ?", (number,))
             try:
-                RUNS[action.name].call(Deed(db, was, invoice, folder))
+                (run or RUNS[action.name]).call(Deed(db, was, invoice, folder))
             except PayappError as error:
                 said = type(error).__name__
             raise RolledBack
@@ -164,6 +167,22 @@ def test_every_29th_cell_is_so_on_either_database(db: Database, tmp_path: Path) 
     for action in ACTIONS:
         some = [*itertools.islice(cells(action), 3, None, 29)]
         assert wrong(db, action, some, tmp_path, arranging=True) == [], action.name
+
+
+def test_every_other_function_of_an_action_takes_the_same_rights(stage: Database, tmp_path: Path) -> None:
+    RUNS["keys"].call(Deed(stage, directory.actor(stage, "admin"), LOCKED, tmp_path))
+    beside = [(action, name) for action in ACTIONS for name in RUNS[action.name].functions[1:]]
+    assert {name for _, name in beside} == {*ALSO}
+    # Every fifth: of each level of each tool some with the privilege and some without; and who was removed.
+    some = [*PEOPLE[::5], PEOPLE[-1]]
+    for action, name in beside:
+        run = replace(RUNS[action.name], call=ALSO[name], arrange=None)
+        refused = set()
+        for user in some:
+            said = outcome(stage, action, Cell(user, locked=True), tmp_path, arranging=False, run=run)
+            if said == NotPermitted.__name__:
+                refused.add(user.login)
+        assert refused == {user.login for user in some if not action.need.met(user)}, name
 
 
 @pytest.mark.parametrize("mark", ["free", "locked", "own", "over", "need"])
