@@ -49,6 +49,11 @@ def test_the_first_application_begins_at_the_opening_balance() -> None:
     assert summarize((first, second)).gross == 0
 
 
+def test_what_follows_an_application_of_unknown_retainage_does_not_foot() -> None:
+    made = drafting.next_lines([replace(LINE, retainage_before=None)], SCHEDULE[:1])
+    assert "the previous application is unknown" in foot(made, {}, "USD")[0]
+
+
 def test_the_next_one_begins_where_the_previous_one_ended() -> None:
     # This one is of another value by now, and the second line is new.
     today = [
