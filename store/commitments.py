@@ -137,7 +137,9 @@ def _check_later(db: Database, before: Candidate) -> None:
         raise Disallowed(
             f"The amounts of {safe(before.name)} cannot be changed",
             why=f"the later application {safe(later[0])} was made from them, and is {TITLES[ErpStatus(later[1])]}",
-            fix="Have that one rejected or retrieved first",
+            fix="Have its bill voided in the ERP and unlink it first"
+            if later[1] == ErpStatus.SYNCED
+            else "Have that one rejected or retrieved first",
         )
 
 

@@ -73,7 +73,8 @@ def _carried(position: int, line: Line, today: Scheduled | None) -> Line:
         total_before=line.total,
         held=0,
         released=0,
-        retainage_before=line.retainage_to_date,
+        # What was retained before an unknown application is unknown behind it too.
+        retainage_before=None if line.retainage_before is None else line.retainage_to_date,
     )
 
 

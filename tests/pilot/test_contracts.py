@@ -6,6 +6,7 @@ from hand import Hand, Start, add_invoice
 from textual.widgets import Button, Input
 
 from store.db import Database
+from store.domain.text import one_line
 from store.models import Project, Vendor
 from tui.screens.changes import ChangesScreen
 from tui.screens.contracts import ContractsScreen
@@ -132,3 +133,19 @@ async def test_attachments_come_and_go_while_the_invoice_is_locked(start: Start,
         assert "attachment: https://acme.example/w%20aiver.pdf -> nothing, by mgarcia" in hand.text("#foot")
         actions = books.execute("SELECT action FROM audit_events ORDER BY id DESC LIMIT 2").fetchall()
         assert [row[0] for row in actions] == ["detach", "attach"]
+
+
+async def test_what_a_box_cannot_show_of_an_imported_number_is_spelled_out_and_stays(
+    start: Start, books: Database
+) -> None:
+    hostile = "N\x1b]2;x\x07\n00\u202e"
+    books.execute("UPDATE invoices SET number = ? WHERE number = 'N-00'", (hostile,))
+    async with start("mgarcia") as hand:
+        await hand.press("m", "2", "2", "e")
+        await hand.dialog(EditScreen)
+        assert hand.app.screen.query_one("#number", Input).value == one_line(hostile)
+        await hand.press("7", *["tab"] * 4)
+        await pressed(hand, "save")
+        await hand.says("is saved")
+    [kept] = books.execute("SELECT count(*) FROM invoices WHERE number = ?", (hostile,)).fetchone()
+    assert kept == 1

@@ -15,6 +15,7 @@ from store.domain import drafting
 from store.domain.errors import BadInput, PayappError
 from store.domain.invoice import Line, foot, summarize
 from store.domain.money import plain
+from store.domain.text import one_line
 from tui.keymap import Place, bindings
 from tui.screens import edit_text
 from tui.screens.dialog import Dialog
@@ -68,7 +69,7 @@ class EditScreen(Dialog[bool]):
         form = self._form
         with Vertical(classes="frame"):
             yield Static(cut(form.title, 72), classes="title", markup=False)
-            yield field("Number", Input(form.number, id="number"))
+            yield field("Number", Input(one_line(form.number), id="number"))
             yield field("Period", Input(" to ".join(form.period), id="period"))
             yield field("Billing date", Input(form.billing_date, id="day"))
             yield Static("\n".join(self._reason()), id="reason", classes="problem", markup=False)
@@ -282,7 +283,8 @@ class EditScreen(Dialog[bool]):
             if new != old
         )
         return InvoiceEdit(
-            None if number == form.number else number,
+            # A number from a file may hold what a box cannot show: unless it is typed over it stays.
+            None if number == one_line(form.number) else number,
             None if day is None or (day.isoformat() == form.billing_date and not form.fresh) else day,
             None if period == form.period else period,
             changed,
