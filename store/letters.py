@@ -124,7 +124,9 @@ def key_changed(by: Actor, company: str, login: str, fingerprint: str, done: str
     """Subject and body of what is mailed when somebody ``done`` (added, revoked) a key of somebody else's."""
     who, whose = short(by.name), short(login)
     subject = f"An SSH key of {whose} was {done}"
-    can = f"Whoever holds that key can now act as {whose}." if done == "added" else "It opens nothing any more."
+    can = (
+        f"Whoever holds that key can now act as {whose}." if done == "added" else "It opens nothing any more."
+    )
     body = f"""\
 {who} ({short(by.login)}) {done} an SSH key of {whose}:
 

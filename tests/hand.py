@@ -114,6 +114,10 @@ class Hand:
         await self.pilot.pause()
         await self.idle()
 
+    async def command(self, text: str) -> None:
+        """Run that word of the command line."""
+        await self.press("colon", *["minus" if one == "-" else one for one in text], "enter")
+
     async def dialog(self, kind: type) -> None:
         """A dialog of that kind is open and takes keys."""
         await self.until(lambda: isinstance(self.app.screen, kind), f"no {kind.__name__}")

@@ -75,7 +75,9 @@ def sshd(folder: Path, options: Mapping[str, object], settings: str = "") -> Ite
     (folder / "sshd_config").write_text(settings, encoding="utf-8")
     with (folder / "log").open("wb") as log:
         # sshd runs itself again for every connection, so it wants its whole path.
-        daemon = subprocess.Popen([str(SSHD), "-D", "-e", "-f", str(folder / "sshd_config"), *given], stderr=log)
+        daemon = subprocess.Popen(
+            [str(SSHD), "-D", "-e", "-f", str(folder / "sshd_config"), *given], stderr=log
+        )
     try:
         wait_until(lambda: listens(port) or daemon.poll() is not None, "sshd to listen")
         assert daemon.poll() is None, (folder / "log").read_text()

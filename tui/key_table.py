@@ -92,7 +92,15 @@ DIALOGS = frozenset({
     Place.DIRECTORY, Place.USER, Place.USER_FORM,
 })  # fmt: skip
 # The tools whose screen is a list of rows (tui.screens.rows): their own keys, beside those of Place.ROWS.
-TOOLS = (Place.MAPPINGS, Place.CONTRACTS, Place.CHANGES, Place.ACTIVITY, Place.DIRECTORY, Place.OVERVIEW, Place.SIGNING)
+TOOLS = (
+    Place.MAPPINGS,
+    Place.CONTRACTS,
+    Place.CHANGES,
+    Place.ACTIVITY,
+    Place.DIRECTORY,
+    Place.OVERVIEW,
+    Place.SIGNING,
+)
 # Places whose keys are live at the same time: in none of these may a key do two things.
 TOGETHER: tuple[frozenset[Place], ...] = (
     frozenset({Place.TABLE, Place.LIST, Place.INVOICES}),

@@ -176,7 +176,9 @@ def _check_rules(sheet: Sheet, name: str) -> None:
         if rule.kind not in LIMITING and rule.value:
             raise refused(name, f"{at}.value: {rule.kind} has no limit", "Leave value out")
         if rule.kind is Kind.UNIQUE and (rule.field, rule.effect) != ("number", Effect.BLOCKED):
-            raise refused(name, f"{at}.kind: unique is about the number, and blocks", "Use it of number alone")
+            raise refused(
+                name, f"{at}.kind: unique is about the number, and blocks", "Use it of number alone"
+            )
         if rule.effect is Effect.SKIPPED and not rule.field.startswith("lines."):
             raise refused(
                 name, f"{at}.effect: only a line can be skipped", "Use blocked, ignored or truncated"

@@ -180,7 +180,10 @@ TRANSITIONS: dict[Action, Transition] = {
     ),
     # Its bill is gone from the ERP: it can be corrected (store/undoing.py).
     Action.UNLINK: Transition(
-        (_E.SYNCED,), _E.NOT_SENT, Outcome.UNLINKED, fix="Only Synced invoices can be unlinked (view {list.view-4})"
+        (_E.SYNCED,),
+        _E.NOT_SENT,
+        Outcome.UNLINKED,
+        fix="Only Synced invoices can be unlinked (view {list.view-4})",
     ),
     Action.RESET: Transition(
         (_E.SYNCED,), _E.NOT_SENT, Outcome.RESET, fix="Only Synced invoices can be reset (view {list.view-4})"

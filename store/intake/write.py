@@ -114,7 +114,9 @@ def _row(number: int, source: str, parcel: Parcel, now: int) -> tuple[Any, ...]:
     )
 
 
-_AT = {name: CONTENT.index(name) for name in ("number", "application", "currency", "period_end", "gross", "net")}
+_AT = {
+    name: CONTENT.index(name) for name in ("number", "application", "currency", "period_end", "gross", "net")
+}
 
 
 def _known(number: int, parcel: Parcel) -> duplicates.Known:
@@ -122,7 +124,14 @@ def _known(number: int, parcel: Parcel) -> duplicates.Known:
     said = {name: parcel.content[at] for name, at in _AT.items()}
     amount = same_amount(said["gross"], said["net"])
     return duplicates.Known(
-        number, parcel.vendor, said["number"], "", said["application"], said["currency"], said["period_end"], amount
+        number,
+        parcel.vendor,
+        said["number"],
+        "",
+        said["application"],
+        said["currency"],
+        said["period_end"],
+        amount,
     )
 
 

@@ -68,7 +68,9 @@ def test_settings_are_for_their_owners_eyes(office: Path, place: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_init_for_the_sandbox_makes_its_books_and_leaves_those_that_are_there(tmp_path: Path, told: Told) -> None:
+def test_init_for_the_sandbox_makes_its_books_and_leaves_those_that_are_there(
+    tmp_path: Path, told: Told
+) -> None:
     for folder in ("new", "old"):
         books = tmp_path / folder / "sandbox.db"
         if folder == "old":

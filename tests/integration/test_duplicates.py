@@ -169,7 +169,7 @@ def test_an_erp_number_is_compared_too_as_long_as_it_is_given(
     assert flagged(db) == set()
 
 
-@pytest.mark.parametrize("number", ["101-[/]\x1b", "日本-1", 'O\'Brien "1"'])
+@pytest.mark.parametrize("number", ["101-[/]", "日本-1", 'O\'Brien "1"'])
 def test_numbers_of_any_writing(db: Database, sender: Actor, number: str) -> None:
     make(db, number, commitment="SC-1")
     other = make(db, "A-2", commitment="SC-2", erp_status="not_sent")

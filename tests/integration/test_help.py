@@ -43,6 +43,8 @@ def test_help_reads_well_at_80_columns(words: tuple[str, ...], told: Told) -> No
     usage, summary, examples, *_ = re.split(r"\n\n", out)
     assert usage.startswith(f"Usage: {' '.join(['payapp', *words])}")
     assert summary.startswith("  ") and summary.endswith(".")
+    # What a command is for is told whole where the commands are listed.
+    assert [line for line in out.partition("\nCommands:\n")[2].splitlines() if line.endswith("...")] == []
     typed = [line.strip().startswith(("payapp", "PAYAPP_")) for line in examples.splitlines()]
     assert words in PLAIN or all(typed), examples
 

@@ -58,7 +58,10 @@ def test_a_released_one_goes_and_its_history_tells_both(db: Database, approver: 
     found = detail.detail(db, number)
     assert not found.holds and found.row.flags == ""
     told = [(event.who, event.what, event.detail) for event in found.history]
-    assert told == [("jlopez", "hold", "effect block, on hold yes, kind other, reason waiting"), ("admin", "release", "on hold no")]
+    assert told == [
+        ("jlopez", "hold", "effect block, on hold yes, kind other, reason waiting"),
+        ("admin", "release", "on hold no"),
+    ]
     assert review.accept(db, approver, mark(db, number), PROFILE).done == (number,)
 
 

@@ -133,7 +133,9 @@ def test_a_revoked_key_ends_at_the_next_action(db: Database, admin: Actor) -> No
 def test_whose_key_another_adds_or_revokes_is_mailed_and_so_are_the_other_admins(
     db: Database, admin: Actor, approver: Actor
 ) -> None:
-    directory.put_user(db, admin, directory.UserValues("eve", "Eve", "eve@acme.example", directory_level=Level.ADMIN))
+    directory.put_user(
+        db, admin, directory.UserValues("eve", "Eve", "eve@acme.example", directory_level=Level.ADMIN)
+    )
     directory.put_user(db, admin, replace(known(db, "viewer"), email=""))
     ssh_keys.add(db, approver, "jlopez", made(1))
     assert notices.recent(db, 9) == []

@@ -62,7 +62,9 @@ async def test_the_newest_stands_first_and_keys_narrow_the_list(start: Start, ha
         await hand.until(lambda: {e.kind for e in table.rows} == {Kind.BATCH} and table.count == 2)
         assert hand.text("#info").startswith(" 2 entries, the newest first")
         await hand.press("t", "t", "o")
-        await hand.until(lambda: {e.outcome for e in table.rows} == {"undeliverable"} and "outcome" in activity_box(hand))
+        await hand.until(
+            lambda: {e.outcome for e in table.rows} == {"undeliverable"} and "outcome" in activity_box(hand)
+        )
         assert activity_box(hand) == "type:notice outcome:failed"
         assert "undeliverable. R-03: no mail address" in hand.text("#foot")
         await hand.press("backslash", "b")

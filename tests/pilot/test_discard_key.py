@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from conftest import Start
-from test_linking import command
+from hand import Start
 
 from store import contracts, directory, drafting
 from store.db import Database
@@ -23,13 +22,13 @@ async def test_a_draft_is_discarded_after_a_question_and_nothing_else_is(
     ).done[0]
     async with start(login="mgarcia") as hand:
         await hand.press("m", "2", "2")
-        await command(hand, "d-1")
-        await command(hand, "discard")
+        await hand.command("d-1")
+        await hand.command("discard")
         await hand.dialog(AskScreen)
         assert "Discard D-1 of" in hand.text(".title")
         await hand.press("enter")
         assert there(books, made)
-        await command(hand, "discard")
+        await hand.command("discard")
         await hand.dialog(AskScreen)
         await hand.press("y")
         await hand.says("1 discarded.")

@@ -155,7 +155,9 @@ def two_of_ones_own(db: Database) -> None:
     admin, juan = actor(db, "admin"), actor(db, "jlopez")
     policies.put(db, admin, "self", "review", "alone")
     for n in range(2):
-        number = add_invoice(Project.get_by_id(1), Vendor.get_by_id(2), f"O-{n}", "ready_to_export", sender=admin.id)
+        number = add_invoice(
+            Project.get_by_id(1), Vendor.get_by_id(2), f"O-{n}", "ready_to_export", sender=admin.id
+        )
         review.accept(db, admin, Marked({number: 1}), PROFILE)
     signing.sign(db, juan, [signing.listed(db, juan)[0].id], agree=True)
 

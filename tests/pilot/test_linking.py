@@ -34,10 +34,6 @@ def answers(hand: Hand, *said: ErpSaid) -> list[str]:
     return asked
 
 
-async def command(hand: Hand, text: str) -> None:
-    await hand.press("colon", *["minus" if one == "-" else one for one in text], "enter")
-
-
 def found(db: Database, number: str) -> tuple[str, str, str]:
     row = db.execute(
         "SELECT erp_status, coalesce(outcome, ''), coalesce(origin_id, '') FROM invoices WHERE number = ?",
@@ -52,9 +48,9 @@ async def test_a_synced_one_is_unlinked_with_a_comment_once_its_bill_is_gone(
     async with start() as hand:
         asked = answers(hand, ErpSaid(Presence.THERE, "it has it as B-1"), GONE)
         await hand.press("4")
-        await command(hand, "unlink")
+        await hand.command("unlink")
         await hand.says("The requisition is still in your ERP system. Please delete it before retrying.")
-        await command(hand, "unlink")
+        await hand.command("unlink")
         await hand.dialog(UndoScreen)
         assert "Unlink S-00" in hand.text(".title") and "it has no bill B-1" in hand.text(".about")
         # Enter leads to Cancel first; without a comment nothing is done.
@@ -72,7 +68,7 @@ async def test_enter_alone_never_unlinks(start: Start, books: Database) -> None:
     async with start() as hand:
         answers(hand, GONE)
         await hand.press("4")
-        await command(hand, "unlink")
+        await hand.command("unlink")
         await hand.dialog(UndoScreen)
         await hand.press(*"void", "enter", "enter")
         await hand.until(lambda: isinstance(hand.app.screen, InvoicesScreen))
@@ -82,12 +78,12 @@ async def test_enter_alone_never_unlinks(start: Start, books: Database) -> None:
 async def test_reset_is_for_an_admin_and_goes_without_an_answer(start: Start, books: Database) -> None:
     async with start() as hand:
         await hand.press("4")
-        await command(hand, "reset")
+        await hand.command("reset")
         await hand.says("that needs Admin on ERP Integrations")
     async with start("admin") as hand:
         answers(hand, ErpSaid(Presence.SILENT, "no answer"))
         await hand.press("4")
-        await command(hand, "reset")
+        await hand.command("reset")
         await hand.dialog(UndoScreen)
         assert "it is paid twice" in hand.text(".note")
         await hand.press(*"stuck", "enter", "tab", "enter")
@@ -100,7 +96,7 @@ async def test_what_was_entered_by_hand_is_marked_exported_and_a_wrong_reference
 ) -> None:
     async with start() as hand:
         asked = answers(hand, ErpSaid(Presence.GONE, "none"), ErpSaid(Presence.THERE, "it is there"))
-        await command(hand, "mark-exported")
+        await hand.command("mark-exported")
         await hand.dialog(UndoScreen)
         await hand.press(*"B9", "enter", "enter", *"by hand", "enter", "tab", "enter")
         await hand.until(lambda: "the ERP has no bill B9" in hand.text("#problem"))
@@ -117,15 +113,15 @@ async def test_what_was_entered_by_hand_is_marked_exported_and_a_wrong_reference
 async def test_what_cannot_be_is_refused_before_anything_is_asked(start: Start) -> None:
     async with start() as hand:
         asked = answers(hand)
-        await command(hand, "unlink")
+        await hand.command("unlink")
         await hand.says("cannot be unlinked: it is Ready to Export")
         await hand.press("space", "space")
-        await command(hand, "mark-exported")
+        await hand.command("mark-exported")
         await hand.says("One invoice at a time")
         assert asked == []
     async with start("viewer") as hand:
         await hand.press("4")
-        await command(hand, "unlink")
+        await hand.command("unlink")
         await hand.says("viewer may not unlink an invoice")
 
 

@@ -31,11 +31,11 @@ from tui.screens.ask import AskScreen
 from tui.screens.ask_by_mail import AskByMailScreen
 from tui.screens.commitments import CommitmentsScreen
 from tui.screens.confirm import ConfirmExport
+from tui.screens.contracts import ContractsScreen
 from tui.screens.dialog import Dialog
 from tui.screens.directory import DirectoryScreen
 from tui.screens.dry_list import DryListScreen
 from tui.screens.dry_run import DryRunScreen
-from tui.screens.contracts import ContractsScreen
 from tui.screens.edit import EditScreen
 from tui.screens.export_values import ExportValuesScreen
 from tui.screens.help import HelpScreen

@@ -29,7 +29,7 @@ WHAT_CELLS = 100
 def activity(
     ctx: click.Context, words: tuple[str, ...], most: int, name: str | None, as_json: bool, login: str | None
 ) -> None:
-    """What happened, the newest first: batches, attempts, notices, audit events.
+    """What happened, the newest first: batches, mails, decisions.
 
     FILTER is as on the desk: type:, outcome:, by:, action:, invoice:, since:, until:, on:, and words.
 

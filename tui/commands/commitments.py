@@ -34,7 +34,7 @@ def commitments(
     ctx: click.Context, number: str | None, job: str, by_project: bool, overbilled: bool, as_json: bool, as_csv: bool,
     login: str | None,
 ) -> None:  # fmt: skip
-    """List commitments: original sum, change orders, billed, retainage, payments, balance.
+    """List commitments: sum, changes, billed, retainage, paid.
 
     Billed and retainage are what the newest application has to date; a negative balance is overbilled, marked !.
 

@@ -31,7 +31,7 @@ class Setting(NamedTuple):
 
 @click.group()
 def config() -> None:
-    """The settings: where they are, and where each value comes from.
+    """The settings, and where each value comes from.
 
     \b
     payapp config show
@@ -43,7 +43,7 @@ def config() -> None:
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.pass_context
 def show(ctx: click.Context, as_json: bool) -> None:
-    """Show every setting with its value, and whether file, environment or default says so.
+    """Show every setting with its value, and who says so.
 
     Passwords never stand in a settings file, and one that stands in a database's URL is not shown.
 

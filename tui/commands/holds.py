@@ -29,7 +29,7 @@ _EFFECT = click.Choice([effect.value for effect in HoldEffect])
 
 @click.group()
 def holds() -> None:
-    """What keeps invoices from being exported or paid, and who placed it.
+    """What keeps invoices from being exported or paid.
 
     \b
     payapp holds list

@@ -83,7 +83,7 @@ def new(
     ctx: click.Context, commitment: str, job: str, dry_run: bool, number: str | None, period: str | None,
     billing_date: datetime | None, lines: tuple[str, ...], file: Path | None, as_json: bool, login: str | None,
 ) -> None:  # fmt: skip
-    """Create the next invoice of a commitment, prefilled from its last one.
+    """Create the next invoice of a commitment, prefilled.
 
     Previous amounts come from the application before, new work is 0, the period is the next one, and the number counts
     on. It is a draft until somebody sets another status.
@@ -119,7 +119,7 @@ def edit(
     ctx: click.Context, word: str, number: str | None, period: str | None, billing_date: datetime | None,
     lines: tuple[str, ...], file: Path | None, as_json: bool, login: str | None,
 ) -> None:  # fmt: skip
-    """Change an invoice that is not sent: number, period, date, G703 lines.
+    """Change an invoice that is not sent, its lines too.
 
     Retainage that is not named follows the commitment's rate where a line's amount changes.
 
@@ -163,7 +163,7 @@ for _command in (
 @acting
 @click.pass_context
 def lines_(ctx: click.Context, word: str, login: str | None) -> None:
-    """Write an invoice's G703 lines as CSV, to be edited and taken back.
+    """Write an invoice's G703 lines as CSV, to be edited.
 
     \b
     payapp invoice lines 101-008 > lines.csv

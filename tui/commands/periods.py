@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @acting
 @click.pass_context
 def periods(ctx: click.Context, ask: bool, as_json: bool, login: str | None) -> None:
-    """Show which accounting periods are open in the ERP, and when it said so.
+    """Show which accounting periods are open in the ERP.
 
     An accounting date in a closed one keeps an invoice from going; one in another month than the billing period warns.
     A worker asks every five minutes.

@@ -212,7 +212,9 @@ def show(ctx: click.Context, word: str, as_json: bool, login: str | None) -> Non
         found = detail(books.db, number, me)
         mails = notices.of_invoice(books.db, number)
     if as_json:
-        print_json({**asdict(found), "row": _record(found.row), "difference": _difference(found), **_paid(found)})
+        print_json(
+            {**asdict(found), "row": _record(found.row), "difference": _difference(found), **_paid(found)}
+        )
         return
     from tui.commands.sheet import invoice_sheet
 
@@ -232,7 +234,12 @@ def _difference(found: Detail) -> dict[str, Any] | None:
         return plain(value, of.currency) if isinstance(value, int) else value
 
     changes = [
-        {"where": change.where, "what": change.what, "before": said(change.before), "after": said(change.after)}
+        {
+            "where": change.where,
+            "what": change.what,
+            "before": said(change.before),
+            "after": said(change.after),
+        }
         for change in of.changes
     ]
     return {"outcome": of.outcome, "reason": of.reason, "by": of.by, "at": of.at, "changes": changes}

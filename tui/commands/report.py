@@ -27,7 +27,7 @@ DAY = click.DateTime(["%Y-%m-%d"])
 
 @click.group()
 def report() -> None:
-    """Reports: what is about to go, what went, what waits, what failed, who decided.
+    """Reports: what will go, went, waits, failed; who decided.
 
     \b
     payapp report edit-list                             before the export
@@ -74,7 +74,7 @@ def _span(first: datetime | None, last: datetime | None) -> Span:
 @_forms
 @click.pass_context
 def edit_list(ctx: click.Context, /, view: str, where: str, **form: Any) -> None:
-    """What is about to be exported, with flags and control totals.
+    """What is about to be exported, with control totals.
 
     \b
     payapp report edit-list
@@ -92,7 +92,7 @@ def edit_list(ctx: click.Context, /, view: str, where: str, **form: Any) -> None
 @_forms
 @click.pass_context
 def journal(ctx: click.Context, /, first: datetime | None, last: datetime | None, **form: Any) -> None:
-    """What the ERP acknowledged, by accounting date, with control totals.
+    """What the ERP acknowledged, by accounting date.
 
     \b
     payapp report journal --from 2026-10-01 --to 2026-10-31
@@ -108,7 +108,7 @@ def journal(ctx: click.Context, /, first: datetime | None, last: datetime | None
 @_forms
 @click.pass_context
 def totals(ctx: click.Context, /, first: datetime | None, last: datetime | None, **form: Any) -> None:
-    """The control totals of each batch: count, gross, retainage, net, hash.
+    """The control totals of each batch.
 
     \b
     payapp report totals --from 2026-10-31
@@ -124,7 +124,7 @@ def totals(ctx: click.Context, /, first: datetime | None, last: datetime | None,
 @_forms
 @click.pass_context
 def reconciliation(ctx: click.Context, /, first: datetime | None, last: datetime | None, **form: Any) -> None:
-    """What was sent and what became of it: acknowledged, failed, not known, rejected.
+    """What was sent, and what became of it.
 
     By payapp's own books; payapp reconcile asks the ERP.
 
@@ -141,7 +141,7 @@ def reconciliation(ctx: click.Context, /, first: datetime | None, last: datetime
 @_forms
 @click.pass_context
 def aging(ctx: click.Context, /, **form: Any) -> None:
-    """What waits in ERP Integrations, by the days since it was sent there.
+    """What waits in ERP Integrations, by its age.
 
     \b
     payapp report aging

@@ -41,7 +41,7 @@ def ssh_keys() -> None:
 @acting
 @click.pass_context
 def list_(ctx: click.Context, /, revoked: bool, as_json: bool, login: str | None) -> None:
-    """List the keys: a Directory Admin sees all of them, others their own.
+    """List the keys: an admin sees all, others their own.
 
     \b
     payapp ssh-keys list --revoked
@@ -75,7 +75,7 @@ def table(found: Sequence[Key]) -> None:
 @acting
 @click.pass_context
 def add(ctx: click.Context, /, user: str, file: IO[str], login: str | None) -> None:
-    """Give a user a key: the .pub file that ssh-keygen made, or standard input.
+    """Give a user a key: the .pub file of ssh-keygen.
 
     One more for yourself you add on your own; a Directory Admin adds the first one, and those of others.
 
@@ -130,7 +130,7 @@ def revoked(key: Key) -> None:
 @click.argument("material", metavar="%k")
 @click.pass_context
 def serve(ctx: click.Context, /, account: str, kind: str, material: str) -> None:
-    """Answer sshd (AuthorizedKeysCommand): the line of that key, forced to payapp as its user; nothing for others.
+    """Answer sshd (AuthorizedKeysCommand) for that key.
 
     \b
     payapp --config /etc/payapp/payapp.toml ssh-keys serve %u %t %k

@@ -25,7 +25,7 @@ MOST = 20
 @acting
 @click.pass_context
 def where(ctx: click.Context, words: tuple[str, ...], most: int, as_json: bool, login: str | None) -> None:
-    """Where is my invoice: where it stands, since when, who has it, its payment.
+    """Where is my invoice: its place, since when, who has it.
 
     TEXT is its number, its vendor, an amount (gross or net), both (apex 1,234.50), the ERP's number or reference, a
     check or payment reference, or #id. Exit 4 when nothing is found.

@@ -37,7 +37,11 @@ COMMITMENTS, DIRECTORY = "Commitments", "Directory"
 def header_line(desk: Desk, tool: str, width: int, synced: str = "") -> Line:
     """Where one is: company, tool, ERP; when the ERP last answered, if there is room, and who one is at the right."""
     company = desk.company
-    level = desk.me.directory_level.word if tool == DIRECTORY else role(desk.me, in_commitments=tool == COMMITMENTS)
+    level = (
+        desk.me.directory_level.word
+        if tool == DIRECTORY
+        else role(desk.me, in_commitments=tool == COMMITMENTS)
+    )
     who = f"{one_line(desk.me.login)}  {level} "
     demo = "   [DEMO]" if company.demo else ""
     demo += "   [SELF REVIEW]" if company.self_policy == REVIEW and tool != COMMITMENTS else ""

@@ -102,10 +102,14 @@ class MoreScreen(Dialog[str | None]):
         with Vertical(classes="frame"):
             yield Static("More", classes="title", markup=False)
             # Others' tools stand between ours in the table of keys; people look for the digit.
-            for key in sorted((key for key in table() if key.place is Place.MORE), key=lambda key: key.keys[:1]):
+            for key in sorted(
+                (key for key in table() if key.place is Place.MORE), key=lambda key: key.keys[:1]
+            ):
                 tool = next(one for one in TOOLS if key.action == f"choose('{one.name}')")
                 why = tool.lacks(self._me)
-                yield Static(f" {shown(key.keys[0])}  {tool.title}{f'  ({why})' if why else ''}", markup=False)
+                yield Static(
+                    f" {shown(key.keys[0])}  {tool.title}{f'  ({why})' if why else ''}", markup=False
+                )
             yield Static("Press the digit; Esc closes", classes="note", markup=False)
 
     def action_choose(self, tool: str) -> None:
