@@ -29,6 +29,7 @@ from tui.screens.activity import ActivityScreen
 from tui.screens.activity_entry import EntryScreen
 from tui.screens.ask import AskScreen
 from tui.screens.ask_by_mail import AskByMailScreen
+from tui.screens.changes import ChangesScreen
 from tui.screens.commitments import CommitmentsScreen
 from tui.screens.confirm import ConfirmExport
 from tui.screens.contracts import ContractsScreen
@@ -38,6 +39,7 @@ from tui.screens.dry_list import DryListScreen
 from tui.screens.dry_run import DryRunScreen
 from tui.screens.edit import EditScreen
 from tui.screens.export_values import ExportValuesScreen
+from tui.screens.files import FilesScreen
 from tui.screens.help import HelpScreen
 from tui.screens.hold import HoldScreen
 from tui.screens.invoices import InvoicesScreen
@@ -47,6 +49,7 @@ from tui.screens.more import MoreScreen
 from tui.screens.payload import PayloadScreen
 from tui.screens.reconciled import ReconciledScreen
 from tui.screens.reject import RejectScreen
+from tui.screens.set_status import StatusScreen
 from tui.screens.signing import SigningScreen
 from tui.screens.too_small import TooSmallScreen
 from tui.screens.undoing import UndoScreen
@@ -195,6 +198,9 @@ SCENES = {
     "commitments-detail": Scene(("enter",), "mgarcia", shows=CommitmentsScreen),
     "commitments-edit": Scene(("2", "e", "down", *["backspace"] * 10, *"150000.00"), "mgarcia", shows=EditScreen),
     "contracts": Scene(("m", "6", "enter"), "mgarcia", shows=ContractsScreen),
+    "commitments-status": Scene(("2", "d"), "mgarcia", shows=StatusScreen),
+    "commitments-files": Scene(("2", "F"), "mgarcia", shows=FilesScreen),
+    "commitments-changes": Scene(("2", "C"), "mgarcia", shows=ChangesScreen),
     "commitments-send": Scene(("2", "A", "f"), "mgarcia", shows=AskScreen),
     "confirm": Scene(("a", "x"), shows=ConfirmExport),
     "confirm-hidden": Scene(("A", *FILTER_BELL, "x", "y"), books=much, shows=ConfirmExport),

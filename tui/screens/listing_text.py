@@ -72,6 +72,9 @@ def tabs_line(tabs: str, mail: tuple[int, str], width: int, lacks: str = "") -> 
             f": {one_line(error)}" if error else ""
         )
     waits = one_line(lacks) or waits
+    if lacks and cell_len(one_line(lacks)) > width - len(more) - len(tabs) - 4:
+        # What the integration cannot do at all is told whole before its other tabs are.
+        tabs = tabs.partition(" | ")[0]
     room = width - len(more) - len(tabs) - 4
     text = f"{tabs}   {cut(waits, room)}" if waits and room > 12 else tabs
     return (Part(" " + text.ljust(width - len(more) - 1), REVERSE), Part(more, REVERSE, "more"))
