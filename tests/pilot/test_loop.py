@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,11 @@ def value(settings: Path, column: str, number: str = NUMBER) -> object:
     """What the books have of that invoice."""
     with closing(sqlite3.connect(settings.parent / "payapp.db")) as db:
         return db.execute(f"SELECT {column} FROM invoices WHERE number = ?", (number,)).fetchone()[0]
+
+
+def synced(settings: Path, number: str) -> bool:
+    """Whether the ERP has it."""
+    return value(settings, "erp_status", number) == "synced"
 
 
 def subjects(mail: MailServer) -> list[tuple[str, str]]:
@@ -178,10 +184,7 @@ def test_the_whole_loop_as_four_users(company: Path, mail: MailServer) -> None:
             )
             juan.shows("Retry: ACME BUILDERS")
             juan.type("y")
-            wait_until(
-                lambda number=number: value(company, "erp_status", f"2026-10-DELTA-{number}") == "synced",
-                number,
-            )
+            wait_until(partial(synced, company, f"2026-10-DELTA-{number}"), f"{number} to be synced")
         assert value(company, "origin_id") == "SBX-000003"
         # Paid in the ERP, and told of.
         assert "1 payment" in payapp(company, "jlopez", "payments", "pull")

@@ -113,7 +113,8 @@ class ToolScreen(CommandScreen[V], Generic[V]):
             )  # fmt: skip
         finally:
             stop.set()
-        self.add(f"{one_line(str(written.path))} is written: {noun(written.count)}{_nets(written.totals)}.")
+        where = written.path if self.desk.files is None else written.path.name
+        self.add(f"{one_line(str(where))} is written: {noun(written.count)}{_nets(written.totals)}.")
 
 
 @dataclass(frozen=True, slots=True)
