@@ -271,20 +271,24 @@ def acknowledge(
         now, held, moved = _held(db, worker, [job for job, _ in results])
         # Every outcome starts from the same state of the invoice as a lost reply does.
         strays = strand(db, worker, JobState.CLAIMED, Action.LOSE, moved, now) if moved else frozenset()
-        late = [(job, outcome) for job, outcome in results if job.id not in held and job not in strays]
+        late = [
+            (job, outcome)
+            for job, outcome in results
+            if (job.id, job.attempt) not in held and job not in strays
+        ]
         here = known(db, [job for job, _ in late]) | strays
         log_attempts(
             db,
             worker,
             [
-                (job, "ended" if job.id in held else "late", *evidence(outcome))
+                (job, "ended" if (job.id, job.attempt) in held else "late", *evidence(outcome))
                 for job, outcome in results
-                if job.id in held or job in here
+                if (job.id, job.attempt) in held or job in here
             ],
             now,
         )
-        ended = [(job, outcome) for job, outcome in results if job.id in held]
-        settle(db, [(job, outcome, *held[job.id]) for job, outcome in ended], now, settle_ms)
+        ended = [(job, outcome) for job, outcome in results if (job.id, job.attempt) in held]
+        settle(db, [(job, outcome, *held[job.id, job.attempt]) for job, outcome in ended], now, settle_ms)
         if ended:
             _hear(db, erp, _parcel(ended[0][0]), [outcome for _, outcome in ended])
         book_late(db, [(job, o.ref) for job, o in late if job in here and isinstance(o, Booked)], now)
@@ -302,10 +306,11 @@ def gone(db: Database, jobs: Sequence[Job]) -> list[Job]:
 
 def _held(
     db: Database, worker: str, jobs: Sequence[Job]
-) -> tuple[int, dict[int, tuple[int, int]], list[Job]]:
-    """Now; when it began and how often it was deferred, of each job whose fence still holds, by id; the strays among them.
+) -> tuple[int, dict[tuple[int, int], tuple[int, int]], list[Job]]:
+    """Now; when it began and how often it was deferred, of each whose fence still holds, by id and attempt; the strays.
 
-    They are locked till the transaction's end. A stray's invoice is not being exported any more.
+    They are locked till the transaction's end. An earlier attempt that is answered in the same turn is none of them, for it
+    is late. A stray's invoice is not being exported any more.
     """
     lock = " ORDER BY id FOR UPDATE OF export_jobs" if db.postgres else ""
     found = db.execute(
@@ -317,12 +322,12 @@ def _held(
     ).fetchall()
     rows = {(row[0], row[1], row[2], row[3]): row for row in found}
     now = (found[0][7] if found else 0) or db.now()
-    held: dict[int, tuple[int, int]] = {}
+    held: dict[tuple[int, int], tuple[int, int]] = {}
     strays: list[Job] = []
     for job in jobs:
         row = rows.get((job.id, job.attempt, job.key, job.payload_sha256))
         if row is not None and row[6] == ErpStatus.EXPORTING:
-            held[job.id] = (row[4], row[5])
+            held[job.id, job.attempt] = (row[4], row[5])
         elif row is not None:
             strays.append(job)
     return now, held, strays

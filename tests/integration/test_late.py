@@ -77,6 +77,26 @@ def test_what_is_uncertain_is_booked_and_who_asks_about_it_is_fenced_off(
         assert synced(db)
 
 
+def test_two_attempts_of_a_job_that_are_answered_in_one_turn_are_told_apart(
+    db: Database, quick: Profile
+) -> None:
+    [first] = begun(db)
+    over(db)
+    while states(db) != {"pending": 1}:
+        lookup.resolve(db, "w2", asked(db), Missing(first.key), quick, sender_dead=True)
+        db.execute("UPDATE export_jobs SET run_at = 0")
+    _, [second] = outbox.begin(db, "sandbox", "w1", limit=9, lease_ms=LEASE, concurrency=1)
+    assert second.id == first.id and second.attempt > first.attempt
+    answered: list[tuple[Job, PostOutcome]] = [
+        (first, Booked(first.key, "R-1")),
+        (second, Later(second.key, "busy")),
+    ]
+    assert outbox.acknowledge(db, "w1", "sandbox", answered, settle_ms=0) == [first]
+    assert {("late", "booked"), ("ended", "later")} <= set(kinds(db))
+    # What holds counts; the same key goes again, and the ERP answers with the bill that it has.
+    assert states(db) == {"pending": 1} and statuses(db) == {"queued": 1}
+
+
 def test_what_is_parked_is_booked(db: Database) -> None:
     [job] = begun(db)
     over(db)
