@@ -19,6 +19,8 @@ from tui.widgets.row_table import RowTable
 
 async def test_what_waits_is_drawn_by_its_age_and_follows_others(start: Start, books: Database) -> None:
     waiting = books.execute("SELECT count(*) FROM invoices WHERE phase = 'ready_to_export'").fetchone()[0]
+    with books.transaction():
+        books.execute("UPDATE invoices SET sent_at = ? WHERE sent_at IS NOT NULL", (books.now(),))
     async with start() as hand:
         await hand.press("m")
         await hand.dialog(MoreScreen)
